@@ -1,0 +1,60 @@
+"""What the services say to each other and to partners: the published language.
+
+One module per owner: `intake`, `mediation`, `psp` and `notify` hold the facts that service tells;
+`report` and `update` what partners say, `receipts` what they are answered, `envelope` the headers
+around all of it. Contracts only grow: readers ignore unknown fields and types, and a breaking
+change is a `.v2` beside the `.v1`. Pure: nothing here does I/O, reads a clock or draws a number.
+"""
+
+from abc import abstractmethod
+from typing import ClassVar, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["CaseFact", "Fact", "source_of"]
+
+
+class Fact(BaseModel):
+    """Something that happened. Its id, time and sequence travel as headers, so a fact is pure data.
+
+    A fact is thin: ids, codes, places, times. Never a name, a CPR number, an address, free text,
+    or a sign of illness or offence.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str]
+    """`<service>.<fact_in_past_tense>.v<n>`: the `ce_type` of the fact."""
+
+    @abstractmethod
+    def subject(self) -> str:
+        """Whom the fact is about: `ce_subject`, the record's key, and what its sequence counts."""
+
+    @abstractmethod
+    def topic(self) -> str:
+        """Return the topic that carries it; `ce_source` follows from it (`source_of`)."""
+
+    def write(self) -> bytes:
+        """Return the record's value: the fact as JSON."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def read(cls, value: bytes) -> Self:
+        """Return the fact in a record's value; raises pydantic's ValidationError when it is none."""
+        return cls.model_validate_json(value)
+
+
+class CaseFact(Fact):
+    """A fact about one case, counted and ordered by that case."""
+
+    case_id: UUID
+
+    def subject(self) -> str:
+        """Return the case."""
+        return str(self.case_id)
+
+
+def source_of(topic: str) -> str:
+    """Return the CloudEvents source that names a topic's stream: `/intake/cases/mediation`."""
+    return "/" + topic.replace(".", "/")

@@ -1,0 +1,264 @@
+"""The envelope: CloudEvents 1.0 in Kafka's binary mode, read from headers that anybody may write.
+
+Names are compared without case, a name that stands twice is refused rather than guessed at, and
+every fault is collected. What can be read in spite of faults stays on the refusal, because the
+reply needs an address.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from shared.contracts.fields import read_moment
+from shared.contracts.receipts import FieldError, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+__all__ = [
+    "LETTER_CONTENT_TYPE",
+    "REPORT_SUBMITTED",
+    "UPDATE_SUBMITTED",
+    "Envelope",
+    "EnvelopeRefused",
+    "partner_source",
+    "read_envelope",
+    "read_letter_envelope",
+    "write_envelope",
+]
+
+REPORT_SUBMITTED: Final = "intake.report_submitted.v1"
+UPDATE_SUBMITTED: Final = "intake.update_submitted.v1"
+LETTER_CONTENT_TYPE: Final = "application/jose"
+
+_SPEC_VERSION: Final = "1.0"
+_MAX_VALUE: Final = 1024
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_SEQUENCE: Final = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_READ: Final = frozenset(
+    {
+        "ce_specversion",
+        "ce_id",
+        "ce_source",
+        "ce_type",
+        "ce_time",
+        "ce_subject",
+        "ce_dataschema",
+        "ce_sequence",
+        "content-type",
+        "traceparent",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What stands around a value: who says what, of whom, when, and in which order."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime | None = None
+    """When its sender says it happened; nothing rests on it."""
+    subject: str | None = None
+    content_type: str = "application/json"
+    sequence: int | None = None
+    """From 1, without gaps, per source and subject; None for letters and receipts."""
+    dataschema: str | None = None
+    traceparent: str | None = None
+
+
+class EnvelopeRefused(ValueError):
+    """The headers are no envelope. Carries what could be read all the same."""
+
+    def __init__(
+        self,
+        errors: tuple[FieldError, ...],
+        *,
+        subject: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.rule}" for error in errors))
+        self.errors = errors
+        self.subject = subject
+        self.source = source
+
+
+def partner_source(partner: str) -> str:
+    """Return the `ce_source` under which a partner sends."""
+    return f"/partners/{partner}"
+
+
+def read_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
+    """Return the envelope in a record's headers, of any type; raises `EnvelopeRefused` with all faults."""
+    return _read(headers, source=None, types=None, content_types=None)
+
+
+def read_letter_envelope(
+    headers: Iterable[tuple[str, bytes | None]],
+    *,
+    partner: str,
+    types: Collection[str] = (REPORT_SUBMITTED,),
+) -> Envelope:
+    """Return the envelope of a partner's sealed letter: its own source, a known type, sealed content.
+
+    `partner` is whose topic it lay on. A partner's `ce_sequence` says nothing and is not read.
+    """
+    return _read(
+        headers,
+        source=partner_source(partner),
+        types=types,
+        content_types=(LETTER_CONTENT_TYPE,),
+    )
+
+
+def write_envelope(envelope: Envelope) -> list[tuple[str, bytes]]:
+    """Write the headers that say it; `read_envelope` reads them back the same."""
+    values = {
+        "ce_specversion": _SPEC_VERSION,
+        "ce_id": envelope.id,
+        "ce_source": envelope.source,
+        "ce_type": envelope.type,
+        "ce_time": _write_time(envelope.time),
+        "ce_subject": envelope.subject,
+        "content-type": envelope.content_type,
+        "ce_sequence": None if envelope.sequence is None else f"{envelope.sequence:010d}",
+        "ce_sequencetype": None if envelope.sequence is None else "Integer",
+        "ce_dataschema": envelope.dataschema,
+        "traceparent": envelope.traceparent,
+    }
+    return [(name, value.encode()) for name, value in values.items() if value is not None]
+
+
+def _write_time(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class _Headers:
+    """The values that were readable, and a list of what was not."""
+
+    def __init__(self, headers: Iterable[tuple[str, bytes | None]]) -> None:
+        self.errors: list[FieldError] = []
+        self.values: dict[str, str] = {}
+        raw: dict[str, list[bytes | None]] = {}
+        for name, value in headers:
+            lowered = name.lower()
+            if lowered in _READ:
+                raw.setdefault(lowered, []).append(value)
+        for name, values in raw.items():
+            self._keep(name, values)
+        self._named: Mapping[str, object] = raw
+
+    def refuse(self, name: str, rule: Rule, message: str) -> None:
+        """Note a fault of the header called `name`."""
+        self.errors.append(FieldError.of(f"header:{name}", rule, message))
+
+    def required(self, name: str) -> str | None:
+        """Return the value, or None with the fault noted."""
+        if name not in self._named:
+            self.refuse(name, Rule.MISSING, "The header is missing.")
+        return self.values.get(name)
+
+    def _keep(self, name: str, values: list[bytes | None]) -> None:
+        if name == "traceparent":
+            self._keep_trace(values)
+            return
+        if len(values) > 1:
+            self.refuse(name, Rule.REPEATED, "The header stands more than once.")
+            return
+        value = values[0]
+        if value is None:
+            self.refuse(name, Rule.UNREADABLE, "The header has no value.")
+            return
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:
+            self.refuse(name, Rule.UNREADABLE, "The header is not UTF-8.")
+            return
+        if not text:
+            self.refuse(name, Rule.BLANK, "The header is empty.")
+        elif len(text) > _MAX_VALUE:
+            self.refuse(name, Rule.TOO_LONG, f"The header exceeds {_MAX_VALUE} characters.")
+        elif _CONTROL.search(text):
+            self.refuse(name, Rule.MALFORMED, "The header holds control characters.")
+        else:
+            self.values[name] = text
+
+    def _keep_trace(self, values: list[bytes | None]) -> None:
+        """Drop a trace that cannot be read is dropped: it is a courtesy, not a claim."""
+        text = (values[0] or b"").decode("ascii", "replace")
+        if len(values) == 1 and _TRACEPARENT.match(text):
+            self.values["traceparent"] = text
+
+
+def _read(
+    headers: Iterable[tuple[str, bytes | None]],
+    *,
+    source: str | None,
+    types: Collection[str] | None,
+    content_types: Collection[str] | None,
+) -> Envelope:
+    read = _Headers(headers)
+    version = read.required("ce_specversion")
+    if version is not None and version != _SPEC_VERSION:
+        read.refuse("ce_specversion", Rule.UNSUPPORTED, "Only CloudEvents 1.0 is understood.")
+    event_id = read.required("ce_id")
+    said_source = read.required("ce_source")
+    if said_source is not None and source is not None and said_source != source:
+        read.refuse("ce_source", Rule.MISMATCH, "The source is not that of this topic's partner.")
+    event_type = read.required("ce_type")
+    if event_type is not None and types is not None and event_type not in types:
+        read.refuse("ce_type", Rule.UNSUPPORTED, "This type or version is not understood here.")
+    content_type = read.required("content-type")
+    if content_type is not None and content_types is not None:
+        media_type = content_type.partition(";")[0].strip().lower()
+        if media_type not in content_types:
+            read.refuse("content-type", Rule.UNSUPPORTED, "This content type is not taken here.")
+    time = _read_time(read)
+    is_letter = source is not None
+    sequence = None if is_letter else _read_sequence(read)
+    errors = [
+        error
+        for error in read.errors
+        if not (is_letter and error.field in {"header:ce_sequence", "header:ce_dataschema"})
+    ]
+    subject = read.values.get("ce_subject")
+    if errors or event_id is None or said_source is None or event_type is None:
+        raise EnvelopeRefused(tuple(errors), subject=subject, source=said_source)
+    return Envelope(
+        id=event_id,
+        source=said_source,
+        type=event_type,
+        time=time,
+        subject=subject,
+        content_type=content_type or "",
+        sequence=sequence,
+        dataschema=read.values.get("ce_dataschema"),
+        traceparent=read.values.get("traceparent"),
+    )
+
+
+def _read_time(read: _Headers) -> datetime | None:
+    text = read.values.get("ce_time")
+    if text is None:
+        return None
+    time = read_moment(text)
+    if time is None:
+        read.refuse("ce_time", Rule.MALFORMED, "The time must be RFC 3339 with an offset.")
+    return time
+
+
+def _read_sequence(read: _Headers) -> int | None:
+    text = read.values.get("ce_sequence")
+    if text is None:
+        return None
+    if not _SEQUENCE.match(text) or int(text) < 1:
+        read.refuse("ce_sequence", Rule.MALFORMED, "The sequence must be a decimal from 1.")
+        return None
+    return int(text)

@@ -1,0 +1,53 @@
+"""Pydantic's errors, told as receipts: a pointer, a code, a sentence, and nothing that was sent."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from shared.contracts.receipts import FieldError, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import ValidationError
+
+__all__ = ["faults_of", "pointer"]
+
+_RULES: Final = frozenset(rule.value for rule in Rule)
+_WRONG_TYPE: Final = (Rule.WRONG_TYPE, "Must be of the type that the schema says.")
+_TOLD: Final = MappingProxyType(
+    {
+        "missing": (Rule.MISSING, "Must be there."),
+        "enum": (Rule.UNKNOWN_VALUE, "Must be one of the values that the schema lists."),
+        "literal_error": (Rule.UNKNOWN_VALUE, "Must be one of the values that the schema lists."),
+        "string_too_short": (Rule.BLANK, "Must not be blank."),
+        "string_too_long": (Rule.TOO_LONG, "Must be shorter."),
+        "string_pattern_mismatch": (Rule.MALFORMED, "Must have the form that the schema says."),
+        "string_unicode": (Rule.LONE_SURROGATE, "Must be whole characters."),
+        "too_short": (Rule.EMPTY, "Must hold at least one."),
+        "too_long": (Rule.TOO_MANY, "Must hold fewer."),
+        "greater_than_equal": (Rule.MALFORMED, "Must be within the bounds that the schema says."),
+        "less_than_equal": (Rule.MALFORMED, "Must be within the bounds that the schema says."),
+    }
+)
+
+
+def pointer(location: Iterable[str | int]) -> str:
+    """Return the JSON Pointer (RFC 6901) to a place in the letter."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
+
+
+def faults_of(error: ValidationError, at: tuple[str | int, ...] = ()) -> list[FieldError]:
+    """Tell what `error` says, below the place `at`."""
+    faults = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        kind = fault["type"]
+        if kind in _TOLD:
+            rule, message = _TOLD[kind]
+        elif kind in _RULES:
+            rule, message = Rule(kind), fault["msg"]
+        else:
+            rule, message = _WRONG_TYPE
+        faults.append(FieldError.of(pointer((*at, *fault["loc"])), rule, message))
+    return faults

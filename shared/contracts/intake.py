@@ -1,0 +1,105 @@
+"""The facts of intake: a case was opened, a report waits for triage, a party's standing changed."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts import CaseFact, Fact
+from shared.contracts.places import PatrolCentre, PsychiatryRegion
+from shared.contracts.processes import Category, PartnerKind, PersonRole, Process
+
+__all__ = [
+    "CaseOpened",
+    "Party",
+    "PartyCameOfAge",
+    "PartyErased",
+    "TriageWaiting",
+    "cases_topic",
+]
+
+
+def cases_topic(process: Process) -> str:
+    """Return the topic of one process's cases; no topic carries two."""
+    return f"intake.cases.{process.value}"
+
+
+class Party(BaseModel):
+    """Somebody in a case, as a pseudonym that holds for one person in one process."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    party_id: UUID
+    role: PersonRole
+    category: Category
+    minor: bool | None
+    """Under 18 when the case was opened; null where no age is known."""
+    custody_holders: tuple[UUID, ...] = ()
+    """The parties who hold custody of this one."""
+    address_protected: bool = False
+
+
+class CaseOpened(CaseFact):
+    """A report became a case of one process."""
+
+    type: ClassVar[str] = "intake.case_opened.v1"
+
+    process: Process
+    municipality: str
+    """Kommunekode."""
+    patrol_centre: PatrolCentre
+    psychiatry_region: PsychiatryRegion | None = None
+    """The region whose psychiatry takes part; null where psychiatry has no part."""
+    reported_at: datetime
+    occurred_at: datetime
+    reporter_kind: PartnerKind
+    parties: tuple[Party, ...]
+
+    def topic(self) -> str:
+        """Return the topic of its process."""
+        return cases_topic(self.process)
+
+
+class TriageWaiting(Fact):
+    """A report without a process waits for the secretariat to decide."""
+
+    type: ClassVar[str] = "intake.triage_waiting.v1"
+
+    report_id: UUID
+    municipality: str
+    since: datetime
+
+    def subject(self) -> str:
+        """Return the report: there is no case yet."""
+        return str(self.report_id)
+
+    def topic(self) -> str:
+        """Return the signals of intake."""
+        return "intake.signals"
+
+
+class PartyCameOfAge(CaseFact):
+    """A party turned 18: custody holders no longer speak for them. The day would tell a birthday."""
+
+    type: ClassVar[str] = "intake.party_came_of_age.v1"
+
+    process: Process
+    party_id: UUID
+
+    def topic(self) -> str:
+        """Return the topic of its process: a party exists in one process only."""
+        return cases_topic(self.process)
+
+
+class PartyErased(CaseFact):
+    """A person was erased: what is kept about the party, and its keys, must go."""
+
+    type: ClassVar[str] = "intake.party_erased.v1"
+
+    process: Process
+    party_id: UUID
+
+    def topic(self) -> str:
+        """Return the topic of its process: a party exists in one process only."""
+        return cases_topic(self.process)

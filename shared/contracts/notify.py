@@ -1,0 +1,24 @@
+"""The facts of notify: somebody is to be told, by reference only."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from shared.contracts import CaseFact
+
+__all__ = ["NoticeCreated"]
+
+
+class NoticeCreated(CaseFact):
+    """A notice lies in an inbox. What it is about is a fact's type, never its content."""
+
+    type: ClassVar[str] = "notify.notice_created.v1"
+
+    notice_id: UUID
+    audience: str
+    """A role and its scope, such as `mediation_coordinator` or `secretariat`; never a person."""
+    about: str
+    """The `ce_type` of what happened."""
+
+    def topic(self) -> str:
+        """Return the service's own topic."""
+        return "notify.notices"
