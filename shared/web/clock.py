@@ -1,0 +1,90 @@
+"""Times as people say them: "Om 2 timer", "i dag kl. 12.15", in Danish and English. Pure.
+
+All times are shown in the district's zone. How far off counts as soon is a choice of the pages
+(`SOON`), no law.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from gettext import NullTranslations
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+ZONE: Final = ZoneInfo("Europe/Copenhagen")
+SOON: Final = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A deadline in words: `kind` is late, soon or ok, and chooses colour and icon."""
+
+    kind: str
+    relative: str
+    absolute: str
+    iso: str
+
+
+def kind_of(due: datetime, now: datetime) -> str:
+    """Say whether a deadline has passed (late), is within `SOON`, or is further off (ok)."""
+    if due <= now:
+        return "late"
+    return "soon" if due - now <= SOON else "ok"
+
+
+def moment(when: datetime, now: datetime, language: str, words: NullTranslations) -> str:
+    """Say when something was or will be, with the clock: "i går kl. 10.02"."""
+    here, today = when.astimezone(ZONE), now.astimezone(ZONE).date()
+    clock = format_datetime(here, "H.mm" if language == "da" else "HH:mm", locale=language)
+    match (here.date() - today).days:
+        case 0:
+            return words.gettext("i dag kl. %(clock)s") % {"clock": clock}
+        case 1:
+            return words.gettext("i morgen kl. %(clock)s") % {"clock": clock}
+        case -1:
+            return words.gettext("i går kl. %(clock)s") % {"clock": clock}
+        case _:
+            day = _day(here, today.year, language)
+            return words.gettext("%(day)s kl. %(clock)s") % {"day": day, "clock": clock}
+
+
+def deadline(due: datetime, now: datetime, language: str, words: NullTranslations) -> Deadline:
+    """Say a deadline twice: how far off it is, and when it is."""
+    here = due.astimezone(ZONE)
+    kind = kind_of(due, now)
+    absolute = moment(due, now, language, words)
+    if kind == "late":
+        absolute = words.gettext("fristen var %(moment)s") % {"moment": absolute}
+        relative = words.gettext("Overskredet")
+    else:
+        relative = _how_far(due, now, words)
+        if relative == words.gettext("I morgen"):
+            clock = format_datetime(here, "H.mm" if language == "da" else "HH:mm", locale=language)
+            day = _day(here, here.year, language)
+            absolute = words.gettext("%(day)s kl. %(clock)s") % {"day": day, "clock": clock}
+    return Deadline(kind, relative, absolute, here.isoformat(timespec="minutes"))
+
+
+def _how_far(due: datetime, now: datetime, words: NullTranslations) -> str:
+    left = due - now
+    days = (due.astimezone(ZONE).date() - now.astimezone(ZONE).date()).days
+    if left < timedelta(hours=1):
+        minutes = max(1, int(left.total_seconds() // 60))
+        return words.ngettext("Om %(n)s minut", "Om %(n)s minutter", minutes) % {"n": minutes}
+    if days == 0 or left < timedelta(hours=12):
+        hours = int(left.total_seconds() // 3600)
+        return words.ngettext("Om %(n)s time", "Om %(n)s timer", hours) % {"n": hours}
+    if days == 1:
+        return words.gettext("I morgen")
+    if days < 14:  # noqa: PLR2004  # days until two weeks, then weeks
+        return words.ngettext("Om %(n)s dag", "Om %(n)s dage", days) % {"n": days}
+    return words.ngettext("Om %(n)s uge", "Om %(n)s uger", days // 7) % {"n": days // 7}
+
+
+def _day(here: datetime, this_year: int, language: str) -> str:
+    if language == "da":
+        pattern = "EEEE d. MMM" if here.year == this_year else "d. MMM y"
+    else:
+        pattern = "EEEE d MMM" if here.year == this_year else "d MMM y"
+    return format_datetime(here, pattern, locale="da" if language == "da" else "en_GB")

@@ -1,0 +1,111 @@
+"""What surrounds every request: security headers, the language switch, the same-origin check.
+
+The same-origin check is what keeps another site from posting a form in a logged-in person's name:
+browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`), and a page from another
+port of this machine is another origin though it would get our cookie. A program says neither and
+carries a token of its own.
+"""
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.web.problems import document, on_failure
+from shared.web.words import LANGUAGE_COOKIE, LANGUAGES
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_A_YEAR: Final = 365 * 24 * 3600
+
+
+def policy(*form_targets: str) -> str:
+    """Return the content security policy; `form_targets` are where a form may lead besides here."""
+    forms = " ".join(("'self'", *form_targets))
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"font-src 'self'; connect-src 'self'; form-action {forms}; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+HEADERS: Final = {
+    "Content-Security-Policy": policy(),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """The outermost middleware of a service with pages."""
+
+    def __init__(self, app: ASGIApp, *, site_url: str) -> None:
+        self._app = app
+        parts = urlsplit(site_url)
+        self._site = f"{parts.scheme}://{parts.netloc}"
+        self._secure = parts.scheme == "https"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it; whatever is answered gets the headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        begun = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer = self._refusal(request) or self._switch(request)
+        if answer is not None:
+            await answer(scope, receive, send_guarded)
+            return
+        try:
+            await self._app(scope, receive, send_guarded)
+        except Exception as raised:  # the edge: what nobody foresaw becomes the problem page
+            if begun:
+                raise
+            await on_failure(request, raised)(scope, receive, send_guarded)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if request.method in _SAFE or self._is_ours(request):
+            return None
+        return document(HTTPStatus.BAD_REQUEST, detail="This request came from another site.")
+
+    def _is_ours(self, request: Request) -> bool:
+        where = request.headers.get("sec-fetch-site")
+        if where is not None:
+            return where in ("same-origin", "none")
+        origin = request.headers.get("origin")
+        here = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        return origin is None or origin in (self._site, here)
+
+    def _switch(self, request: Request) -> Response | None:
+        chosen = request.query_params.get(LANGUAGE_COOKIE)
+        if request.method != "GET" or chosen not in LANGUAGES:
+            return None
+        kept = [
+            (name, value)
+            for name, value in parse_qsl(request.url.query, keep_blank_values=True)
+            if name != LANGUAGE_COOKIE
+        ]
+        address = quote(request.url.path) + (f"?{urlencode(kept)}" if kept else "")
+        answer = RedirectResponse("/" + address.lstrip("/"), HTTPStatus.SEE_OTHER)
+        answer.set_cookie(
+            LANGUAGE_COOKIE, chosen, max_age=_A_YEAR, samesite="lax", secure=self._secure
+        )
+        return answer

@@ -1,0 +1,101 @@
+"""What is answered when something goes wrong: one text for every 404, and the problem page.
+
+Programs get a problem document (RFC 9457), browsers a page. Neither repeats anything from the
+request; the code on the page is what the operator finds in the log.
+"""
+
+import secrets
+import traceback
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as RaisedWithStatus
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from shared.web.session import LoginRequired
+
+PROBLEM: Final = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+def missing() -> HTTPException:
+    """Return the one 404: for what does not exist, and for what the person may not see."""
+    return HTTPException(HTTPStatus.NOT_FOUND)
+
+
+def wants_page(request: HTTPConnection) -> bool:
+    """Say whether a person's browser asks, not a program."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def document(status: int, **more: object) -> JSONResponse:
+    """Return a problem document: its title is the status's own phrase."""
+    phrase = HTTPStatus(status).phrase
+    content = {"type": "about:blank", "title": phrase, "status": status, **more}
+    return JSONResponse(content, status, media_type=PROBLEM)
+
+
+async def on_http_exception(request: Request, raised: Exception) -> Response:
+    """Answer what was raised with a status: the 404 page, else a problem document."""
+    assert isinstance(raised, RaisedWithStatus)  # noqa: S101  # registered for nothing else
+    if raised.status_code == HTTPStatus.NOT_FOUND and wants_page(request):
+        return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
+    if wants_page(request):
+        return _page(request, "problem.html", raised.status_code, code=None)
+    answer = document(raised.status_code)
+    answer.headers.update(raised.headers or {})
+    return answer
+
+
+async def on_invalid(request: Request, raised: Exception) -> Response:
+    """Answer what does not have the shape that was asked for: where it is wrong, never the value."""
+    assert isinstance(raised, RequestValidationError)  # noqa: S101  # registered for nothing else
+    if request.method == "GET" and wants_page(request):
+        return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
+    errors = [
+        {"field": "/".join(str(part) for part in error["loc"]), "rule": error["type"]}
+        for error in raised.errors()
+    ]
+    return document(HTTPStatus.UNPROCESSABLE_ENTITY, errors=errors)
+
+
+async def on_login_required(request: Request, raised: Exception) -> Response:
+    """Send the browser to the login, from where it comes back."""
+    assert isinstance(raised, LoginRequired)  # noqa: S101  # registered for nothing else
+    address = request.app.state.settings.site_url.rstrip("/") + "/notify/login"
+    if raised.back:
+        address += "?" + urlencode({"next": raised.back})
+    if "hx-request" in request.headers:
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": address})
+    if not wants_page(request) and request.method != "GET":
+        return document(HTTPStatus.UNAUTHORIZED)
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+def on_failure(request: Request, raised: Exception) -> Response:
+    """Answer a failure of ours: a page with a code; the log has the code and where it happened.
+
+    The exception's text is not logged: it may quote what a person wrote.
+    """
+    number = secrets.token_hex(3).upper()
+    code = f"{number[:4]}-{number[4:]}"
+    where = [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(raised.__traceback__)[-8:]
+    ]
+    _log.error("page failed", code=code, raised=type(raised).__name__, where=where)
+    if wants_page(request):
+        return _page(request, "problem.html", HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
+    return document(HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
+
+
+def _page(request: Request, template: str, status: int, **context: object) -> Response:
+    from shared.web.layout import render  # noqa: PLC0415  # layout registers these answers
+
+    return render(request, template, status=status, **context)

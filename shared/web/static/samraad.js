@@ -1,0 +1,106 @@
+/* Live parts of the pages. Everything works without this file; it saves the person a reload.
+
+   One event stream per browser: the tab that holds the lock listens and tells the others. An event
+   carries ids only; what they mean, each page asks for itself (htmx, `samraad:notices`). */
+(() => {
+  "use strict";
+  const body = document.body;
+  const tell = (detail) => body.dispatchEvent(new CustomEvent("samraad:notices", { detail }));
+
+  /* Lists: what arrives while the person is inside the list waits behind a button. */
+  const held = (list) => list.contains(document.activeElement) || list.querySelector("details[open]");
+  let waiting = 0;
+  body.addEventListener("htmx:beforeRequest", (event) => {
+    const list = event.target.closest("[data-live]");
+    if (!list || event.detail.requestConfig.verb !== "get" || !held(list)) return;
+    event.preventDefault();
+    const created = event.detail.requestConfig.triggeringEvent?.detail?.created;
+    if (created) waiting += 1;
+    const button = document.querySelector("[data-new]");
+    if (!button || waiting === 0) return;
+    button.textContent = (waiting === 1 ? button.dataset.one : button.dataset.many).replace("{n}", waiting);
+    button.hidden = false;
+  });
+  body.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-new]")) return;
+    event.target.hidden = true;
+    waiting = 0;
+    event.target.focus();
+    tell({});
+  });
+  body.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "unread") event.target.hidden = false;
+    const said = event.target.querySelector?.("[data-focus]") ?? document.querySelector("[data-focus]");
+    if (said && event.detail.requestConfig.verb === "post") said.focus();
+  });
+
+  /* The connection: say since when the list is old, keep trying. */
+  const connection = (lost) => {
+    for (const mark of document.querySelectorAll("[data-lost]")) mark.hidden = !lost;
+    for (const mark of document.querySelectorAll(".s-live")) mark.hidden = lost;
+  };
+  body.addEventListener("htmx:sendError", () => connection(true));
+  body.addEventListener("htmx:afterOnLoad", () => connection(false));
+
+  /* The stream: EventSource reconnects by itself; after a gap the list is asked for again. */
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel("samraad") : null;
+  const listen = () => {
+    let source;
+    const open = () => {
+      source = new EventSource("/notify/stream");
+      const pass = (event) => {
+        const detail = event.data ? JSON.parse(event.data) : {};
+        tell(detail);
+        channel?.postMessage(detail);
+      };
+      source.addEventListener("notice", pass);
+      source.addEventListener("open", () => { connection(false); pass({}); });
+      source.addEventListener("error", () => {
+        connection(true);
+        if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000);
+      });
+    };
+    open();
+    return new Promise(() => {});
+  };
+  channel?.addEventListener("message", (event) => { connection(false); tell(event.data); });
+  if (channel && navigator.locks) navigator.locks.request("samraad-stream", listen);
+  else listen();
+
+  /* Keys: never in a field, shown on the page, can be turned off. */
+  const line = () => document.querySelector("[data-keys]");
+  const off = () => localStorage.getItem("keys") === "off";
+  const say = () => {
+    const where = line();
+    if (!where) return;
+    where.hidden = false;
+    where.querySelector("[data-keys-on]").hidden = off();
+    where.querySelector("[data-keys-off]").hidden = !off();
+  };
+  body.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-keys] button")) return;
+    localStorage.setItem("keys", off() ? "on" : "off");
+    say();
+  });
+  body.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = document.activeElement?.closest("details[open]") ?? document.querySelector(".s-menu[open]");
+      if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+      return;
+    }
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (!line() || off() || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const rows = [...document.querySelectorAll("[data-row]")];
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const key = event.key.toLowerCase();
+    if (key === "j" || key === "k") {
+      const next = rows[Math.max(0, Math.min(rows.length - 1, at + (key === "j" ? 1 : -1)))];
+      next?.querySelector("[data-first]")?.focus();
+    } else if (key === "e" && at >= 0) {
+      rows[at].querySelector("[data-acknowledge]")?.click();
+    } else return;
+    event.preventDefault();
+  });
+  say();
+  body.addEventListener("htmx:afterSettle", say);
+})();
