@@ -22,7 +22,7 @@ class Fact(BaseModel):
     or a sign of illness or offence.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     type: ClassVar[str]
     """`<service>.<fact_in_past_tense>.v<n>`: the `ce_type` of the fact."""

@@ -145,7 +145,9 @@ class Item(Sealed):
 class Recipient(Sealed):
     """Who gets it: a role at an authority, and nobody by being near."""
 
-    authority: ShortText
+    authority: Annotated[
+        ShortText, Field(json_schema_extra={"enum": [one.value for one in Authority]})
+    ]
     """A code of `Authority`; what is none is outside every form."""
     role: ShortText
 

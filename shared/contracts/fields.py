@@ -55,6 +55,7 @@ class Sealed(BaseModel):
         frozen=True,
         extra="allow",
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     def __repr__(self) -> str:

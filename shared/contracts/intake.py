@@ -28,7 +28,7 @@ def cases_topic(process: Process) -> str:
 class Party(BaseModel):
     """Somebody in a case, as a pseudonym that holds for one person in one process."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     party_id: UUID
     role: PersonRole

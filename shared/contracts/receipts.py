@@ -96,7 +96,7 @@ class Rule(StrEnum):
 class FieldError(BaseModel):
     """One thing that was wrong, said so that the partner can mend it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     field: str
     """A JSON Pointer into the opened report ("" is the whole), `header:<name>`, or `seal`."""
@@ -113,7 +113,7 @@ class FieldError(BaseModel):
 class Receipt(BaseModel):
     """An answer to one report; what its partner may rely on."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     type: ClassVar[str]
     reference: str
