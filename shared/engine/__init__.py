@@ -1,0 +1,32 @@
+"""The engine: nothing lost, every effect once, in the order of its case.
+
+Read in this order: `door` (what a service gives), `unit` (what a handler sees), `facts` (order and
+repeats), `slices` (one transaction), `lane` (one partition), `subscription` (the broker),
+`store`, `watermarks`, `relay`, and `room` (what stands still).
+"""
+
+from shared.engine.door import Door
+from shared.engine.facts import Facts
+from shared.engine.records import Message, Record
+from shared.engine.room import Room
+from shared.engine.store import Store
+from shared.engine.subscription import Connection, Subscription
+from shared.engine.unit import Document, Held, Needs, Unit
+from shared.errors import Rejected, Unavailable
+
+__all__ = [
+    "Connection",
+    "Document",
+    "Door",
+    "Facts",
+    "Held",
+    "Message",
+    "Needs",
+    "Record",
+    "Rejected",
+    "Room",
+    "Store",
+    "Subscription",
+    "Unavailable",
+    "Unit",
+]

@@ -1,0 +1,288 @@
+"""A lane: one partition, strictly serial, its own back-off, its own halt.
+
+It takes what is there at once, without lingering: an idle lane commits small slices and answers
+fast; while one slice commits the next gathers, so a busy lane commits full ones. After any doubt
+it drops what it holds, rereads the watermark and seeks to it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from random import uniform
+from time import monotonic
+from typing import Final, Protocol
+
+import structlog
+
+from shared import telemetry
+from shared.engine import watermarks
+from shared.engine.records import Record
+from shared.engine.slices import Slices
+from shared.engine.unreadable import step_over
+from shared.engine.watermarks import Watermark
+from shared.errors import Conflict, Fenced, Halted, Unavailable
+
+__all__ = ["Lane", "Log"]
+
+_SLICE_BYTES: Final = 4 * 1024 * 1024
+_HELD_BYTES: Final = 8 * 1024 * 1024
+_HELD_RECORDS: Final = 2_000
+_CONFLICTS: Final = 8
+_READY_TRIES: Final = 100
+_READY_PAUSE_S: Final = 0.02
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+
+log = structlog.get_logger()
+
+
+class Log(Protocol):
+    """The partition as its lane sees it."""
+
+    topic: str
+    partition: int
+
+    async def bounds(self) -> tuple[str, int, int]:
+        """The topic's id, the first offset that is kept and the next to be written."""
+        ...
+
+    def seek(self, offset: int) -> None:
+        """Deliver from `offset` next."""
+        ...
+
+    def pause(self) -> None:
+        """Deliver nothing until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Deliver again."""
+        ...
+
+
+class Lane:
+    """Takes one partition's records in order, slice by slice."""
+
+    def __init__(self, log: Log, slices: Slices, turns: asyncio.Semaphore) -> None:
+        self.log = log
+        self.slices = slices
+        self.halted: str | None = None
+        """Why it stands still until a person acts."""
+        self.waiting: str | None = None
+        """Why it waits and tries again by itself (MongoDB away, say)."""
+        self.mark: Watermark | None = None
+        self.log_end = 0
+        self.moved_at = monotonic()
+        self._turns = turns
+        self._queue: deque[Record] = deque()
+        self._bytes = 0
+        self._paused = True
+        self._arrived = asyncio.Event()
+        self._rewind = True
+        self._leaving = False
+        self._task: asyncio.Task[None] | None = None
+        self._tries = 0
+        self._taking: int | None = None
+        self._unreadable: tuple[int, int, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: `topic[partition]`."""
+        return f"{self.log.topic}[{self.log.partition}]"
+
+    @property
+    def lag(self) -> int:
+        """Events that lie in the log and have not had their effect: log end minus watermark."""
+        return max(0, self.log_end - self.mark.offset) if self.mark else 0
+
+    def start(self) -> None:
+        """Take the partition over and begin."""
+        self.log.pause()
+        self.log.seek(
+            0
+        )  # a position must stand before the first poll; nothing is read while paused
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def leave(self) -> None:
+        """Stop taking, finish the slice in flight, and end."""
+        self._leaving = True
+        self._arrived.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Take delivery of records from the poll."""
+        if self._rewind or self._leaving or self.halted or self.mark is None:
+            return  # what was polled before a seek is stale; it will come again
+        for record in records:
+            if record.offset != self._next:
+                self.rewind()  # the client skipped or repeated: never trust it, ask again
+                return
+            self._queue.append(record)
+            self._bytes += record.size
+        if self._bytes > _HELD_BYTES or len(self._queue) > _HELD_RECORDS:
+            self._pause()
+        self._arrived.set()
+
+    def rewind(self) -> None:
+        """Drop what is held, reread the watermark and seek to it."""
+        self._rewind = True
+        self._arrived.set()
+
+    def retake(self) -> None:
+        """Take the partition again: its log is not the one that was taken."""
+        self.mark = None
+        self.rewind()
+
+    def step_over(self, at: int, until: int, cause: str) -> None:
+        """Park [at, until) by position, as soon as all before it is done: it cannot be read."""
+        self._unreadable = (at, until, cause)
+        self._arrived.set()
+
+    def resume(self) -> None:
+        """Lift a halt: an operator's word."""
+        self.halted = None
+        self.rewind()
+
+    async def ready(self) -> bool:
+        """Wait a moment until the lane has gone back to its watermark; False if it has not."""
+        for _ in range(_READY_TRIES):
+            if not self._rewind and self.mark is not None:
+                return True
+            if self.halted or self._leaving:
+                return False
+            await asyncio.sleep(_READY_PAUSE_S)
+        return False
+
+    @property
+    def _next(self) -> int:
+        if self._queue:
+            return self._queue[-1].offset + 1
+        return self._taking if self._taking is not None else (self.mark.offset if self.mark else 0)
+
+    async def _run(self) -> None:
+        while not self._leaving:
+            try:
+                if self._rewind:
+                    await self._go_back()
+                if not self._queue:
+                    if self._unreadable is not None:
+                        await self._step_over(*self._unreadable)
+                        continue
+                    await self._arrived.wait()
+                    self._arrived.clear()
+                    continue
+                await self._take_slice()
+                self._tries = 0
+                self.waiting = None
+            except Fenced:
+                self._rewind = True
+                self.mark = None
+                await self._back_off("another owner holds the partition")
+            except Unavailable as error:
+                self._rewind = True
+                await self._back_off(str(error))
+            except Conflict:
+                self._rewind = True
+                await self._back_off("other writers keep changing the same cases")
+            except Halted as halt:
+                await self._stand_still(str(halt))
+            except Exception as error:
+                log.exception("lane_failed", lane=self.name, error=type(error).__name__)
+                self._rewind = True
+                await self._back_off(f"the lane failed with {type(error).__name__}")
+
+    async def _take_slice(self) -> None:
+        assert self.mark is not None  # noqa: S101 - _go_back made sure
+        records = self._gather()
+        self._taking = records[-1].offset + 1
+        started = monotonic()
+        for attempt in range(_CONFLICTS):
+            try:
+                async with self._turns:
+                    self.mark, unit = await self.slices.commit(self.mark, records)
+                break
+            except Conflict:
+                if attempt == _CONFLICTS - 1:
+                    raise
+                await asyncio.sleep(uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
+                current = await watermarks.read(self.slices.store, self.mark)
+                if current.offset != self.mark.offset:
+                    raise  # a first half was committed: take what is left anew
+        self._taking = None
+        self.moved_at = monotonic()
+        telemetry.slice_committed(self.log.topic, len(records), monotonic() - started, unit)
+        if self._paused and self._bytes < _HELD_BYTES // 2:
+            self._paused = False
+            self.log.resume()
+
+    async def _step_over(self, at: int, until: int, cause: str) -> None:
+        assert self.mark is not None  # noqa: S101 - _go_back made sure
+        self._unreadable = None
+        self._rewind = True
+        if self.mark.offset == at:
+            log.error("batch_unreadable", lane=self.name, offset=at, until=until, cause=cause)
+            self.mark = await step_over(
+                self.slices.store,
+                self.mark,
+                topic=self.log.topic,
+                partition=self.log.partition,
+                until=until,
+                cause=cause,
+            )
+
+    def _gather(self) -> list[Record]:
+        records: list[Record] = []
+        size = 0
+        while self._queue and len(records) < self.slices.door.most:
+            if records and size + self._queue[0].size > _SLICE_BYTES:
+                break
+            record = self._queue.popleft()
+            size += record.size
+            records.append(record)
+        self._bytes -= size
+        return records
+
+    async def _go_back(self) -> None:
+        self._pause()
+        self._queue.clear()
+        self._bytes = 0
+        self._taking = None
+        if self.mark is None:
+            topic_id, start, end = await self.log.bounds()
+            self.log_end = end
+            self.mark = await watermarks.take(
+                self.slices.store,
+                topic=self.log.topic,
+                topic_id=topic_id,
+                partition=self.log.partition,
+                log_start=start,
+                log_end=end,
+            )
+        else:
+            self.mark = await watermarks.read(self.slices.store, self.mark)
+        self._rewind = False
+        self.log.seek(self.mark.offset)
+        self._paused = False
+        self.log.resume()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.log.pause()
+
+    async def _stand_still(self, reason: str) -> None:
+        self.halted = reason
+        self._pause()
+        self._rewind = True
+        self.mark = None
+        log.error("lane_halted", lane=self.name, reason=reason)
+        while self.halted and not self._leaving:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def _back_off(self, reason: str) -> None:
+        if self.waiting != reason:
+            log.warning("lane_waits", lane=self.name, reason=reason)
+        self.waiting = reason
+        pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]
+        self._tries += 1
+        await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - jitter

@@ -1,0 +1,250 @@
+"""The relay: outbox to Kafka, always from the oldest, at least once, in commit order.
+
+Every reading starts at the oldest document, in one snapshot; a document is deleted by its id once
+every message in it is acknowledged. Within a partition one batch is sent at a time, and after a
+failure nothing later of that producer goes there: it is closed and a new one starts from the
+oldest. A crash between the acknowledgement and the delete repeats the same sequence numbers, which
+readers drop.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.partitioner import DefaultPartitioner
+from pymongo.errors import PyMongoError
+
+from shared import telemetry
+from shared.engine import lease
+from shared.engine.store import Store
+from shared.engine.subscription import Connection
+from shared.engine.unit import Document
+
+__all__ = ["Relay"]
+
+_READ_AT_ONCE: Final = 40
+_POLL_S: Final = 0.2
+_BATCH_BYTES: Final = 1_040_000
+_RENEW_S: Final = lease.LEASE_S / 2.5
+_RIVAL_S: Final = 1.0
+_PAUSE_S: Final = 0.5
+_UNDELIVERABLE: Final = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
+
+log = structlog.get_logger()
+
+Place = tuple[str, int]
+
+
+class Relay:
+    """Publishes what the outbox holds."""
+
+    def __init__(self, store: Store, connection: Connection, *, holder: str) -> None:
+        self.store = store
+        self._connection = connection
+        self._holder = holder
+        self._producer: AIOKafkaProducer | None = None
+        self._partitioner = DefaultPartitioner()
+        self._renew_at = 0.0
+
+    async def run(self) -> None:
+        """Publish until cancelled; what fails is tried again."""
+        watching = asyncio.create_task(self._watch(), name="outbox watch")
+        try:
+            while True:
+                try:
+                    await self._step()
+                except (PyMongoError, KafkaError, OSError) as error:
+                    log.warning("relay_waits", error=type(error).__name__)
+                    await self._close()
+                    await asyncio.sleep(_PAUSE_S)
+                except Exception as error:
+                    log.exception("relay_failed", error=type(error).__name__)
+                    await self._close()
+                    await asyncio.sleep(_PAUSE_S)
+        finally:
+            watching.cancel()
+            await self._close()
+
+    async def _step(self) -> None:
+        if not await self._holds_lease():
+            await asyncio.sleep(_RIVAL_S)
+            return
+        self.store.committed.clear()
+        documents = await self._oldest()
+        if documents:
+            await self._publish(documents)
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.store.committed.wait(), _POLL_S)
+
+    async def _holds_lease(self) -> bool:
+        if monotonic() < self._renew_at:
+            return True
+        held = await lease.hold(self.store, "relay", self._holder)
+        self._renew_at = monotonic() + _RENEW_S if held else 0.0
+        return held
+
+    async def _oldest(self) -> list[Document]:
+        async with self.store.client.start_session(snapshot=True) as session:
+            oldest = self.store.db.outbox.find({}, session=session).sort("at", 1)
+            return await oldest.limit(_READ_AT_ONCE).to_list()
+
+    async def _publish(self, documents: Sequence[Document]) -> None:
+        producer = await self._open()
+        places: dict[Place, list[Mapping[str, Any]]] = {}
+        broken: dict[str, Exception] = {}
+        placed: list[list[Place]] = []
+        for document in documents:
+            places_of: list[Place] = []
+            for message in document["messages"]:
+                place = await self._place(producer, message, broken)
+                places_of.append(place)
+                places.setdefault(place, []).append(message)
+            placed.append(places_of)
+        sent = await asyncio.gather(
+            *(self._send(producer, place, each, broken) for place, each in places.items())
+        )
+        failed = {place for place, went in zip(places, sent, strict=True) if not went}
+        done = [
+            document["_id"]
+            for document, went in zip(documents, placed, strict=True)
+            if failed.isdisjoint(went)
+        ]
+        if done:
+            await self.store.db.outbox.delete_many({"_id": {"$in": done}})
+        if failed:
+            await self._close()
+            for document, went in zip(documents, placed, strict=True):
+                if not failed.isdisjoint(went):
+                    await self._give_up(document, broken)
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _place(
+        self, producer: AIOKafkaProducer, message: Mapping[str, Any], broken: dict[str, Exception]
+    ) -> Place:
+        topic: str = message["topic"]
+        if topic in broken:
+            return topic, -1
+        try:
+            partitions = sorted(await producer.partitions_for(topic))
+        except KafkaError as error:
+            broken[topic] = error
+            return topic, -1
+        return topic, self._partitioner(message["key"].encode(), partitions, partitions)
+
+    async def _send(
+        self,
+        producer: AIOKafkaProducer,
+        place: Place,
+        messages: Sequence[Mapping[str, Any]],
+        broken: dict[str, Exception],
+    ) -> bool:
+        """Send one partition's messages, a batch at a time; False once something did not land."""
+        topic, partition = place
+        if partition < 0:
+            return False
+        waiting = list(messages)
+        try:
+            while waiting:
+                batch = producer.create_batch()
+                taken = 0
+                for message in waiting:
+                    if (
+                        batch.append(
+                            key=message["key"].encode(),
+                            value=bytes(message["value"]),
+                            timestamp=None,
+                            headers=list(message["headers"].items()),
+                        )
+                        is None
+                    ):
+                        break
+                    taken += 1
+                batch.close()
+                await (await producer.send_batch(batch, topic, partition=partition))
+                telemetry.published(topic, taken)
+                del waiting[:taken]
+        except KafkaError as error:
+            log.warning("send_failed", topic=topic, error=type(error).__name__)
+            broken[topic] = error
+            return False
+        return True
+
+    async def _give_up(self, document: Document, broken: Mapping[str, Exception]) -> None:
+        """Park what a partner's topic will never take: it must not hold up everyone else.
+
+        Only letters to partners, whose topics can be taken away; facts wait for an operator.
+        """
+        lost = [
+            message
+            for message in document["messages"]
+            if message["topic"].startswith("partner.")
+            and isinstance(broken.get(message["topic"]), _UNDELIVERABLE)
+        ]
+        if not lost:
+            return
+        kept = [message for message in document["messages"] if message not in lost]
+
+        async def step(session: Any) -> None:
+            row = {
+                "_id": f"outbox|{document['_id']}",
+                "state": "undeliverable",
+                "reason": "the topic is gone, or we may not write to it",
+                "at": self.store.clock(),
+                "topic": lost[0]["topic"],
+                "messages": lost,
+            }
+            await self.store.db.parked.replace_one(
+                {"_id": row["_id"]}, row, upsert=True, session=session
+            )
+            change = {"$set": {"messages": kept}}
+            await self.store.db.outbox.update_one({"_id": document["_id"]}, change, session=session)
+            await self.store.db.outbox.delete_one(
+                {"_id": document["_id"], "messages": []}, session=session
+            )
+
+        await self.store.persist(step)
+        log.error("message_undeliverable", topic=lost[0]["topic"], messages=len(lost))
+
+    async def _open(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                **self._connection.aiokafka,
+                acks="all",
+                enable_idempotence=True,
+                max_batch_size=_BATCH_BYTES,
+                max_request_size=_BATCH_BYTES + 4096,
+                request_timeout_ms=10_000,
+            )
+            await producer.start()
+            self._producer = producer
+        return self._producer
+
+    async def _close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(Exception):
+                await asyncio.wait_for(producer.stop(), 5)
+
+    async def _watch(self) -> None:
+        """Wake when another process of the service commits. A wake-up only: the poll is the floor."""
+        while True:
+            try:
+                inserts: list[dict[str, Any]] = [
+                    {"$match": {"operationType": "insert"}},
+                    {"$project": {"_id": 1}},
+                ]
+                async with await self.store.db.outbox.watch(inserts) as changes:
+                    async for _ in changes:
+                        self.store.committed.set()
+            except PyMongoError:
+                await asyncio.sleep(1)

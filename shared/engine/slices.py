@@ -1,0 +1,94 @@
+"""One slice of a partition: from the watermark to a later offset, in one transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson.errors import BSONError
+from pymongo.errors import PyMongoError
+
+from shared.engine import watermarks
+from shared.engine.alarms import MassParking
+from shared.engine.door import Door
+from shared.engine.facts import explain, read_arrival
+from shared.engine.records import Record
+from shared.engine.store import Store
+from shared.engine.unit import Unit, row_record
+from shared.engine.watermarks import Watermark
+from shared.errors import ServiceError
+
+__all__ = ["Slices"]
+
+_TOO_MUCH = "it cannot be written, alone in its transaction"
+
+
+class Slices:
+    """Takes slices through a door into a store."""
+
+    def __init__(self, store: Store, door: Door[Any], alarms: MassParking) -> None:
+        self.store = store
+        self.door = door
+        self.alarms = alarms
+
+    async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
+        """Give the records their effect and move the watermark behind them, or do neither.
+
+        What the database refuses for good is looked for by halves, left to right, so that it
+        parks alone. Returns where the watermark stands now, and the last unit written.
+
+        Raises:
+            Fenced, Conflict, Unavailable: nothing of the (last half's) slice was written, or it
+                is not known: read the watermark before anything else.
+            Halted: too many cases would park of one cause.
+
+        """
+        try:
+            return await self._commit(mark, records, refused=None)
+        except ServiceError:
+            raise
+        except (PyMongoError, BSONError, OverflowError) as error:
+            if len(records) == 1:
+                return await self._commit(mark, records, refused=type(error).__name__)
+        middle = len(records) // 2
+        mark, _ = await self.commit(mark, records[:middle])
+        return await self.commit(mark, records[middle:])
+
+    async def _commit(
+        self, mark: Watermark, records: Sequence[Record], *, refused: str | None
+    ) -> tuple[Watermark, Unit]:
+        to = records[-1].offset + 1
+        arrivals = await self.door.prepare(records)
+        unit = self.store.unit()
+        async with self.store.transaction() as session:
+            await watermarks.move(self.store, mark, to, session)
+            await self._load(unit, arrivals, session)
+            for arrival in arrivals:
+                if refused is None:
+                    self.take(arrival, unit)
+                else:
+                    self.door.park(arrival, unit, f"{_TOO_MUCH} ({refused})", refused)
+            self.alarms.check(unit.failures)
+            await self.store.write(unit, session)
+        self.alarms.note(unit.failures)
+        self.store.settle(unit)
+        return Watermark(mark.id, to, mark.epoch), unit
+
+    def take(self, arrival: Any, unit: Unit) -> None:
+        """Let one arrival have its effect, or park it without a trace of the attempt."""
+        try:
+            with unit.attempt():
+                self.door.take(arrival, unit)
+        except Exception as error:  # noqa: BLE001 - whatever one arrival does, the others flow on
+            self.door.park(arrival, unit, *explain(error))
+
+    async def _load(self, unit: Unit, arrivals: Sequence[Any], session: Any) -> None:
+        wanted: dict[str, list[str]] = {}
+        cases = [case for each in arrivals if (case := self.door.case_of(each)) is not None]
+        if cases:
+            wanted[self.store.cases] = list(cases)
+        for arrival in arrivals:
+            for collection, ids in self.door.needs(arrival).items():
+                wanted.setdefault(collection, []).extend(ids)
+        await self.store.load(unit, wanted, session)
+        for row in await self.store.load_room(unit, cases, session):
+            waiting = self.door.needs(read_arrival(row_record(row)))
+            await self.store.load(unit, waiting, session)

@@ -1,0 +1,249 @@
+"""A service's own database: one transaction holds effects, marks, watermark, rooms and outbox."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from random import uniform
+from typing import Any, Final, TypeVar
+
+from bson import Timestamp
+from pymongo import AsyncMongoClient, DeleteMany, InsertOne, ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.engine.records import Message
+from shared.engine.unit import Document, Held, Needs, Unit
+from shared.errors import Conflict, ServiceError, Unavailable
+
+__all__ = ["Store", "may_pass"]
+
+T = TypeVar("T")
+Operation = Callable[[AsyncClientSession], Awaitable[T]]
+
+_DUPLICATE_KEY: Final = 11000
+_PACKED_MESSAGES: Final = 500
+_PACKED_BYTES: Final = 8 * 1024 * 1024
+_ROOM_ROWS: Final = 500
+_PAUSES: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+_MAJORITY: Final = WriteConcern("majority", j=True)
+
+
+class Store:
+    """One service's database, and the only door by which anything in it changes."""
+
+    def __init__(
+        self,
+        client: AsyncMongoClient[Document],
+        name: str,
+        *,
+        cases: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.client = client
+        self.db: AsyncDatabase[Document] = client[name]
+        self.cases = cases
+        self.clock = clock
+        self.committed = asyncio.Event()
+        """Set after a commit that left something in the outbox: wakes the relay."""
+
+    def unit(self) -> Unit:
+        """Return an empty unit of work at this moment."""
+        return Unit(cases=self.cases, now=self.clock())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncClientSession]:
+        """Open a snapshot transaction; commit at the end, abort on any error.
+
+        Raises:
+            Conflict: another transaction got there first; nothing was written.
+            Unavailable: MongoDB is away, or it is not known whether the commit happened.
+
+        """
+        try:
+            async with (
+                self.client.start_session() as session,
+                await session.start_transaction(
+                    read_concern=ReadConcern("snapshot"), write_concern=_MAJORITY
+                ),
+            ):
+                yield session
+        except PyMongoError as error:
+            raise translated(error) from error
+
+    async def load(self, unit: Unit, needs: Needs, session: AsyncClientSession) -> None:
+        """Fetch what the unit does not hold yet, one query for each collection."""
+        for collection, ids in needs.items():
+            wanted = [each for each in dict.fromkeys(ids) if not unit.holds(collection, each)]
+            if not wanted:
+                continue
+            found = self.db[collection].find({"_id": {"$in": wanted}}, session=session)
+            async for document in found:
+                unit.hold(collection, document["_id"], Held.stored(document))
+            for each in wanted:
+                unit.hold(collection, each, Held())
+
+    async def load_room(
+        self, unit: Unit, cases: Iterable[str], session: AsyncClientSession
+    ) -> list[Document]:
+        """Fetch what waits for the cases that are not parked; say so if it was not all."""
+        wanted = [
+            case
+            for case in dict.fromkeys(cases)
+            if case not in unit.room
+            and (protocol := unit.held(unit.cases, case).protocol).waiting
+            and not protocol.parked
+        ]
+        if not wanted:
+            return []
+        rows = (
+            await self.db.parked.find({"case_id": {"$in": wanted}}, session=session)
+            .sort([("case_id", 1), ("source", 1), ("sequence", 1)])
+            .limit(_ROOM_ROWS)
+            .to_list()
+        )
+        unit.room_is_whole = unit.room_is_whole and len(rows) < _ROOM_ROWS
+        for case in wanted:
+            unit.room[case] = {}
+        for row in rows:
+            unit.room[row["case_id"]][row["_id"]] = row
+        return rows
+
+    async def write(self, unit: Unit, session: AsyncClientSession) -> None:
+        """Write all that the unit holds; the outbox last, so that its stamp follows the cases.
+
+        Raises:
+            Conflict: a document was written by somebody else since it was loaded.
+
+        """
+        operations: dict[str, list[Any]] = {}
+        guarded: dict[str, int] = {}
+        for (collection, document_id), held in unit.changes():
+            document = held.as_document(document_id)
+            if held.version:
+                guard = {"_id": document_id, "version": held.version}
+                operations.setdefault(collection, []).append(ReplaceOne(guard, document))
+                guarded[collection] = guarded.get(collection, 0) + 1
+            else:
+                operations.setdefault(collection, []).append(InsertOne(document))
+        for collection, document in unit.rows:
+            operations.setdefault(collection, []).append(InsertOne(document))
+        if unit.freed - unit.kept.keys():
+            gone = DeleteMany({"_id": {"$in": list(unit.freed - unit.kept.keys())}})
+            operations.setdefault("parked", []).append(gone)
+        for row_id, row in unit.kept.items():
+            put = ReplaceOne({"_id": row_id}, row, upsert=True)
+            operations.setdefault("parked", []).append(put)
+        for collection, batch in operations.items():
+            result = await self.db[collection].bulk_write(batch, ordered=False, session=session)
+            if collection != "parked" and result.matched_count != guarded.get(collection, 0):
+                raise Conflict(f"a document of {collection} has a new version")
+        for packed in pack(unit.messages):
+            await self.db.outbox.insert_one(packed, session=session)
+
+    def settle(self, unit: Unit) -> None:
+        """Say that the unit is committed."""
+        if unit.messages:
+            self.committed.set()
+
+    async def act(self, key: str, needs: Needs, decide: Callable[[Unit], T]) -> T:
+        """Carry out an action of staff or of the service itself, once for its `key`.
+
+        The key is stored with the outcome in the action's own transaction and looked up before
+        every try, so a retry after an unclear commit returns what was done (design.md, rule 3 of
+        the protocol). `decide` works in memory and may run several times.
+
+        Raises:
+            Rejected: from `decide`; nothing is written.
+            Unavailable: MongoDB stayed away.
+
+        """
+
+        async def step(session: AsyncClientSession) -> T:
+            done = await self.db.actions.find_one({"_id": key}, session=session)
+            if done is not None:
+                return done["outcome"]  # type: ignore[no-any-return]  # stored as it was returned
+            unit = self.unit()
+            await self.load(unit, needs, session)
+            outcome = decide(unit)
+            unit.add("actions", {"_id": key, "at": unit.now, "outcome": outcome})
+            await self.write(unit, session)
+            return outcome
+
+        outcome = await self.persist(step)
+        self.committed.set()
+        return outcome
+
+    async def persist(self, step: Operation[T]) -> T:
+        """Run `step` in a transaction until it commits; what it does must be safe to repeat."""
+        for pause in (*_PAUSES, None):
+            try:
+                async with self.transaction() as session:
+                    return await step(session)
+            except (Conflict, Unavailable):
+                if pause is None:
+                    raise
+                await asyncio.sleep(uniform(0, pause))  # noqa: S311 - jitter: rivals in step never finish
+        raise AssertionError  # pragma: no cover - the loop ends by return or raise
+
+
+def pack(messages: Iterable[Message]) -> list[Document]:
+    """The outbox documents for `messages`, in order: few and bounded.
+
+    `at` is empty: mongod fills it inside the transaction from its own rising clock, which is the
+    only order that holds between processes.
+    """
+    packed: list[Document] = []
+    size = _PACKED_BYTES
+    for message in messages:
+        headers = message.headers
+        weight = len(message.value) + sum(len(name) + len(value) for name, value in headers) + 64
+        if size + weight > _PACKED_BYTES or len(packed[-1]["messages"]) >= _PACKED_MESSAGES:
+            packed.append({"at": Timestamp(0, 0), "messages": []})
+            size = 0
+        size += weight
+        packed[-1]["messages"].append(
+            {
+                "topic": message.topic,
+                "key": message.key,
+                "headers": dict(headers),
+                "value": message.value,
+            }
+        )
+    return packed
+
+
+def translated(error: PyMongoError) -> ServiceError | PyMongoError:
+    """What an error of the driver means to the engine; itself where it can never pass."""
+    if isinstance(error, DuplicateKeyError):
+        return Conflict("a document of that id was written by somebody else")
+    if isinstance(error, BulkWriteError) and is_duplicate(error.details):
+        return Conflict("a document of that id was written by somebody else")
+    if error.has_error_label("UnknownTransactionCommitResult"):
+        return Unavailable("it is not known whether the transaction was committed")
+    if error.has_error_label("TransientTransactionError") and not isinstance(
+        error, ConnectionFailure
+    ):
+        return Conflict("another transaction wrote the same document")
+    if may_pass(error):
+        return Unavailable(f"MongoDB cannot answer now ({type(error).__name__})")
+    return error
+
+
+def is_duplicate(details: Mapping[str, Any] | None) -> bool:
+    """Whether a bulk write failed on duplicate keys alone."""
+    errors = (details or {}).get("writeErrors", [])
+    return bool(errors) and all(error.get("code") == _DUPLICATE_KEY for error in errors)
+
+
+def may_pass(error: PyMongoError) -> bool:
+    """Whether waiting can help."""
+    labels = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+    return (
+        isinstance(error, ConnectionFailure)
+        or error.timeout
+        or any(error.has_error_label(label) for label in labels)
+    )

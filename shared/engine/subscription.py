@@ -1,0 +1,320 @@
+"""A subscription: FastStream opens the door to the broker, lanes take what comes through it.
+
+FastStream declares the topics, joins the group and holds the connection; it calls no handler and
+acknowledges nothing. Each assigned partition gets a lane. Committed offsets in Kafka are a display
+for operators' tools: written late, failures ignored, never read by us.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    CorruptRecordException,
+    KafkaError,
+    OffsetOutOfRangeError,
+    UnsupportedCodecError,
+)
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from shared.engine.door import Door
+from shared.engine.lane import Lane
+from shared.engine.records import Record
+from shared.engine.slices import Slices
+from shared.engine.unreadable import next_readable
+from shared.errors import Unavailable
+
+__all__ = ["Connection", "Subscription"]
+
+_POLL_MS: Final = 500
+_POLLED_RECORDS: Final = 2_000
+_LOOK_AGAIN_S: Final = 0.05
+_ANSWER_MS: Final = 200
+_TOPIC_ID_FOR_S: Final = 5.0
+_DISPLAY_EVERY_S: Final = 2.0
+_STUCK_S: Final = 30.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How a service reaches the broker, in librdkafka's words (see `<PREFIX>_KAFKA_FILE`)."""
+
+    properties: dict[str, str]
+
+    @property
+    def aiokafka(self) -> dict[str, Any]:
+        """The same in aiokafka's words."""
+        known = self.properties
+        words: dict[str, Any] = {"bootstrap_servers": known["bootstrap.servers"].split(",")}
+        for theirs, ours in (
+            ("security.protocol", "security_protocol"),
+            ("sasl.mechanism", "sasl_mechanism"),
+            ("sasl.username", "sasl_plain_username"),
+            ("sasl.password", "sasl_plain_password"),
+        ):
+            if theirs in known:
+                words[ours] = known[theirs]
+        return words
+
+    async def topic_id(self, topic: str) -> str:
+        """Return the id that the broker gave the topic when it was made.
+
+        Raises:
+            Unavailable: the broker does not say.
+
+        """
+
+        def ask() -> str:
+            admin = AdminClient({**self.properties, "log_level": 0})
+            answers = admin.describe_topics(TopicCollection([topic]), request_timeout=10)
+            return str(answers[topic].result().topic_id)
+
+        try:
+            return await asyncio.to_thread(ask)
+        except Exception as error:
+            raise Unavailable(f"the broker does not describe {topic}") from error
+
+
+class _Partition:
+    """A partition of a running consumer, as its lane sees it."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        place: TopicPartition,
+        topic_id: Callable[[str], Awaitable[str]],
+    ) -> None:
+        self.topic: str = place.topic
+        self.partition: int = place.partition
+        self._consumer = consumer
+        self._place = place
+        self._topic_id = topic_id
+
+    async def bounds(self) -> tuple[str, int, int]:
+        topic_id = await self._topic_id(self.topic)
+        try:
+            start = await self._consumer.beginning_offsets([self._place])
+            end = await self._consumer.end_offsets([self._place])
+        except Exception as error:
+            raise Unavailable("the broker does not tell the log's bounds") from error
+        return topic_id, start[self._place], end[self._place]
+
+    def seek(self, offset: int) -> None:
+        if self._assigned:
+            self._consumer.seek(self._place, offset)
+
+    def pause(self) -> None:
+        if self._assigned:
+            self._consumer.pause(self._place)
+
+    def resume(self) -> None:
+        if self._assigned:
+            self._consumer.resume(self._place)
+
+    @property
+    def _assigned(self) -> bool:
+        return self._place in self._consumer.assignment()
+
+
+class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
+    """One consumer group member and its lanes."""
+
+    def __init__(
+        self,
+        *topics: str,
+        door: Door[Any],
+        group: str,
+        pattern: str | None = None,
+    ) -> None:
+        self.topics = topics
+        self.pattern = pattern
+        self.door = door
+        self.group = group
+        self.lanes: dict[TopicPartition, Lane] = {}
+        self._topic_ids: dict[str, tuple[float, asyncio.Task[str]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._on_stuck: Callable[[str], None] = log.error
+
+    def declare(
+        self,
+        broker: KafkaBroker,
+        connection: Connection,
+        *,
+        slices: Slices,
+        turns: asyncio.Semaphore,
+        instance: str | None,
+        on_stuck: Callable[[str], None],
+    ) -> None:
+        """Register with FastStream; nothing is read before `start`."""
+        self._connection = connection
+        self._slices = slices
+        self._turns = turns
+        self._on_stuck = on_stuck
+        self._subscriber = broker.subscriber(
+            *self.topics,
+            pattern=self.pattern,
+            batch=True,
+            group_id=self.group,
+            group_instance_id=instance,
+            auto_offset_reset="none",
+            ack_policy=AckPolicy.MANUAL,
+            listener=self,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=1_000,
+            fetch_max_wait_ms=500,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            title=self.group,
+        )
+
+    @cached_property
+    def consumer(self) -> AIOKafkaConsumer:
+        """The consumer that FastStream started."""
+        consumer = self._subscriber.consumer
+        assert consumer is not None  # noqa: S101 - the broker is started before `start`
+        return consumer
+
+    @property
+    def reading(self) -> set[str]:
+        """The topics that are assigned to this process."""
+        return {place.topic for place, lane in self.lanes.items() if lane.mark is not None}
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._tasks = [
+            asyncio.create_task(self._poll(), name=f"{self.group} poll"),
+            asyncio.create_task(self._watch(), name=f"{self.group} watch"),
+        ]
+
+    async def stop(self) -> None:
+        """Finish the slices in flight and end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._leave(self.lanes)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Finish what is in flight on the partitions that go elsewhere."""
+        await self._leave([place for place in revoked if place in self.lanes])
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Open a lane for each partition; it takes the watermark by itself."""
+        consumer = self._subscriber.consumer
+        for place in assigned:
+            partition = _Partition(consumer, place, self._topic_id)
+            lane = Lane(partition, self._slices, self._turns)
+            self.lanes[place] = lane
+            lane.start()
+
+    async def _topic_id(self, topic: str) -> str:
+        """Ask once for all partitions of a topic, and again for who asks later."""
+        since, task = self._topic_ids.get(topic, (0.0, None))
+        if task is None or monotonic() - since > _TOPIC_ID_FOR_S or _failed(task):
+            task = asyncio.create_task(self._connection.topic_id(topic))
+            self._topic_ids[topic] = (monotonic(), task)
+        return await asyncio.shield(task)
+
+    async def _leave(self, places: Iterable[TopicPartition]) -> None:
+        leaving = [self.lanes.pop(place) for place in list(places)]
+        await asyncio.gather(*(lane.leave() for lane in leaving))
+
+    async def _poll(self) -> None:
+        while True:
+            try:
+                await self._deliver()
+            except ConsumerStoppedError:
+                return
+            except Exception as error:  # noqa: BLE001 - a poll may raise anything a partner wrote
+                log.warning("poll_failed", group=self.group, error=type(error).__name__)
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                await self._look_closer()
+
+    async def _deliver(
+        self, *places: TopicPartition, wait_ms: int = _POLL_MS, most: int = _POLLED_RECORDS
+    ) -> int:
+        polled = await self.consumer.getmany(*places, timeout_ms=wait_ms, max_records=most)
+        for place, records in polled.items():
+            if lane := self.lanes.get(place):
+                lane.offer([_record(each) for each in records])
+        return sum(map(len, polled.values()))
+
+    async def _look_closer(self) -> None:
+        """After an exception out of a poll: back to the watermarks, and find whose log it is."""
+        for lane in self.lanes.values():
+            lane.rewind()
+        for place, lane in list(self.lanes.items()):
+            if not await lane.ready():
+                continue
+            try:
+                while await self._deliver(place, wait_ms=_ANSWER_MS, most=1):
+                    pass
+            except ConsumerStoppedError:
+                return
+            except OffsetOutOfRangeError:
+                lane.retake()
+            except Exception as cause:  # noqa: BLE001 - see above
+                await self._suspect(place, lane, cause)
+
+    async def _suspect(self, place: TopicPartition, lane: Lane, cause: Exception) -> None:
+        """What the broker cannot answer passes; what cannot be decoded never will."""
+        if isinstance(cause, KafkaError) and not isinstance(cause, _UNREADABLE):
+            return
+        at = await self.consumer.position(place)
+        until = await next_readable(self.consumer, place, at)
+        lane.step_over(at, until, type(cause).__name__)
+
+    async def _watch(self) -> None:
+        """Measure lag as log end minus watermark, show progress, and end what does not move."""
+        while True:
+            await asyncio.sleep(_DISPLAY_EVERY_S)
+            try:
+                await self._measure()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a display and a watchdog, both try again
+                log.info("lag_unknown", group=self.group, error=type(error).__name__)
+
+    async def _measure(self) -> None:
+        owned = {place: lane for place, lane in self.lanes.items() if lane.mark is not None}
+        if not owned:
+            return
+        ends = await self.consumer.end_offsets(list(owned))
+        for place, lane in owned.items():
+            lane.log_end = ends[place]
+            if not lane.lag or lane.halted or lane.waiting:
+                lane.moved_at = monotonic()
+            elif monotonic() - lane.moved_at > 2 * _STUCK_S:
+                self._on_stuck(f"{lane.name} has events to take and does not move")
+            elif monotonic() - lane.moved_at > _STUCK_S:
+                lane.rewind()
+        offsets = {place: lane.mark.offset for place, lane in owned.items() if lane.mark}
+        await self.consumer.commit(offsets)
+
+
+_UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError)
+
+
+def _record(record: ConsumerRecord) -> Record:
+    return Record(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        tuple(record.headers),
+    )
+
+
+def _failed(task: asyncio.Task[str]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -1,0 +1,259 @@
+"""The unit of work: a slice's documents in memory, and all that one transaction will write.
+
+Handlers load from it, save to it and emit into it; nothing here touches the network. A document
+carries two fields of the engine's own, which handlers never see: `version`, by which a write is
+guarded, and `protocol`, in which a case counts what it has taken in (`marks`, per source) and told
+(`sequences`, per stream), whether events wait in its room, and why it is parked.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from shared.contracts import Fact, source_of
+from shared.contracts.envelope import Envelope
+from shared.engine.records import Message, Record
+
+__all__ = ["Document", "Held", "Key", "Needs", "Protocol", "Unit"]
+
+Document = dict[str, Any]
+Key = tuple[str, str]
+Needs = Mapping[str, Any]
+"""Which documents are wanted: collection -> ids."""
+
+_FACTS = uuid5(NAMESPACE_URL, "samraad:facts")
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What a case remembers of the streams it reads and writes; it outlives the case's content."""
+
+    marks: Mapping[str, int] = field(default_factory=dict)
+    """Per source, the last sequence that had its effect here."""
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    """Per stream, the last sequence told from here."""
+    waiting: bool = False
+    """Whether events of this case may stand in the room."""
+    parked: str | None = None
+    """Why the case stands still, in one sentence."""
+
+    def marked(self, source: str, sequence: int) -> "Protocol":
+        """The same, with one more event taken in."""
+        return replace(self, marks={**self.marks, source: sequence})
+
+    def told(self, stream: str, sequence: int) -> "Protocol":
+        """The same, with one more fact told."""
+        return replace(self, sequences={**self.sequences, stream: sequence})
+
+    def as_document(self) -> Document:
+        """As it is stored."""
+        return {
+            "marks": dict(self.marks),
+            "sequences": dict(self.sequences),
+            "waiting": self.waiting,
+            "parked": self.parked,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document as the unit holds it."""
+
+    fields: Document | None = None
+    """What handlers see; None where nothing was saved yet."""
+    protocol: Protocol = field(default_factory=Protocol)
+    version: int = 0
+    """As stored when it was loaded; 0 where nothing is stored."""
+    changed: bool = False
+
+    @classmethod
+    def stored(cls, document: Document) -> "Held":
+        """A document as MongoDB gave it."""
+        version = document.pop("version")
+        protocol = Protocol(**document.pop("protocol", {}))
+        return cls(document if len(document) > 1 else None, protocol, version)
+
+    def as_document(self, document_id: str) -> Document:
+        """As it is stored next."""
+        return {
+            **(self.fields or {}),
+            "_id": document_id,
+            "version": self.version + 1,
+            "protocol": self.protocol.as_document(),
+        }
+
+
+class Unit:
+    """One transaction's work, before it is written."""
+
+    def __init__(self, *, cases: str, now: datetime) -> None:
+        self.cases = cases
+        """The collection whose documents are the service's cases."""
+        self.now = now
+        """The time that rules may rely on, UTC."""
+        self.told_at = now
+        """When the broker took in the event that is being handled."""
+        self.traceparent: str | None = None
+        """The trace that the event being handled belongs to."""
+        self.messages: list[Message] = []
+        self.rows: list[tuple[str, Document]] = []
+        self.kept: dict[str, Document] = {}
+        self.freed: set[str] = set()
+        self.room: dict[str, dict[str, Document]] = {}
+        """Per case, the events that wait, by row id."""
+        self.room_is_whole = True
+        """Whether all that waits was loaded."""
+        self.failures: list[tuple[str, str]] = []
+        """(cause, case) of what was parked."""
+        self.duplicates = 0
+        self._held: dict[Key, Held] = {}
+        self._undo: list[tuple[Key, Held]] | None = None  # what `attempt` would restore
+
+    def hold(self, collection: str, document_id: str, held: Held) -> None:
+        """Take a loaded document in (or the knowledge that there is none)."""
+        self._held.setdefault((collection, document_id), held)
+
+    def holds(self, collection: str, document_id: str) -> bool:
+        """Whether the document was asked for already."""
+        return (collection, document_id) in self._held
+
+    def load(self, collection: str, document_id: str) -> Document | None:
+        """Return the document as the unit's earlier events left it, or None.
+
+        Raises:
+            LookupError: it is not among what the event `needs`: a bug of the handler.
+
+        """
+        return self.held(collection, document_id).fields
+
+    def held(self, collection: str, document_id: str) -> Held:
+        """Return the document with what the engine knows of it."""
+        try:
+            return self._held[collection, document_id]
+        except KeyError:
+            raise LookupError(
+                f"a document of {collection} is not among the event's needs"
+            ) from None
+
+    def save(self, collection: str, document: Document) -> None:
+        """Write the whole document at commit, if nobody else wrote it since it was loaded."""
+        key = (collection, document["_id"])
+        self._put(key, replace(self.held(*key), fields=document, changed=True))
+
+    def touch(self, collection: str, document_id: str, protocol: Protocol) -> None:
+        """Write what the engine knows of a case; its content stays as it is."""
+        held = self.held(collection, document_id)
+        self._put((collection, document_id), replace(held, protocol=protocol, changed=True))
+
+    def add(self, collection: str, document: Document) -> None:
+        """Insert a row at commit that nobody loads: an audit entry, say."""
+        self.rows.append((collection, document))
+
+    def emit(self, *facts: Fact, counted_in: Key | None = None) -> None:
+        """Promise to publish `facts`, each numbered by its stream and subject.
+
+        The number is counted in the case's document (or in `counted_in`), so the document is
+        written too: two writers can never give out one number.
+        """
+        for fact in facts:
+            subject, stream = fact.subject(), source_of(fact.topic())
+            key = counted_in or (self.cases, subject)
+            protocol = self.held(*key).protocol
+            sequence = protocol.sequences.get(stream, 0) + 1
+            envelope = Envelope(
+                id=str(uuid5(_FACTS, f"{stream}|{subject}|{sequence}")),
+                source=stream,
+                type=fact.type,
+                time=self.now,
+                subject=subject,
+                sequence=sequence,
+                traceparent=self.traceparent,
+            )
+            self.send(Message(fact.topic(), subject, envelope, fact.write()))
+            self.touch(*key, protocol.told(stream, sequence))
+
+    def send(self, message: Message) -> None:
+        """Promise to publish a message that has no sequence, such as a receipt."""
+        self.messages.append(message)
+
+    def set_aside(self, record: Record, reason: str) -> None:
+        """Keep a record whole, by its position, that no case can be found for."""
+        row = record_row(record, state="unreadable", reason=reason, at=self.now)
+        self.kept[row["_id"]] = row
+
+    def keep(self, row: Document) -> None:
+        """Put an event into its case's room."""
+        self.room.setdefault(row["case_id"], {})[row["_id"]] = row
+        self.freed.discard(row["_id"])
+        self.kept[row["_id"]] = row
+
+    def free(self, row: Document) -> None:
+        """Take an event out of its case's room."""
+        self.room[row["case_id"]].pop(row["_id"])
+        self.kept.pop(row["_id"], None)
+        self.freed.add(row["_id"])
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo all that was done inside, should it raise."""
+        messages, rows, kept = len(self.messages), len(self.rows), len(self.kept)
+        outer = self._undo
+        undo: list[tuple[Key, Held]] = []
+        self._undo = undo
+        try:
+            yield
+        except BaseException:
+            for key, before in reversed(undo):
+                self._held[key] = before
+            del self.messages[messages:]
+            del self.rows[rows:]
+            for row_id in list(self.kept)[kept:]:
+                del self.kept[row_id]
+            raise
+        else:
+            if outer is not None:
+                outer.extend(undo)
+        finally:
+            self._undo = outer
+
+    def changes(self) -> Iterator[tuple[Key, Held]]:
+        """The documents to be written."""
+        return ((key, held) for key, held in self._held.items() if held.changed)
+
+    def _put(self, key: Key, held: Held) -> None:
+        if self._undo is not None:
+            self._undo.append((key, self._held[key]))
+        self._held[key] = held
+
+
+def record_row(record: Record, *, state: str, reason: str | None, at: datetime) -> Document:
+    """A record as a parked row: whole, with its position and the reason."""
+    return {
+        "_id": record.position,
+        "state": state,
+        "reason": reason,
+        "at": at,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp_ms": record.timestamp_ms,
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+    }
+
+
+def row_record(row: Document) -> Record:
+    """The record that a parked row keeps."""
+    return Record(
+        row["topic"],
+        row["partition"],
+        row["offset"],
+        row["timestamp_ms"],
+        row["key"],
+        row["value"],
+        tuple((name, value) for name, value in row["headers"]),
+    )

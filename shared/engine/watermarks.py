@@ -1,0 +1,116 @@
+"""How far each partition has had its effect: the one position that counts, kept beside the effects.
+
+A watermark belongs to a topic's id, not to its name: a topic that is removed and made again starts
+at 0. Its epoch goes up whenever an owner takes the partition, which fences the owner before.
+"""
+
+from dataclasses import dataclass
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from shared.engine.store import Store, translated
+from shared.errors import Fenced, Halted
+
+__all__ = ["Watermark", "move", "read", "take"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """A partition's position as one owner holds it."""
+
+    id: str
+    """`<topic id>|<partition>`."""
+    offset: int
+    """The next offset to be taken."""
+    epoch: int
+
+
+def watermark_id(topic_id: str, partition: int) -> str:
+    """The key under which a partition's watermark is stored."""
+    return f"{topic_id}|{partition}"
+
+
+async def take(
+    store: Store, *, topic: str, topic_id: str, partition: int, log_start: int, log_end: int
+) -> Watermark:
+    """Become the owner of a partition: bump its epoch and return where to go on.
+
+    Raises:
+        Halted: the log does not hold the position any more (or never held it): what lies between
+            was lost or belongs to another log. A person decides; see `accept`.
+
+    """
+    key = watermark_id(topic_id, partition)
+    place = f"{topic}, partition {partition}"
+    try:
+        known = await store.db.watermarks.find_one({"_id": key})
+        if known is None and log_start > 0:
+            raise Halted(
+                f"{place}: the log starts at {log_start}, and nothing before it was ever taken in"
+            )
+        if known is not None and not log_start <= known["offset"] <= log_end:
+            raise Halted(
+                f"{place}: the position {known['offset']} lies outside the log, "
+                f"which goes from {log_start} to {log_end}"
+            )
+        row = await store.db.watermarks.find_one_and_update(
+            {"_id": key},
+            {
+                "$inc": {"epoch": 1},
+                "$setOnInsert": {"offset": 0},
+                "$set": {"topic": topic, "partition": partition},
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+    except PyMongoError as error:
+        raise translated(error) from error
+    assert row is not None  # noqa: S101 - an upsert returns what it made
+    return Watermark(key, row["offset"], row["epoch"])
+
+
+async def read(store: Store, mark: Watermark) -> Watermark:
+    """Return where the watermark stands now.
+
+    Raises:
+        Fenced: another owner has taken the partition.
+        Unavailable: MongoDB is away.
+
+    """
+    try:
+        row = await store.db.watermarks.find_one({"_id": mark.id})
+    except PyMongoError as error:
+        raise translated(error) from error
+    if row is None or row["epoch"] != mark.epoch:
+        raise Fenced("another owner has taken the partition")
+    return Watermark(mark.id, row["offset"], row["epoch"])
+
+
+async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSession) -> None:
+    """Move the watermark inside the slice's transaction, if it stands where the slice begins.
+
+    Raises:
+        Fenced: it does not, or another owner has taken the partition.
+
+    """
+    moved = await store.db.watermarks.update_one(
+        {"_id": mark.id, "offset": mark.offset, "epoch": mark.epoch},
+        {"$set": {"offset": to}},
+        session=session,
+    )
+    if moved.matched_count != 1:
+        raise Fenced("the watermark is not where this slice begins")
+
+
+async def accept(store: Store, *, topic_id: str, topic: str, partition: int, offset: int) -> None:
+    """Go on from the log's start, giving up what lies below it: an operator's logged decision."""
+    await store.db.watermarks.update_one(
+        {"_id": watermark_id(topic_id, partition)},
+        {
+            "$set": {"offset": offset, "topic": topic, "partition": partition},
+            "$inc": {"epoch": 1},
+        },
+        upsert=True,
+    )

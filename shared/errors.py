@@ -1,0 +1,35 @@
+"""Errors by what the engine does with them.
+
+* ServiceError
+  - Rejected      can never succeed: the event is parked with its case, all other cases go on
+  - Unavailable   may succeed later: back off, keep everything, try again
+  - Conflict      somebody else wrote first: load anew and decide again
+  - Fenced        another owner has the partition: drop what is held
+  - Halted        a person must look before this partition goes on
+"""
+
+__all__ = ["Conflict", "Fenced", "Halted", "Rejected", "ServiceError", "Unavailable"]
+
+
+class ServiceError(Exception):
+    """Every error that we raise on purpose."""
+
+
+class Rejected(ServiceError):
+    """The event or action can never succeed. Its text is shown to people: no personal data."""
+
+
+class Unavailable(ServiceError):
+    """Something that we depend on cannot answer now."""
+
+
+class Conflict(ServiceError):
+    """A document has another version than the one that was decided on."""
+
+
+class Fenced(ServiceError):
+    """The partition's watermark is no longer where this owner left it."""
+
+
+class Halted(ServiceError):
+    """The partition stands still on purpose, for the reason given in one sentence."""

@@ -1,0 +1,264 @@
+"""A service as a process: broker, store, relay, health and operator's door, wired the same way."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from shared import telemetry
+from shared.engine import Connection, Door, Facts, Room, Store, Subscription
+from shared.engine.alarms import MassParking
+from shared.engine.relay import Relay
+from shared.engine.slices import Slices
+from shared.operators import operator_routes
+from shared.settings import ServiceSettings
+
+__all__ = ["Engine", "make_service", "run"]
+
+_COMMITTING_AT_ONCE: Final = 2
+_SWEEP_S: Final = 1.0
+_MONGO_TIMEOUT_MS: Final = 10_000
+_STUCK_EXIT: Final = 70
+
+log = structlog.get_logger()
+
+Background = Callable[[], Awaitable[None]]
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """What runs behind a service's pages."""
+
+    settings: ServiceSettings
+    store: Store
+    subscriptions: Sequence[Subscription]
+    room: Room
+    background: list[Background] = field(default_factory=list)
+    """Loops that run as long as the service does; each handles its own failures."""
+    on_start: list[Background] = field(default_factory=list)
+    """Steps before anything is read: indexes, first keys, reference data."""
+    on_stop: list[Callable[[], None]] = field(default_factory=list)
+    ready: bool = False
+
+    @property
+    def lag(self) -> int:
+        """Events in the partitions of this process that have not had their effect."""
+        return sum(lane.lag for each in self.subscriptions for lane in each.lanes.values())
+
+    @property
+    def standing(self) -> list[str]:
+        """Why partitions stand still or wait, a sentence each."""
+        lanes = [lane for each in self.subscriptions for lane in each.lanes.values()]
+        halted = [lane.halted for lane in lanes if lane.halted]
+        return halted + sorted({lane.waiting for lane in lanes if lane.waiting})
+
+    async def state(self) -> dict[str, Any]:
+        """What `/health/ready` says."""
+        told: dict[str, Any] = {
+            "state": "ready" if self.ready else "starting",
+            "lag": self.lag,
+            "outbox": None,
+            "parked": None,
+            "halted": self.standing,
+        }
+        try:
+            told["outbox"] = await self.store.db.outbox.estimated_document_count()
+            told["parked"] = await self.room.count()
+        except PyMongoError:
+            told["state"] = "degraded"
+        if self.standing and self.ready:
+            told["state"] = "degraded"
+        return told
+
+
+def make_engine(
+    settings: ServiceSettings,
+    *,
+    cases: str,
+    subscriptions: Sequence[Subscription],
+    facts: Facts | None = None,
+    doors: dict[str, Door[Any]] | None = None,
+    store: Store | None = None,
+) -> Engine:
+    """Wire a store to its subscriptions; nothing is connected yet."""
+    store = store or make_store(settings, cases=cases)
+    return Engine(
+        settings=settings,
+        store=store,
+        subscriptions=subscriptions,
+        room=Room(store, facts, doors or {}),
+    )
+
+
+def make_store(settings: ServiceSettings, *, cases: str) -> Store:
+    """Open the service's own database."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        settings.mongo_uri, tz_aware=True, timeoutMS=_MONGO_TIMEOUT_MS, appname=settings.service
+    )
+    return Store(client, settings.service, cases=cases)
+
+
+def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
+    """Return the process's web side; its lifespan runs the engine."""
+    app = FastAPI(title=title, lifespan=lambda _: _running(engine), openapi_url="/openapi.json")
+    app.state.engine = engine
+    app.include_router(_health(engine))
+    app.include_router(operator_routes(engine.room, engine.subscriptions, engine.settings))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def run(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C; what is in flight is finished first."""
+    telemetry.configure_logging(settings.service)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@asynccontextmanager
+async def _running(engine: Engine) -> AsyncIterator[None]:
+    connection = engine.settings.connection
+    broker = make_broker(connection, instance=engine.settings.instance)
+    turns = asyncio.Semaphore(_COMMITTING_AT_ONCE)
+    alarms = MassParking()
+    for subscription in engine.subscriptions:
+        subscription.declare(
+            broker,
+            connection,
+            slices=Slices(engine.store, subscription.door, alarms),
+            turns=turns,
+            instance=engine.settings.instance,
+            on_stuck=_end,
+        )
+    relay = Relay(engine.store, connection, holder=engine.settings.instance or f"pid-{os.getpid()}")
+    starting = asyncio.create_task(_start(engine, broker), name="start")
+    loops = [relay.run, lambda: _sweep(engine), *engine.background]
+    tasks = [asyncio.create_task(_after(starting, loop)) for loop in loops]
+    try:
+        yield
+    finally:
+        engine.ready = False
+        for stop in engine.on_stop:
+            stop()
+        starting.cancel()
+        await asyncio.gather(*(each.stop() for each in engine.subscriptions))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(starting, *tasks, return_exceptions=True)
+        await broker.stop()
+        await engine.store.client.close()
+
+
+async def _start(engine: Engine, broker: KafkaBroker) -> None:
+    """Begin as soon as the database and the broker answer; until then the pages say "starting"."""
+    pause = 0.1
+    while True:
+        try:
+            await engine.room.ensure_indexes()
+            for step in engine.on_start:
+                await step()
+            await broker.start()
+            break
+        except Exception as error:  # noqa: BLE001 - whatever is away: say so, and try again
+            log.warning("start_waits", error=type(error).__name__)
+            with suppress(Exception):
+                await broker.stop()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 3.0)
+    for subscription in engine.subscriptions:
+        subscription.start()
+    engine.ready = True
+    log.info("ready")
+
+
+async def _after(starting: "asyncio.Task[None]", loop: Background) -> None:
+    await asyncio.shield(starting)
+    await loop()
+
+
+async def _sweep(engine: Engine) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_S)
+        try:
+            await engine.room.sweep()
+        except Exception as error:  # noqa: BLE001 - the sweeper tries again
+            log.warning("sweep_waits", error=type(error).__name__)
+        for what in ("lag", "outbox", "parked"):
+            telemetry.BACKLOG.labels(what).set((await engine.state())[what] or 0)
+
+
+def _end(reason: str) -> None:
+    """End a process that has work and does not move: its supervisor starts it anew."""
+    log.error("watchdog_ends_process", reason=reason)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_broker(connection: Connection, *, instance: str | None) -> KafkaBroker:
+    """The door to Kafka. It only consumes: what we publish goes through the outbox and the relay."""
+    return KafkaBroker(
+        connection.properties["bootstrap.servers"].split(","),
+        security=_security(connection),
+        consumer_only=True,
+        client_id=instance or "samraad",
+        metadata_max_age_ms=1_500,
+        logger=None,
+    )
+
+
+def _security(connection: Connection) -> BaseSecurity | None:
+    known = connection.properties
+    if not known.get("security.protocol", "PLAINTEXT").startswith("SASL"):
+        return None
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return kinds[known["sasl.mechanism"]](
+        username=known["sasl.username"],
+        password=known["sasl.password"],
+        use_ssl=known["security.protocol"] == "SASL_SSL",
+    )
+
+
+def _health(engine: Engine) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"state": "live"}
+
+    @router.get("/health/ready")
+    async def ready(response: Response) -> dict[str, Any]:
+        told = await engine.state()
+        response.status_code = 200 if engine.ready and told["outbox"] is not None else 503
+        return told
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def templates_beside(module_file: str) -> Path:
+    """The templates folder of a service."""
+    return Path(module_file).parent / "templates"

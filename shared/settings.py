@@ -1,0 +1,91 @@
+"""Settings that every service has: by environment, secrets as files, each fault one sentence."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
+
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.engine.subscription import Connection
+
+__all__ = ["ReadableFile", "ServiceSettings", "from_environment"]
+
+
+def _readable(path: Path) -> Path:
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise ValueError("the file is not there, or may not be read")
+    return path
+
+
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+
+
+def _shared(name: str, default: Any) -> Any:
+    return Field(default=default, validation_alias=AliasChoices(f"SAMRAAD_{name}"))
+
+
+class ServiceSettings(BaseSettings):
+    """What a service process is told from outside. Subclasses set `env_prefix` and `service`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    service: ClassVar[str]
+
+    kafka_file: ReadableFile
+    """The broker with our login, in librdkafka's words, as JSON."""
+    mongo_file: ReadableFile
+    """The database's address with our login."""
+    host: str = "127.0.0.1"
+    port: int
+    instance: str | None = None
+    """The process's name in its consumer groups, kept over restarts (static membership)."""
+
+    site_url: str = _shared("SITE_URL", "http://127.0.0.1")
+    issuer: str = _shared("ISSUER", "")
+    client_secret_file: ReadableFile | None = _shared("CLIENT_SECRET_FILE", None)
+    session_secret_file: ReadableFile | None = _shared("SESSION_SECRET_FILE", None)
+    operator_token_file: ReadableFile | None = _shared("OPERATOR_TOKEN_FILE", None)
+    assets_dir: Path | None = _shared("ASSETS_DIR", None)
+    demo: bool = _shared("DEMO", default=False)
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach the broker."""
+        return Connection(properties=json.loads(self.kafka_file.read_text()))
+
+    @property
+    def mongo_uri(self) -> str:
+        """How to reach the database."""
+        return self.mongo_file.read_text().strip()
+
+    @property
+    def operator_token(self) -> str | None:
+        """What an operator shows; without a file nobody is one."""
+        return self.operator_token_file.read_text().strip() if self.operator_token_file else None
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def from_environment(settings: type[S]) -> S:
+    """Read the settings, or stop the process with one sentence for each that is wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        _stop(settings, error)
+
+
+def _stop(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
+    prefix = settings.model_config.get("env_prefix", "")
+    for fault in error.errors(include_url=False, include_input=False):
+        name = "".join(map(str, fault["loc"][:1]))
+        name = name if name.startswith("SAMRAAD_") else f"{prefix}{name}".upper()
+        told = (
+            "is not set"
+            if fault["type"] == "missing"
+            else fault["msg"].removeprefix("Value error, ")
+        )
+        print(f"{settings.service}: {name}: {told}", file=sys.stderr)  # noqa: T201 - the only way out
+    raise SystemExit(2)
