@@ -38,11 +38,19 @@ def pointer(location: Iterable[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
 
 
+def _is_below(place: tuple[str | int, ...], above: tuple[str | int, ...]) -> bool:
+    return len(place) > len(above) and place[: len(above)] == above
+
+
 def faults_of(error: ValidationError, at: tuple[str | int, ...] = ()) -> list[FieldError]:
     """Tell what `error` says, below the place `at`."""
     faults = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+    told = error.errors(include_url=False, include_context=False, include_input=False)
+    places = {fault["loc"] for fault in told}
+    for fault in told:
         kind = fault["type"]
+        if kind == "too_short" and any(_is_below(place, fault["loc"]) for place in places):
+            continue  # it is not empty: what it holds is at fault, and pydantic counts the rest
         if kind in _TOLD:
             rule, message = _TOLD[kind]
         elif kind in _RULES:
