@@ -1,0 +1,52 @@
+"""What a record of a partner has become before its transaction begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from services.intake.domain import Letter
+    from services.intake.sealing import SealedReport
+    from shared.contracts.processes import PartnerKind
+    from shared.engine import Record
+
+__all__ = ["Arrival", "Arrived", "LeftOut"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A record that cannot be answered."""
+
+    record: Record
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A record with a letter that will be answered, read and sealed ahead of its transaction."""
+
+    record: Record
+    letter: Letter
+    kind: PartnerKind
+    report_id: UUID
+    opened: bytes = field(repr=False)
+    """Empty where it did not open."""
+    sealed: SealedReport | None = None
+    """None where there is nothing new to keep."""
+
+    @property
+    def identity(self) -> tuple[UUID, str | None]:
+        """What is told, and under which reference."""
+        return self.report_id, self.letter.content
+
+    @property
+    def received_at(self) -> datetime:
+        """When the broker took it in: also what came while intake was away came then."""
+        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self.record.timestamp_ms)
+
+
+Arrival = LeftOut | Arrived

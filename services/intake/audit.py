@@ -1,0 +1,68 @@
+"""What intake's log says: who took in, read or changed what about whom, when, why and by what right.
+
+A row goes in with the transaction of what it tells. It names ids only: a log that repeated what
+was read would itself have to be guarded from its readers.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from services.intake.domain import Basis
+
+__all__ = ["COLLECTION", "CONTROLLER", "Act", "entry"]
+
+COLLECTION = "audit"
+
+CONTROLLER = "sydoestjyllands-politi"
+"""Who answers for what intake keeps. What partners keep of it themselves is theirs."""
+
+REGIME = "police_law"
+"""Retshåndhævelsesloven: police work to prevent crime, also where there is no criminal case."""
+
+Document = dict[str, Any]
+
+
+class Act(StrEnum):
+    """What was done (retshåndhævelsesloven § 24, directive 2016/680 art. 25)."""
+
+    COLLECTED = "collected"
+    READ = "read"
+    DISCLOSED = "disclosed"
+    CHANGED = "changed"
+
+
+def entry(  # noqa: PLR0913 - everything the law wants said of an act
+    action: Act,
+    *,
+    row_id: str,
+    at: datetime,
+    who: str,
+    why: str,
+    basis: Basis | None = None,
+    report_id: UUID | str | None = None,
+    case_id: UUID | str | None = None,
+    person_ids: Iterable[UUID | str] = (),
+    recipients: Iterable[str] = (),
+) -> Document:
+    """Write a row: `who` is `partner:<id>`, `service:<name>`, `staff:<login>` or `operator`."""
+    return {
+        "_id": row_id,
+        "at": at,
+        "who": who,
+        "action": action.value,
+        "why": why,
+        "controller": CONTROLLER,
+        "regime": REGIME,
+        "basis": None if basis is None else basis.value,
+        "report_id": None if report_id is None else str(report_id),
+        "case_id": None if case_id is None else str(case_id),
+        "person_ids": [str(person_id) for person_id in person_ids],
+        "recipients": list(recipients),
+    }

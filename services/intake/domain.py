@@ -1,0 +1,302 @@
+"""What becomes of a report, and who the people in it are to a case.
+
+Pure: no I/O, no clock, no randomness. Ids come from outside, because they are keyed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from shared.contracts.cpr import birth_date_of
+from shared.contracts.intake import CaseOpened, Party, TriageWaiting
+from shared.contracts.people import age_on
+from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.processes import PartnerKind, Process
+from shared.contracts.receipts import FieldError, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from uuid import UUID
+
+    from shared.contracts.people import Person
+    from shared.contracts.report import Report
+
+__all__ = [
+    "Basis",
+    "Conflict",
+    "Known",
+    "Letter",
+    "OpensCase",
+    "Rejected",
+    "Repeated",
+    "Status",
+    "Verdict",
+    "Waits",
+    "WhyWaiting",
+    "basis_of",
+    "case_opened",
+    "is_minor",
+    "is_not_for_investigation",
+    "judge",
+    "parties_of",
+    "review_on",
+    "triage_waiting",
+]
+
+SERVED: Final = frozenset({Process.MEDIATION, Process.PSP})
+"""The processes that a service runs. A report for another waits in triage, whole."""
+
+ADULT: Final = 18
+LOCAL: Final = ZoneInfo("Europe/Copenhagen")
+REVIEW_AFTER: Final = timedelta(days=365)
+"""When somebody must look again whether what is kept is still needed. A choice, not law."""
+
+UNBOUND: Final = frozenset({"/partner", "/reference"})
+"""Where a letter says whose it is: faults there mean it was sealed for another envelope."""
+
+CONFLICT: Final = FieldError.of(
+    "/reference", Rule.CONFLICT, "Another report was accepted under this reference, and it stands."
+)
+
+
+class Status(StrEnum):
+    """Where a report stands."""
+
+    REJECTED = "rejected"
+    WAITING = "waiting"
+    """Accepted; triage decides what becomes of it."""
+    ACCEPTED = "accepted"
+    """Accepted, and a case is open."""
+
+
+class WhyWaiting(StrEnum):
+    """Why a report has no case yet."""
+
+    NO_PROCESS = "no_process"
+    """The partner leaves the choice to triage."""
+    NO_SERVICE = "no_service"
+    """No service runs this process yet."""
+
+
+class Basis(StrEnum):
+    """Why intake may keep it, as a code that is shown and can be corrected by those who know.
+
+    A lawyer confirms the references before production.
+    """
+
+    MEDIATION_ACT = "mediation_act"
+    """Lov 467/2009 om konfliktråd."""
+    SECTION_115 = "rpl_115"
+    """Retsplejeloven § 115; the disclosure itself names stykke and nummer."""
+    PREVENTION = "police_act_1_2"
+    """Politiloven §§ 1-2: the duty to prevent crime."""
+    YOUTH_CRIME_ACT = "youth_crime_act"
+    """Lov om bekæmpelse af ungdomskriminalitet."""
+    CRIMINAL_CASE = "criminal_case"
+    """The handling of the criminal case itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is remembered of a reference under which something came before."""
+
+    status: Status
+    content: str | None
+    """The keyed mark of what was accepted; None while nothing was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One arrival that can be answered: what it says, or what is wrong with it."""
+
+    partner: str
+    reference: str
+    content: str | None = None
+    """The keyed mark of what it says; None where it could not be opened or is ill addressed."""
+    report: Report | None = None
+    """Only where nothing is wrong."""
+    errors: tuple[FieldError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpensCase:
+    """Accepted, and a case opens at once."""
+
+    report: Report
+    process: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Accepted, and kept whole for triage."""
+
+    report: Report
+    why: WhyWaiting
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Not taken, and why. The partner mends it and sends it again."""
+
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Not taken: what was accepted under this reference says something else, and stands."""
+
+    errors: tuple[FieldError, ...] = (CONFLICT,)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Accepted before, word for word: the same receipt again, and nothing else."""
+
+
+Verdict = OpensCase | Waits | Rejected | Conflict | Repeated
+
+
+def judge(letter: Letter, known: Known | None) -> Verdict:
+    """Say what becomes of a letter, given what came before under its reference.
+
+    What was accepted is compared before it is judged anew: rules and registrations change, and a
+    receipt once given must not be taken back because of it.
+    """
+    if known is not None and known.status is not Status.REJECTED and letter.content is not None:
+        if letter.content == known.content:
+            return Repeated()
+        if not any(error.field in UNBOUND for error in letter.errors):
+            return Conflict()
+    if letter.errors or letter.report is None:
+        return Rejected(letter.errors)
+    process = letter.report.process
+    if process is None:
+        return Waits(letter.report, WhyWaiting.NO_PROCESS)
+    if process not in SERVED:
+        return Waits(letter.report, WhyWaiting.NO_SERVICE)
+    return OpensCase(letter.report, process)
+
+
+def parties_of(
+    report: Report,
+    person_ids: Sequence[UUID],
+    *,
+    protected: Collection[UUID],
+    party_id: Callable[[UUID], UUID],
+    received_at: datetime,
+) -> tuple[Party, ...]:
+    """Tell who takes part, as pseudonyms of one process.
+
+    `person_ids` stand in the order of `report.people`; `protected` are the persons whose address
+    anybody ever called protected. A person who stands in the report twice in one role is one
+    party; in two roles there are two entries under one `party_id`.
+    """
+    by_label = {
+        person.label: person_id for person, person_id in zip(report.people, person_ids, strict=True)
+    }
+    holders: dict[UUID, dict[UUID, None]] = {}
+    for person, person_id in zip(report.people, person_ids, strict=True):
+        for child in (by_label[label] for label in person.custody_of):
+            if child != person_id:
+                holders.setdefault(child, {})[party_id(person_id)] = None
+
+    parties: dict[tuple[UUID, str], Party] = {}
+    for person, person_id in zip(report.people, person_ids, strict=True):
+        party = Party(
+            party_id=party_id(person_id),
+            role=person.role,
+            category=person.category,
+            minor=_is_minor_in(report, person_ids, person_id, received_at),
+            custody_holders=tuple(holders.get(person_id, {})),
+            address_protected=person_id in protected,
+        )
+        parties.setdefault((person_id, person.role.value), party)
+    return tuple(parties.values())
+
+
+def _is_minor_in(
+    report: Report, person_ids: Sequence[UUID], person_id: UUID, received_at: datetime
+) -> bool | None:
+    """Say whether anything in the report makes the person a minor."""
+    said = [
+        is_minor(person, received_at)
+        for person, same in zip(report.people, person_ids, strict=True)
+        if same == person_id
+    ]
+    known = [minor for minor in said if minor is not None]
+    return any(known) if known else None
+
+
+def is_minor(person: Person, received_at: datetime) -> bool | None:
+    """Say whether a person is under 18 on the Danish day of receipt; None where no age is known.
+
+    Where the CPR number and the day of birth contradict each other, one that makes a child of the
+    person is believed: a guardian asked in vain does less harm than a child without one.
+    """
+    days = [day for day in (person.birth_date, _birth_date(person.cpr)) if day is not None]
+    if not days:
+        return None
+    return min(age_on(day, received_at.astimezone(LOCAL)) for day in days) < ADULT
+
+
+def _birth_date(cpr: str | None) -> date | None:
+    return None if cpr is None else birth_date_of(cpr)
+
+
+def case_opened(
+    case_id: UUID,
+    opens: OpensCase,
+    *,
+    kind: PartnerKind,
+    parties: tuple[Party, ...],
+    received_at: datetime,
+) -> CaseOpened:
+    """Tell the process's service of its new case, routed by municipality."""
+    place = MUNICIPALITIES[opens.report.municipality]
+    return CaseOpened(
+        case_id=case_id,
+        process=opens.process,
+        municipality=place.code,
+        patrol_centre=place.patrol_centre,
+        psychiatry_region=place.psychiatry_region if opens.process is Process.PSP else None,
+        reported_at=received_at,
+        occurred_at=opens.report.occurred_at,
+        reporter_kind=kind,
+        parties=parties,
+    )
+
+
+def triage_waiting(report_id: UUID, waits: Waits, *, received_at: datetime) -> TriageWaiting:
+    """Tell that a report waits for somebody to decide."""
+    return TriageWaiting(
+        report_id=report_id, municipality=waits.report.municipality, since=received_at
+    )
+
+
+def is_not_for_investigation(report: Report) -> bool:
+    """Say whether it was shared under section 115, which bars it from any investigation."""
+    return report.disclosure is not None or report.process in {Process.PSP, Process.SSP}
+
+
+def basis_of(report: Report) -> Basis:
+    """Say why it may be kept."""
+    if is_not_for_investigation(report):
+        return Basis.SECTION_115
+    match report.process:
+        case Process.MEDIATION:
+            return Basis.MEDIATION_ACT
+        case Process.YOUTH_BOARD:
+            return Basis.YOUTH_CRIME_ACT
+        case Process.YOUTH_COUNCIL:
+            return Basis.CRIMINAL_CASE
+        case _:
+            return Basis.PREVENTION
+
+
+def review_on(received_at: datetime) -> date:
+    """Say by when somebody must look whether it is still needed."""
+    return (received_at.astimezone(LOCAL) + REVIEW_AFTER).date()

@@ -1,0 +1,79 @@
+"""Persons in MongoDB: who was spoken of, under which pseudonyms, and what each report said of them.
+
+A person is an id, a blind mark of the CPR number where one is known, and a pseudonym per process.
+What reports say lies in `said`, one row per report and person, each sealed under that person's own
+key with its source and date; nothing is overwritten, and destroying the key ends it all at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from services.intake.sealing import SealedPerson
+    from shared.contracts.processes import Process
+    from shared.engine import Unit
+
+__all__ = ["COLLECTION", "SAID", "key_name", "marked_with", "meet", "said"]
+
+COLLECTION = "persons"
+SAID = "said"
+
+Document = dict[str, Any]
+
+
+def key_name(person_id: UUID | str) -> str:
+    """Name the data key of all that is said of a person."""
+    return f"person:{person_id}"
+
+
+async def marked_with(db: AsyncDatabase[Document], marks: Iterable[str]) -> dict[str, UUID]:
+    """Return the persons whose CPR number bears one of the marks, in one query."""
+    wanted = sorted(set(marks))
+    if not wanted:
+        return {}
+    found = db[COLLECTION].find({"cpr_index": {"$in": wanted}}, {"cpr_index": 1})
+    return {person["cpr_index"]: UUID(person["_id"]) async for person in found}
+
+
+def meet(
+    unit: Unit, person: SealedPerson, *, party: tuple[Process, UUID] | None, protected: bool
+) -> bool:
+    """Know the person from now on, under `party` in that process.
+
+    Returns whether the address is protected: once anybody said so, it is.
+    """
+    known = unit.load(COLLECTION, str(person.person_id))
+    before = known or {"_id": str(person.person_id), "party_ids": {}, "address_protected": False}
+    after = {**before, "address_protected": before["address_protected"] or protected}
+    if person.cpr_mark is not None:
+        after["cpr_index"] = person.cpr_mark
+    if party is not None:
+        process, party_id = party
+        after["party_ids"] = {process.value: str(party_id), **before["party_ids"]}
+    if after != known:
+        unit.save(COLLECTION, after)
+    return bool(after["address_protected"])
+
+
+def said(
+    report_id: UUID, people: Iterable[SealedPerson], *, partner: str, at: datetime
+) -> Iterator[Document]:
+    """Write what one report says of each of its people: a row each, in the report's order."""
+    for place, person in enumerate(people):
+        yield {
+            "_id": f"{report_id}:{place}",
+            "person_id": str(person.person_id),
+            "report_id": str(report_id),
+            "place": place,
+            "partner": partner,
+            "at": at,
+            "marks": list(person.marks),
+            "sealed": person.sealed,
+        }

@@ -1,0 +1,201 @@
+"""Reports in MongoDB: one document per partner and reference, and the receipt it was given.
+
+Everything here is safe to see without opening anything: ids, codes, times, keyed marks, and the
+partner's own reference. What the report says lies sealed, under the case once there is one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from services.intake import domain
+from services.intake.domain import Known, Status
+from shared.contracts.envelope import Envelope
+from shared.contracts.receipts import REPLIES_SOURCE, Receipt, ReportAccepted, ReportRejected
+from shared.engine import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from services.intake.arrivals import Arrived
+    from services.intake.domain import Letter, Waits
+    from services.intake.sealing import SealedReport
+    from shared.contracts.receipts import FieldError
+    from shared.contracts.report import Report
+
+__all__ = [
+    "COLLECTION",
+    "acceptance",
+    "accepted_among",
+    "arrived_again",
+    "key_name",
+    "known",
+    "rejected",
+    "rejection",
+    "replied",
+    "stands",
+    "taken",
+    "waiting",
+    "with_case",
+]
+
+COLLECTION: Final = "reports"
+
+_REJECTIONS: Final = uuid5(NAMESPACE_URL, "samraad:rejections")
+
+Document = dict[str, Any]
+
+
+def key_name(report_id: UUID | str) -> str:
+    """Name the data key of a report that has no case yet."""
+    return f"report:{report_id}"
+
+
+def known(document: Document | None) -> Known | None:
+    """Read what came before under a reference."""
+    if document is None:
+        return None
+    return Known(status=Status(document["status"]), content=document["content"])
+
+
+def stands(document: Document) -> bool:
+    """Say whether the report was accepted: then nothing that comes later changes it."""
+    return Status(document["status"]) is not Status.REJECTED
+
+
+async def accepted_among(db: AsyncDatabase[Document], report_ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of the reports were accepted, in one query."""
+    wanted = sorted(map(str, report_ids))
+    if not wanted:
+        return set()
+    taken = {"$in": [Status.WAITING.value, Status.ACCEPTED.value]}
+    found = db[COLLECTION].find({"_id": {"$in": wanted}, "status": taken}, {"_id": 1})
+    return {UUID(document["_id"]) async for document in found}
+
+
+def acceptance(
+    reference: str, *, receipt_id: UUID, case_id: UUID | None, now: datetime
+) -> Document:
+    """Write the one receipt that an accepted report has, for ever."""
+    return _receipt(ReportAccepted(reference=reference, case_id=case_id), receipt_id, now)
+
+
+def rejection(
+    reference: str, errors: tuple[FieldError, ...], *, position: str, now: datetime
+) -> Document:
+    """Write the receipt of one arrival that was not taken, named by where it lies."""
+    receipt = ReportRejected(reference=reference, errors=errors)
+    return _receipt(receipt, uuid5(_REJECTIONS, position), now)
+
+
+def replied(letter: Letter, receipt: Document) -> Message:
+    """Address a receipt: the same stored receipt makes the same record, byte by byte."""
+    envelope = Envelope(
+        id=receipt["ce_id"],
+        source=REPLIES_SOURCE,
+        type=receipt["ce_type"],
+        time=datetime.fromisoformat(receipt["ce_time"]),
+        subject=letter.reference,
+    )
+    topic = f"partner.{letter.partner}.replies"
+    return Message(topic, letter.reference, envelope, receipt["body"])
+
+
+def taken(
+    arrival: Arrived,
+    report: Report,
+    sealed: SealedReport,
+    *,
+    before: Document | None,
+    receipt: Document,
+) -> Document:
+    """Write what an accepted report is, whatever becomes of it."""
+    places = {person.label: place for place, person in enumerate(report.people)}
+    return {
+        "_id": str(arrival.report_id),
+        "partner": arrival.letter.partner,
+        "reference": arrival.letter.reference,
+        "process": None if report.process is None else report.process.value,
+        "municipality": report.municipality,
+        "proposed_by": report.proposed_by.value,
+        "occurred_at": report.occurred_at.astimezone(UTC),
+        "received_at": arrival.received_at,
+        "content": arrival.letter.content,
+        "receipt": receipt,
+        "errors": [],
+        "marks": [{"field": mark.field, "code": mark.code.value} for mark in report.marks],
+        "people": [
+            {
+                "person_id": str(person_id),
+                "role": person.role.value,
+                "category": person.category.value,
+                "custody_of": [places[label] for label in person.custody_of],
+                "custody": None if person.custody is None else person.custody.value,
+            }
+            for person, person_id in zip(report.people, sealed.person_ids, strict=True)
+        ],
+        "basis": domain.basis_of(report).value,
+        "not_for_investigation": domain.is_not_for_investigation(report),
+        "review_on": domain.review_on(arrival.received_at).isoformat(),
+        "arrivals": _arrivals(before),
+    }
+
+
+def with_case(case_id: UUID) -> Document:
+    """Write that a case was opened; what the report says lies with the case."""
+    return {"status": Status.ACCEPTED.value, "case_id": str(case_id), "why_waiting": None}
+
+
+def waiting(waits: Waits, sealed: SealedReport) -> Document:
+    """Write that triage decides; what the report says lies here until then."""
+    return {
+        "status": Status.WAITING.value,
+        "case_id": None,
+        "why_waiting": waits.why.value,
+        "danger_to_life": waits.report.details_read.danger_to_life is True,
+        "sealed": sealed.rest,
+    }
+
+
+def rejected(
+    arrival: Arrived,
+    errors: tuple[FieldError, ...],
+    *,
+    before: Document | None,
+    receipt: Document,
+) -> Document:
+    """Write that nothing is accepted under a reference yet: the answer, and none of the content."""
+    return {
+        "_id": str(arrival.report_id),
+        "partner": arrival.letter.partner,
+        "reference": arrival.letter.reference,
+        "status": Status.REJECTED.value,
+        "content": None,
+        "received_at": arrival.received_at,
+        "receipt": receipt,
+        "errors": [error.model_dump() for error in errors],
+        "case_id": None,
+        "arrivals": _arrivals(before),
+    }
+
+
+def arrived_again(before: Document) -> Document:
+    """Count one more arrival of what stands already; nothing else changes."""
+    return {**before, "arrivals": _arrivals(before)}
+
+
+def _arrivals(before: Document | None) -> int:
+    return 1 if before is None else int(before["arrivals"]) + 1
+
+
+def _receipt(receipt: Receipt, receipt_id: UUID, now: datetime) -> Document:
+    return {
+        "ce_id": str(receipt_id),
+        "ce_type": receipt.type,
+        "ce_time": now.astimezone(UTC).isoformat(),
+        "body": receipt.write(),
+    }

@@ -1,0 +1,85 @@
+"""The keys that open sealed reports: JWK files in one directory, read again when they change.
+
+One file per key, `<name>.json`, 0600. Every key in the directory opens; the JWKS that partners
+fetch names those that are not retired. To rotate: put a second key beside the first; when partners
+have fetched it, write `"retired_at": "<day>"` into the first one's file; remove that file 15 days
+later, once nothing that is set aside names it. Until then what was sealed to it still opens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.seal import SealKeys, new_seal_key, public_seal_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["SealKeyDirectory"]
+
+RETIRED: Final = "retired_at"
+FIRST: Final = "first.json"
+
+Jwk = dict[str, Any]
+
+
+class SealKeyDirectory:
+    """Seal keys on disk; what changes there counts from the next letter on."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._seen: tuple[tuple[str, int], ...] | None = None
+        self._keys: tuple[Jwk, ...] = ()
+        self._ready = SealKeys(())
+
+    def make_first(self) -> None:
+        """Make a key where there is none; two processes that start at once end with the same."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(self._directory.glob("*.json")):
+            self._write(self._directory / FIRST, new_seal_key())
+
+    def opening(self) -> SealKeys:
+        """Return every key that opens letters, retired ones too."""
+        self._refresh()
+        return self._ready
+
+    def published(self) -> dict[str, list[Jwk]]:
+        """Return the JWKS for partners: the public halves of the keys in use."""
+        self._refresh()
+        return {"keys": [public_seal_key(key) for key in self._keys if RETIRED not in key]}
+
+    def _refresh(self) -> None:
+        """Read the files when there are others than before; raises ValueError for a bad one."""
+        files = sorted(self._directory.glob("*.json"))
+        seen = tuple((file.name, file.stat().st_mtime_ns) for file in files)
+        if seen == self._seen:
+            return
+        self._keys = tuple(_read(file) for file in files)
+        self._ready = SealKeys(self._keys)
+        self._seen = seen
+
+    def _write(self, target: Path, key: Mapping[str, Any]) -> None:
+        """Write a key whole or not at all, and never over one that a rival wrote first."""
+        handle, name = tempfile.mkstemp(dir=self._directory, prefix=".new-")  # 0600 from birth
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(key, file)
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(name, target)
+        finally:
+            os.unlink(name)  # noqa: PTH108 - mkstemp speaks of names
+
+
+def _read(file: Path) -> Jwk:
+    try:
+        key = json.loads(file.read_text(encoding="utf-8"))
+        return {**key, "kid": str(key["kid"])}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise ValueError(f"{file}: this is no seal key: a private JWK with a kid.") from None

@@ -1,0 +1,142 @@
+"""What a report says, parted and sealed before it is written: each person alone, the rest together.
+
+A person's part goes under that person's key, so that erasing one person leaves the others; what is
+left goes under the key of the case, or of the report while triage has not decided. The parts are
+kept as they were sent, unknown fields too, and together make the whole letter again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from services.intake import cases, persons, reports
+from services.intake.domain import SERVED
+from shared.contracts.opened import read_opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from bson.binary import Binary
+
+    from services.intake.blind import BlindIndex
+    from shared.contracts.report import Report
+    from shared.keys import Keys
+
+__all__ = ["Parted", "PartedPerson", "SealedPerson", "SealedReport", "part", "seal_all"]
+
+Identity = TypeVar("Identity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartedPerson:
+    """One person of a report, and the bytes of what is said."""
+
+    person_id: UUID
+    cpr_mark: str | None
+    marks: tuple[str, ...]
+    said: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parted:
+    """A report in parts, each with the name of the key that will seal it."""
+
+    key_name: str
+    people: tuple[PartedPerson, ...]
+    rest: bytes
+
+    @property
+    def key_names(self) -> set[str]:
+        """Every key that it takes."""
+        return {self.key_name, *(persons.key_name(person.person_id) for person in self.people)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPerson:
+    """One person of a report as it may be stored."""
+
+    person_id: UUID
+    cpr_mark: str | None
+    marks: tuple[str, ...]
+    sealed: Binary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedReport:
+    """A report as it may be stored; `people` stand in the report's order."""
+
+    people: tuple[SealedPerson, ...]
+    rest: Binary
+
+    @property
+    def person_ids(self) -> tuple[UUID, ...]:
+        """Who stands in it."""
+        return tuple(person.person_id for person in self.people)
+
+
+def part(
+    report: Report,
+    opened: bytes,
+    *,
+    report_id: UUID,
+    index: BlindIndex,
+    known: Mapping[str, UUID],
+) -> Parted:
+    """Part an opened report. `known` are the persons that CPR marks already stand for."""
+    letter: dict[str, Any] = read_opened(opened)
+    said = letter.pop("people")
+    odd: dict[str, list[str]] = {}
+    for mark in report.marks:
+        odd.setdefault(mark.field.rpartition("/")[0], []).append(mark.code.value)
+    people = []
+    for place, person in enumerate(report.people):
+        cpr_mark = None if person.cpr is None else index.cpr(person.cpr)
+        if cpr_mark is None:
+            person_id = index.person_called(report_id, person.label)
+        else:
+            person_id = known.get(cpr_mark) or index.person_with(cpr_mark)
+        people.append(
+            PartedPerson(
+                person_id=person_id,
+                cpr_mark=cpr_mark,
+                marks=tuple(odd.get(f"/people/{place}", ())),
+                said=_as_sent(said[place]),
+            )
+        )
+    opens_case = report.process in SERVED
+    key_name = (
+        cases.key_name(index.case_id(report_id)) if opens_case else reports.key_name(report_id)
+    )
+    return Parted(key_name=key_name, people=tuple(people), rest=_as_sent(letter))
+
+
+async def seal_all(parted: Mapping[Identity, Parted], keys: Keys) -> dict[Identity, SealedReport]:
+    """Seal reports, making the keys they lack; harmless to repeat."""
+    await keys.ensure(name for report in parted.values() for name in report.key_names)
+    sealed = await asyncio.gather(*(_seal(report, keys) for report in parted.values()))
+    return dict(zip(parted, sealed, strict=True))
+
+
+async def _seal(report: Parted, keys: Keys) -> SealedReport:
+    return SealedReport(
+        people=tuple(
+            [
+                SealedPerson(
+                    person_id=person.person_id,
+                    cpr_mark=person.cpr_mark,
+                    marks=person.marks,
+                    sealed=await keys.encrypt(persons.key_name(person.person_id), person.said),
+                )
+                for person in report.people
+            ]
+        ),
+        rest=await keys.encrypt(report.key_name, report.rest),
+    )
+
+
+def _as_sent(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,204 @@
+"""Data keys: one for each person and each case, so that destroying a key ends what it kept.
+
+Client-side field level encryption in explicit mode: MongoDB holds only ciphertext, and the data
+keys (collection `<db>.keys`) only wrapped under a master key that MongoDB never sees. A blob is
+encrypted with AEAD_AES_256_CBC_HMAC_SHA_512 at random: the same text twice looks different.
+
+A destroyed key stops decrypting at once in the process that destroyed it, and within
+`KEY_CACHE_MS` in every other, because libmongocrypt keeps unwrapped keys in memory for so long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from bson.binary import STANDARD, Binary
+from bson.codec_options import CodecOptions
+from pymongo import ReadPreference
+from pymongo.asynchronous.encryption import AsyncClientEncryption
+from pymongo.encryption_shared import Algorithm
+from pymongo.errors import DuplicateKeyError, EncryptionError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable, Mapping
+    from pathlib import Path
+
+    from pymongo import AsyncMongoClient
+
+__all__ = ["KEYS_COLLECTION", "KEY_CACHE_MS", "KeyDestroyed", "Keys", "MasterKey", "NotABlob"]
+
+KEYS_COLLECTION: Final = "keys"
+KEY_CACHE_MS: Final = 1_000
+"""How long another process may still decrypt under a key that was destroyed: a bound, not a wish.
+
+Below some hundred milliseconds every read fetches its key again; at libmongocrypt's own 60 s an
+erasure would be a lie for a minute.
+"""
+
+_LOCAL_BYTES: Final = 96
+_CREATED_AT_ONCE: Final = 32
+_CIPHER_SUBTYPE: Final = 6
+_NO_CIPHERTEXT: Final = ("unsupported FLE blob", "malformed ciphertext")
+
+Result = TypeVar("Result")
+
+
+class KeyDestroyed(Exception):
+    """The blob's key is gone: what it held cannot be read again by anyone."""
+
+
+class NotABlob(ValueError):
+    """The bytes were never sealed by data keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterKey:
+    """What wraps the data keys: 96 bytes from a file, or a key management service."""
+
+    provider: str
+    """As PyMongo names it: local, aws, azure, gcp or kmip."""
+    credentials: Mapping[str, Any] = field(repr=False)
+    key: Mapping[str, Any] | None = None
+    """Which key of the service; None for a local one."""
+    tls: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the master key that a file names; raises ValueError with one sentence otherwise.
+
+        A file of 96 bytes is the key itself. Anything else is JSON that names a service:
+        `{"provider": "aws", "credentials": {…}, "key": {…}, "tls": {…}}`, each member as PyMongo's
+        `AsyncClientEncryption` takes it.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"{path}: the master key cannot be read ({error.strerror}).") from None
+        if len(content) == _LOCAL_BYTES:
+            return cls(provider="local", credentials={"key": content})
+        try:
+            said = json.loads(content)
+            provider, credentials = said["provider"], said["credentials"]
+            key, tls = said.get("key"), said.get("tls")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ValueError(
+                f"{path}: a master key is {_LOCAL_BYTES} bytes, or JSON that names a key service."
+            ) from None
+        return cls(provider=provider, credentials=credentials, key=key, tls=tls)
+
+
+class Keys:
+    """The data keys of one service, by name: `person:<id>`, `case:<id>`, `report:<id>`."""
+
+    def __init__(
+        self, client: AsyncMongoClient[dict[str, Any]], database: str, master: MasterKey
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._master = master
+        self._vault = client[database].get_collection(
+            KEYS_COLLECTION,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern(w="majority", j=True),
+        )
+        self._creating = asyncio.Semaphore(_CREATED_AT_ONCE)
+        self._cipher = self._new_cipher()
+
+    async def prepare(self) -> None:
+        """Make the index that lets a name stand for one key only. Before any key: once at start."""
+        await self._vault.create_index(
+            "keyAltNames",
+            unique=True,
+            name="keyAltNames",
+            partialFilterExpression={"keyAltNames": {"$exists": True}},
+        )
+
+    async def ensure(self, names: Iterable[str]) -> None:
+        """Make the keys that are not there yet. Rivals who make the same end with the same key."""
+        wanted = set(names)
+        if not wanted:
+            return
+        found = self._vault.find({"keyAltNames": {"$in": sorted(wanted)}}, {"keyAltNames": 1})
+        async for key in found:
+            wanted.difference_update(key["keyAltNames"])
+        await asyncio.gather(*map(self._create, sorted(wanted)))
+
+    async def encrypt(self, name: str, opened: bytes) -> Binary:
+        """Seal bytes under the key of that name; raises KeyDestroyed where there is none."""
+        return await _unwrapped(
+            self._cipher.encrypt(
+                Binary(opened),
+                Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random,
+                key_alt_name=name,
+            )
+        )
+
+    async def decrypt(self, blob: Binary) -> bytes:
+        """Open a blob; raises KeyDestroyed when its key is gone, NotABlob for other bytes."""
+        opened: bytes = await _unwrapped(self._cipher.decrypt(Binary(blob, _CIPHER_SUBTYPE)))
+        return opened
+
+    async def destroy(self, name: str) -> bool:
+        """End all that is encrypted under the name; say whether there was such a key.
+
+        A key made under the same name later is another key and opens nothing of the old.
+        """
+        deleted = await self._vault.delete_one({"keyAltNames": name})
+        # The unwrapped key may still lie in the cipher's memory; an operation under way keeps the
+        # old cipher alive until it is done.
+        self._cipher = self._new_cipher()
+        return deleted.deleted_count > 0
+
+    async def _create(self, name: str) -> None:
+        async with self._creating:
+            try:
+                await _unwrapped(
+                    self._cipher.create_data_key(
+                        self._master.provider, master_key=self._master.key, key_alt_names=[name]
+                    )
+                )
+            except DuplicateKeyError:
+                return  # a rival was first, and its key is as good
+
+    def _new_cipher(self) -> AsyncClientEncryption[dict[str, Any]]:
+        provider = self._master.provider
+        return AsyncClientEncryption(
+            {provider: self._master.credentials},
+            f"{self._database}.{KEYS_COLLECTION}",
+            self._client,
+            CodecOptions(uuid_representation=STANDARD),
+            kms_tls_options=None if self._master.tls is None else {provider: self._master.tls},
+            key_expiration_ms=KEY_CACHE_MS,
+        )
+
+
+async def _unwrapped(working: Awaitable[Result]) -> Result:
+    """Give the result, or the error as it was: a lost connection is no lost key.
+
+    Raises:
+        KeyDestroyed: there is no such key.
+        NotABlob: what was to be opened is no ciphertext.
+        Unavailable: keys cannot be wrapped or unwrapped at present.
+
+    """
+    try:
+        return await working
+    except EncryptionError as error:
+        cause = error.cause
+        if isinstance(cause, PyMongoError):
+            raise cause from None
+        if "not all keys requested were satisfied" in str(cause):
+            raise KeyDestroyed("the key of this blob is gone") from None
+        if str(cause).startswith(_NO_CIPHERTEXT):
+            raise NotABlob("these bytes are no blob") from None
+        # A key service that is away, or a master key that is not the right one: whoever waits
+        # keeps everything, and what is set right by a person then goes on.
+        raise Unavailable(f"data keys cannot be had now ({type(cause).__name__})") from error
