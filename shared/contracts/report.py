@@ -97,7 +97,7 @@ class ReportRefused(ValueError):
         super().__init__(", ".join(sorted({error.rule for error in self.errors})))
 
 
-def check_report(  # noqa: PLR0913 - what is known of a letter from outside it
+def check_report(
     opened: bytes,
     *,
     partner: str,
