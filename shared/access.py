@@ -82,12 +82,15 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
 )
 
 
-def covers(places: Collection[str], municipality: str) -> bool:
-    """Whether one of the places is the municipality, its psychiatry region, or the district."""
-    if municipality not in MUNICIPALITIES:
-        return False
-    region = MUNICIPALITIES[municipality].psychiatry_region.value
-    return not {POLICE_DISTRICT, region, municipality}.isdisjoint(places)
+def reach(places: Collection[str]) -> frozenset[str]:
+    """Return the places that are covered by the given ones: a region covers its municipalities."""
+    if POLICE_DISTRICT in places:
+        return frozenset({POLICE_DISTRICT, *MUNICIPALITIES})
+    return frozenset(
+        code
+        for code, municipality in MUNICIPALITIES.items()
+        if code in places or municipality.psychiatry_region.value in places
+    )
 
 
 def may(
@@ -106,7 +109,7 @@ def may(
         match TABLE.get(role, {}).get(action):
             case Scope.DISTRICT:
                 return True
-            case Scope.PLACE if municipality is not None and covers(staff.places, municipality):
+            case Scope.PLACE if municipality in reach(staff.places):
                 return True
             case Scope.NAMED if staff.id in named:
                 return True

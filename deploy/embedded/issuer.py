@@ -179,7 +179,11 @@ def make_application(place: Place, staff: list[dict[str, Any]]) -> Application:
 
 def main() -> int:
     """Serve until told to stop; wrong settings are one sentence and exit code 2."""
-    from werkzeug.serving import make_server  # noqa: PLC0415  # part of the embedded stack only
+    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415  # as above
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Keep addresses out of the log: they carry the login's codes."""
 
     try:
         place = read_place(dict(os.environ))

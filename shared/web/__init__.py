@@ -29,7 +29,7 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
   `crumbs` (pairs of words and address; the last address is None), and `unread` where it is known.
 - `missing()` is the one 404, for what does not exist and for what the person may not see.
 - `words(request)` gives `gettext` and `ngettext` of the request's language; words that stand in
-  Python are marked with `N_("…")`, so that `python -m shared.web.words` finds them.
+  Python are marked with `N_("…")`, so that `python -m shared.web.extract` finds them.
 - in templates: `_`, `ngettext`, `moment(when)` ("i dag kl. 12.15"), `deadline(when)` for the
   macro `due`, and the macros of `macros.html`: `ic due badge why opt select text alert empty
   facts`. Links within the site are written from its root ("/intake/triage").

@@ -1,11 +1,11 @@
 """Times as people say them: "Om 2 timer", "i dag kl. 12.15", in Danish and English. Pure.
 
-All times are shown in the district's zone. How far off counts as soon is a choice of the pages
+All times are shown in the district's zone. A time without a zone is UTC, as MongoDB stores it. How far off counts as soon is a choice of the pages
 (`SOON`), no law.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from gettext import NullTranslations
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -26,31 +26,44 @@ class Deadline:
     iso: str
 
 
+def utc(when: datetime) -> datetime:
+    """Give a time its zone where the store left it out."""
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
 def kind_of(due: datetime, now: datetime) -> str:
     """Say whether a deadline has passed (late), is within `SOON`, or is further off (ok)."""
+    due = utc(due)
     if due <= now:
         return "late"
     return "soon" if due - now <= SOON else "ok"
 
 
+def clock(when: datetime, language: str) -> str:
+    """Say the time of day in the district: "9.38", "09:38"."""
+    pattern = "H.mm" if language == "da" else "HH:mm"
+    return format_datetime(utc(when).astimezone(ZONE), pattern, locale=language)
+
+
 def moment(when: datetime, now: datetime, language: str, words: NullTranslations) -> str:
     """Say when something was or will be, with the clock: "i går kl. 10.02"."""
-    here, today = when.astimezone(ZONE), now.astimezone(ZONE).date()
-    clock = format_datetime(here, "H.mm" if language == "da" else "HH:mm", locale=language)
+    here, today = utc(when).astimezone(ZONE), now.astimezone(ZONE).date()
+    time = clock(when, language)
     match (here.date() - today).days:
         case 0:
-            return words.gettext("i dag kl. %(clock)s") % {"clock": clock}
+            return words.gettext("i dag kl. %(clock)s") % {"clock": time}
         case 1:
-            return words.gettext("i morgen kl. %(clock)s") % {"clock": clock}
+            return words.gettext("i morgen kl. %(clock)s") % {"clock": time}
         case -1:
-            return words.gettext("i går kl. %(clock)s") % {"clock": clock}
+            return words.gettext("i går kl. %(clock)s") % {"clock": time}
         case _:
-            day = _day(here, today.year, language)
-            return words.gettext("%(day)s kl. %(clock)s") % {"day": day, "clock": clock}
+            date = _day(here, today.year, language)
+            return words.gettext("%(day)s kl. %(clock)s") % {"day": date, "clock": time}
 
 
 def deadline(due: datetime, now: datetime, language: str, words: NullTranslations) -> Deadline:
     """Say a deadline twice: how far off it is, and when it is."""
+    due = utc(due)
     here = due.astimezone(ZONE)
     kind = kind_of(due, now)
     absolute = moment(due, now, language, words)
@@ -60,9 +73,8 @@ def deadline(due: datetime, now: datetime, language: str, words: NullTranslation
     else:
         relative = _how_far(due, now, words)
         if relative == words.gettext("I morgen"):
-            clock = format_datetime(here, "H.mm" if language == "da" else "HH:mm", locale=language)
-            day = _day(here, here.year, language)
-            absolute = words.gettext("%(day)s kl. %(clock)s") % {"day": day, "clock": clock}
+            date, time = _day(here, here.year, language), clock(due, language)
+            absolute = words.gettext("%(day)s kl. %(clock)s") % {"day": date, "clock": time}
     return Deadline(kind, relative, absolute, here.isoformat(timespec="minutes"))
 
 
@@ -80,6 +92,11 @@ def _how_far(due: datetime, now: datetime, words: NullTranslations) -> str:
     if days < 14:  # noqa: PLR2004  # days until two weeks, then weeks
         return words.ngettext("Om %(n)s dag", "Om %(n)s dage", days) % {"n": days}
     return words.ngettext("Om %(n)s uge", "Om %(n)s uger", days // 7) % {"n": days // 7}
+
+
+def day(when: datetime, now: datetime, language: str) -> str:
+    """Say which day something was: "fredag 20. nov."."""
+    return _day(utc(when).astimezone(ZONE), now.astimezone(ZONE).year, language)
 
 
 def _day(here: datetime, this_year: int, language: str) -> str:

@@ -106,6 +106,8 @@ def render(
         "languages": _language_links(request, language),
         "moment": partial(clock.moment, now=now, language=language, words=words),
         "deadline": partial(clock.deadline, now=now, language=language, words=words),
+        "day": partial(clock.day, now=now, language=language),
+        "clock": partial(clock.clock, language=language),
         "number": partial(format_decimal, locale=language),
     }
     html = environments[language].get_template(template).render(known | context)

@@ -23,9 +23,10 @@
   });
   body.addEventListener("click", (event) => {
     if (!event.target.closest("[data-new]")) return;
-    event.target.hidden = true;
     waiting = 0;
+    for (const open of document.querySelectorAll("[data-live] details[open]")) open.open = false;
     event.target.focus();
+    event.target.hidden = true;
     tell({});
   });
   body.addEventListener("htmx:afterSwap", (event) => {
@@ -35,35 +36,48 @@
   });
 
   /* The connection: say since when the list is old, keep trying. */
-  const connection = (lost) => {
-    for (const mark of document.querySelectorAll("[data-lost]")) mark.hidden = !lost;
-    for (const mark of document.querySelectorAll(".s-live")) mark.hidden = lost;
+  let lost = null;
+  const show = () => {
+    for (const mark of document.querySelectorAll("[data-lost]")) mark.hidden = lost !== true;
+    for (const mark of document.querySelectorAll(".s-live")) {
+      mark.hidden = lost === true;
+      if (lost === false) mark.textContent = mark.dataset.now;
+    }
   };
+  const connection = (state) => { lost = state; show(); };
   body.addEventListener("htmx:sendError", () => connection(true));
-  body.addEventListener("htmx:afterOnLoad", () => connection(false));
+  body.addEventListener("htmx:afterSettle", show);
 
   /* The stream: EventSource reconnects by itself; after a gap the list is asked for again. */
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("samraad") : null;
   const listen = () => {
     let source;
+    let giveUp;
+    const all = (message) => {
+      hear(message);
+      channel?.postMessage(message);
+    };
     const open = () => {
       source = new EventSource("/notify/stream");
-      const pass = (event) => {
-        const detail = event.data ? JSON.parse(event.data) : {};
-        tell(detail);
-        channel?.postMessage(detail);
-      };
-      source.addEventListener("notice", pass);
-      source.addEventListener("open", () => { connection(false); pass({}); });
+      source.addEventListener("notice", (event) => all(JSON.parse(event.data)));
+      source.addEventListener("open", () => {
+        clearTimeout(giveUp);
+        giveUp = undefined;
+        all({});
+      });
       source.addEventListener("error", () => {
-        connection(true);
+        giveUp ??= setTimeout(() => all({ lost: true }), 3000);
         if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000);
       });
     };
     open();
     return new Promise(() => {});
   };
-  channel?.addEventListener("message", (event) => { connection(false); tell(event.data); });
+  const hear = (message) => {
+    connection(message.lost === true);
+    if (!message.lost) tell(message);
+  };
+  channel?.addEventListener("message", (event) => hear(event.data));
   if (channel && navigator.locks) navigator.locks.request("samraad-stream", listen);
   else listen();
 

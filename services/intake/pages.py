@@ -1,0 +1,178 @@
+"""The secretariat's triage list: what waits for a decision, and what was turned away and why.
+
+Shows references, places, sources and deadlines; no person and nothing that a report says.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo.asynchronous.database import AsyncDatabase
+
+from services.intake.domain import Status, WhyWaiting
+from services.intake.reports import COLLECTION
+from shared import web
+from shared.access import Action, may
+from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.processes import Process, ProposedBy
+from shared.contracts.references import case_reference
+from shared.deadlines import TRIAGE_WITHIN
+from shared.web import N_, LoggedIn, missing, render
+
+__all__ = ["TEMPLATES", "make_pages"]
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+PAGE: Final = 100
+
+PROCESSES: Final = {
+    Process.MEDIATION: N_("Konfliktråd"),
+    Process.PSP: N_("PSP"),
+    Process.SSP: N_("SSP"),
+    Process.CONCERN: N_("Bekymringssamtale"),
+    Process.YOUTH_COUNCIL: N_("Ungesamråd"),
+    Process.YOUTH_BOARD: N_("Ungdomskriminalitetsnævnet"),
+    Process.HONOUR: N_("Æresrelateret konflikt"),
+}
+SOURCES: Final = {
+    ProposedBy.POLICE: N_("Politi"),
+    ProposedBy.PATROL_CENTRE: N_("Patruljecenter"),
+    ProposedBy.SSP_CONSULTANT: N_("SSP-konsulent"),
+    ProposedBy.SCHOOL: N_("Skole"),
+    ProposedBy.SOCIAL_SERVICES: N_("Socialforvaltning"),
+    ProposedBy.PSYCHIATRY: N_("Psykiatri"),
+    ProposedBy.PARTY: N_("Part i sagen"),
+    ProposedBy.PARENT: N_("Forælder"),
+    ProposedBy.DEFENCE: N_("Forsvarer"),
+    ProposedBy.PROSECUTION: N_("Anklagemyndighed"),
+    ProposedBy.PRISON_SERVICE: N_("Kriminalforsorg"),
+    ProposedBy.CITIZEN: N_("Borger"),
+}
+REASONS: Final = {
+    WhyWaiting.NO_PROCESS: N_("Partneren overlader valget af forløb til visitationen"),
+    WhyWaiting.NO_SERVICE: N_("Forløbet kan endnu ikke modtage sager her i systemet"),
+}
+
+
+class Asked(BaseModel):
+    """What the list is narrowed to, as the address says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    vis: Literal["waiting", "rejected"] = "waiting"
+    kommune: str = Field("", max_length=4)
+    kilde: ProposedBy | Literal[""] = ""
+    side: int = Field(1, ge=1, le=1000)
+
+    def query(self, **changes: object) -> str:
+        """Write it as the query of an address."""
+        return urlencode(self.model_copy(update=changes).model_dump(exclude_defaults=True))
+
+
+def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
+    """Return the triage list's route."""
+    reports = database[COLLECTION]
+    router = APIRouter(prefix="/intake", include_in_schema=False)
+
+    @router.get("/triage")
+    async def triage(
+        request: Request, staff: LoggedIn, asked: Annotated[Asked, Query()]
+    ) -> Response:
+        if not may(staff, Action.READ_TRIAGE):
+            raise missing()
+        waiting: dict[str, Any] = {"status": Status.WAITING.value}
+        rejected = {"status": Status.REJECTED.value}
+        narrowed = waiting | _narrowed(asked)
+        wanted = narrowed if asked.vis == "waiting" else rejected
+        order = (
+            [("danger_to_life", -1), ("received_at", 1)]
+            if asked.vis == "waiting"
+            else [("received_at", -1)]
+        )
+        rows = reports.find(wanted, projection=_FIELDS).sort(order)
+        found = await rows.skip((asked.side - 1) * PAGE).limit(PAGE).to_list()
+        danger = await reports.find(
+            {**waiting, "danger_to_life": True}, projection=_FIELDS
+        ).to_list()
+        total = await reports.count_documents(wanted)
+        counted = await reports.count_documents(waiting)
+        words = web.words(request)
+        context: dict[str, Any] = {
+            "page": "triage",
+            "title": _title(words, asked.vis, counted),
+            "crumbs": [(words.gettext("Visitation"), None)],
+            "asked": asked,
+            "now": datetime.now(UTC),
+            "part": "hx-request" in request.headers,
+            "danger": [_waiting(report) for report in danger],
+            "waiting": counted,
+            "rejected": await reports.count_documents(rejected),
+            "rows": [_waiting(one) if asked.vis == "waiting" else _rejected(one) for one in found],
+            "total": total,
+            "pages": -(-total // PAGE),
+            "places": [(code, place.name) for code, place in sorted(MUNICIPALITIES.items())],
+            "sources": [(str(key), words.gettext(name)) for key, name in SOURCES.items()],
+        }
+        template = "triage-list.html" if context["part"] else "triage.html"
+        return render(request, template, **context)
+
+    return router
+
+
+_FIELDS: Final = (
+    "partner",
+    "reference",
+    "process",
+    "municipality",
+    "proposed_by",
+    "occurred_at",
+    "received_at",
+    "why_waiting",
+    "danger_to_life",
+    "errors",
+)
+
+
+def _title(words: NullTranslations, view: str, waiting: int) -> str:
+    if view == "rejected":
+        return words.gettext("Visitation: afviste")
+    return words.ngettext("Visitation: %(n)s venter", "Visitation: %(n)s venter", waiting) % {
+        "n": waiting
+    }
+
+
+def _narrowed(asked: Asked) -> dict[str, str]:
+    chosen = {"municipality": asked.kommune, "proposed_by": str(asked.kilde)}
+    return {field: value for field, value in chosen.items() if value}
+
+
+def _waiting(report: Mapping[str, Any]) -> dict[str, Any]:
+    process = report["process"]
+    return {
+        "reference": case_reference(None, UUID(report["_id"])),
+        "due_at": report["received_at"] + TRIAGE_WITHIN,
+        "received_at": report["received_at"],
+        "occurred_at": report["occurred_at"],
+        "partner": report["partner"],
+        "process": None if process is None else PROCESSES[Process(process)],
+        "reason": REASONS[WhyWaiting(report["why_waiting"])],
+        "place": MUNICIPALITIES[report["municipality"]].name,
+        "source": SOURCES[ProposedBy(report["proposed_by"])],
+        "danger": bool(report.get("danger_to_life")),
+    }
+
+
+def _rejected(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "received_at": report["received_at"],
+        "partner": report["partner"],
+        "reference": report["reference"],
+        "errors": report["errors"],
+    }

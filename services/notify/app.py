@@ -1,0 +1,51 @@
+"""Wires notify: its subscriptions, the inbox, the login, and the stream that keeps inboxes live."""
+
+from fastapi import FastAPI
+
+from services.notify.directory import Directory
+from services.notify.handlers import CASES, facts
+from services.notify.live import Live
+from services.notify.notices import prepare
+from services.notify.pages import TEMPLATES, make_pages
+from services.notify.settings import NotifySettings
+from shared import web
+from shared.contracts.intake import cases_topic
+from shared.contracts.processes import Process
+from shared.engine import Subscription
+from shared.process import make_engine, make_service
+
+__all__ = ["make_app"]
+
+TOPICS = (
+    *(cases_topic(process) for process in Process),
+    "intake.signals",
+    "mediation.cases",
+    "psp.cases",
+)
+
+
+def make_app(settings: NotifySettings) -> FastAPI:
+    """Return the service, not yet started."""
+    engine = make_engine(
+        settings,
+        cases=CASES,
+        subscriptions=[Subscription(*TOPICS, door=facts, group="notify")],
+        facts=facts,
+    )
+    database = engine.store.db
+    directory, live = Directory(database), Live(database)
+
+    async def begin() -> None:
+        await prepare(database)
+        if settings.demo:
+            await directory.take_in_synthetic()
+
+    engine.on_start.append(begin)
+    engine.background.append(live.watch)
+    engine.on_stop.append(live.stop)
+    app = make_service(
+        engine, make_pages(database, engine.store, directory, live), title="Samråd notify"
+    )
+    web.install(app, settings, service="notify", templates=TEMPLATES)
+    web.install_login(app, settings, directory.everyone)
+    return app

@@ -1,0 +1,109 @@
+"""The staff directory: who works where, as the store knows them.
+
+The login says who somebody is; the directory says what they may still see while a stream is open,
+and whom the demo's login page can offer.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from pymongo import ReplaceOne
+
+from shared.access import Staff
+from shared.contracts.places import MUNICIPALITIES
+from shared.web import N_
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+__all__ = ["STAFF", "Directory"]
+
+STAFF: Final = "staff"
+
+WORDS: Final = (
+    N_("Sekretariatet, visitation"),
+    N_("Sorterer henvendelser"),
+    N_("Sekretariatet, leder"),
+    N_("Ser tal og det, der haster"),
+    N_("Konfliktråd, koordinator"),
+    N_("Ser alle sager og fordeler dem"),
+    N_("Konfliktråd, mægler"),
+    N_("Ser kun sine egne sager"),
+    N_("PSP, politi"),
+    N_("Svarer på, hvad der må deles"),
+    N_("PSP, psykiatri"),
+    N_("Beder om og modtager"),
+    N_("PSP, kommune"),
+    N_("Er ansvarlig for borgeren"),
+    N_("Databeskyttelse"),
+    N_("Ser, hvem der så hvad"),
+    N_("Drift"),
+    N_("Får stille sager i gang"),
+)
+"""Titles and duties of the synthetic staff (`deploy/embedded/staff.yaml`), for the catalogue."""
+
+
+class Directory:
+    """The staff as stored."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._staff = database[STAFF]
+
+    async def take_in_synthetic(self) -> None:
+        """Write the demo's staff; done again it changes nothing."""
+        source = files("deploy.embedded").joinpath("staff.yaml").read_text(encoding="utf-8")
+        people = yaml.safe_load(source)["staff"]
+        writes = [
+            ReplaceOne({"_id": one["id"]}, _document(one, place), upsert=True)
+            for place, one in enumerate(people)
+        ]
+        await self._staff.bulk_write(writes, ordered=False)
+
+    async def everyone(self) -> Sequence[Mapping[str, Any]]:
+        """Return all staff as the login page shows them."""
+        return [_shown(one) for one in await self._staff.find().sort("order", 1).to_list()]
+
+    async def rights_of(self, staff: Staff) -> Staff:
+        """Return the person with the roles and places that the directory gives them by now.
+
+        Who is not in the directory keeps what the login said.
+        """
+        known = await self._staff.find_one({"_id": staff.id})
+        if known is None:
+            return staff
+        return Staff(
+            id=staff.id,
+            name=staff.name,
+            title=staff.title,
+            roles=tuple(known["roles"]),
+            places=tuple(known["places"]),
+        )
+
+
+def _document(one: Mapping[str, Any], order: int) -> dict[str, Any]:
+    kept = ("name", "title", "does", "roles", "places")
+    return {
+        "_id": one["id"],
+        **{name: one[name] for name in kept},
+        "first": bool(one.get("first")),
+        "order": order,
+    }
+
+
+def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
+    given, family = one["name"].split(" ", 1)
+    places = [MUNICIPALITIES[place].name for place in one["places"] if place in MUNICIPALITIES]
+    regions = [
+        place.capitalize() for place in one["places"] if place in ("midtjylland", "syddanmark")
+    ]
+    return {
+        **one,
+        "id": one["_id"],
+        "initials": given[0] + family[0],
+        "where": ", ".join([*places, *regions]),
+    }

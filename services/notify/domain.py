@@ -1,0 +1,158 @@
+"""Whom a fact concerns: one rule per fact, a role in a place.
+
+Pure: no I/O, no clock, no randomness. A notice is known by its cause, so the same cause never
+makes two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from shared.access import Role
+from shared.contracts import Fact, mediation, psp
+from shared.contracts.intake import TriageWaiting
+from shared.contracts.notify import NoticeCreated
+from shared.contracts.places import POLICE_DISTRICT
+from shared.contracts.processes import Process
+from shared.contracts.references import case_reference
+from shared.deadlines import TRIAGE_WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["STALE_AFTER", "Audience", "Desk", "Notice", "is_stale", "notices_of", "told"]
+
+STALE_AFTER: Final = timedelta(hours=24)
+"""A fact older than this is remembered but told to nobody: a rebuilt reader must not cry wolf."""
+
+_NOTICES: Final = uuid5(NAMESPACE_URL, "samraad:notices")
+
+
+class Desk(StrEnum):
+    """Whose work a notice belongs to; what the inbox filters by."""
+
+    TRIAGE = "triage"
+    MEDIATION = "mediation"
+    PSP = "psp"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A role and the place it covers; never a person."""
+
+    role: Role
+    place: str
+    """A municipality, or the police district for a role that covers all of it."""
+
+    def __str__(self) -> str:
+        """Return role and place as one word, as the fact of a notice carries them."""
+        return f"{self.role}:{self.place}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What an inbox shows: a reference, a place and a deadline."""
+
+    id: UUID
+    desk: Desk
+    about: str
+    """The type of the fact that caused it."""
+    subject: UUID
+    """The case, or the report that has no case yet."""
+    process: Process | None
+    municipality: str
+    audience: Audience
+    due_at: datetime
+
+    @property
+    def reference(self) -> str:
+        """How people name the case."""
+        return case_reference(self.process, self.subject)
+
+
+def notices_of(fact: Fact) -> tuple[Notice, ...]:
+    """Say whom a fact concerns; nobody where there is no rule for it."""
+    rule = _RULES.get(fact.type)
+    return () if rule is None else (rule(fact),)
+
+
+def is_stale(told_at: datetime, now: datetime) -> bool:
+    """Say whether a fact is too old to tell anybody."""
+    return now - told_at > STALE_AFTER
+
+
+def told(notice: Notice) -> NoticeCreated:
+    """Tell the others that a notice lies in an inbox."""
+    return NoticeCreated(
+        case_id=notice.subject,
+        notice_id=notice.id,
+        audience=str(notice.audience),
+        about=notice.about,
+    )
+
+
+def _id_of(fact: Fact, audience: Audience) -> UUID:
+    return uuid5(_NOTICES, f"{fact.type}|{fact.subject()}|{audience}")
+
+
+def _triage_waits(fact: TriageWaiting) -> Notice:
+    """Tell the secretariat, which sorts for the whole district."""
+    audience = Audience(Role.TRIAGE, POLICE_DISTRICT)
+    return Notice(
+        id=_id_of(fact, audience),
+        desk=Desk.TRIAGE,
+        about=fact.type,
+        subject=fact.report_id,
+        process=None,
+        municipality=fact.municipality,
+        audience=audience,
+        due_at=fact.since + TRIAGE_WITHIN,
+    )
+
+
+def _mediation_received(fact: mediation.CaseReceived) -> Notice:
+    """Tell the coordinator, who has the whole district's portfolio (lov 467/2009)."""
+    audience = Audience(Role.MEDIATION_COORDINATOR, POLICE_DISTRICT)
+    return Notice(
+        id=_id_of(fact, audience),
+        desk=Desk.MEDIATION,
+        about=fact.type,
+        subject=fact.case_id,
+        process=Process.MEDIATION,
+        municipality=fact.municipality,
+        audience=audience,
+        due_at=fact.due_at,
+    )
+
+
+def _psp_received(fact: psp.CaseReceived) -> Notice:
+    """Tell the police's members in that municipality, and nobody else.
+
+    The other authorities learn of the person when something is disclosed to them under rpl § 115,
+    item by item, and not before.
+    """
+    audience = Audience(Role.PSP_POLICE, fact.municipality)
+    return Notice(
+        id=_id_of(fact, audience),
+        desk=Desk.PSP,
+        about=fact.type,
+        subject=fact.case_id,
+        process=Process.PSP,
+        municipality=fact.municipality,
+        audience=audience,
+        due_at=fact.due_at,
+    )
+
+
+_RULES: Final = cast(
+    "Mapping[str, Callable[[Any], Notice]]",
+    {
+        TriageWaiting.type: _triage_waits,
+        mediation.CaseReceived.type: _mediation_received,
+        psp.CaseReceived.type: _psp_received,
+    },
+)

@@ -1,0 +1,129 @@
+"""The live inbox: a change stream on the notices wakes the browsers it concerns.
+
+An event carries ids only; what it means, the browser asks for as itself. One change stream serves
+all browsers of this process. Each stream ends with its session, looks up the person's rights anew
+every minute, and ends at once when the service stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from services.notify.notices import NOTICES, is_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from shared.access import Staff
+
+__all__ = ["Live"]
+
+HEARTBEAT: Final = 15.0
+"""Seconds after which a silent stream says that it is still there."""
+RIGHTS_HOLD: Final = 60.0
+"""Seconds after which a stream asks anew what its person may see."""
+
+_PATIENCE: Final = 1.0
+_MOST_WAITING: Final = 100
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class _Listener:
+    staff: Staff
+    events: asyncio.Queue[dict[str, Any]] = field(
+        default_factory=lambda: asyncio.Queue(_MOST_WAITING)
+    )
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Hand an event over; a browser that does not read is already waiting for a refresh."""
+        with suppress(asyncio.QueueFull):
+            self.events.put_nowait(event)
+
+
+class Live:
+    """Watches the notices and feeds the streams of this process."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._database = database
+        self._listeners: set[_Listener] = set()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End every stream and the watching, now."""
+        self._stopping.set()
+
+    async def watch(self) -> None:
+        """Tell the listeners what changes, until stopped; begin anew when the database was away."""
+        while not self._stopping.is_set():
+            with suppress(PyMongoError):
+                await self._watch_once()
+            if not self._stopping.is_set():
+                _log.warning("the change stream of notices ended; beginning anew")
+                await self._pause(_PATIENCE)
+
+    async def _watch_once(self) -> None:
+        wanted = [{"$match": {"operationType": {"$in": ["insert", "update", "replace"]}}}]
+        collection = self._database[NOTICES]
+        async with await collection.watch(
+            wanted, full_document="updateLookup", max_await_time_ms=1000
+        ) as changes:
+            for listener in self._listeners:
+                listener.tell({})  # something may have happened before the watching began
+            while not self._stopping.is_set() and changes.alive:
+                change = await changes.try_next()
+                if change is not None and change.get("fullDocument"):
+                    self._tell(change["fullDocument"], created=change["operationType"] == "insert")
+
+    def _tell(self, notice: dict[str, Any], *, created: bool) -> None:
+        for listener in self._listeners:
+            if is_for(notice, listener.staff):
+                listener.tell({"notice": notice["_id"], "created": created})
+
+    async def stream(
+        self, staff: Staff, still: Callable[[], Awaitable[Staff | None]]
+    ) -> AsyncIterator[str]:
+        """Yield server-sent events for one browser; `still` says who it is by now, or nobody."""
+        listener = _Listener(staff)
+        self._listeners.add(listener)
+        clock = asyncio.get_running_loop().time
+        checked = clock()
+        try:
+            yield "retry: 1000\n\n"
+            while not self._stopping.is_set():
+                event = await self._next(listener)
+                if clock() - checked >= RIGHTS_HOLD:
+                    now = await still()
+                    if now is None:
+                        return
+                    listener.staff, checked = now, clock()
+                yield ": here\n\n" if event is None else f"event: notice\ndata: {event}\n\n"
+        finally:
+            self._listeners.discard(listener)
+
+    async def _next(self, listener: _Listener) -> str | None:
+        """Wait for an event, the end, or the time for a heartbeat (None)."""
+        taking = asyncio.ensure_future(listener.events.get())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait(
+                {taking, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
+            )
+            return json.dumps(taking.result()) if taking.done() else None
+        finally:
+            taking.cancel()
+            stopping.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)

@@ -1,0 +1,129 @@
+"""The notices as they are stored and read: the store's edge.
+
+A notice document carries its reference, place and deadline, whom it is for, and who acknowledged
+it when. It names no party of a case.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.access import Action, Staff, may, reach
+from shared.web.clock import SOON
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from services.notify.domain import Desk, Notice
+    from shared.engine import Document
+
+__all__ = ["NOTICES", "PAGE", "Found", "Inbox", "acknowledge", "is_for", "prepare", "stored"]
+
+NOTICES: Final = "notices"
+PAGE: Final = 100
+"""How many notices a list shows before it asks to show more."""
+
+
+def stored(notice: Notice, now: datetime) -> Document:
+    """Return a notice as its document."""
+    return {
+        "_id": str(notice.id),
+        "desk": notice.desk.value,
+        "about": notice.about,
+        "subject": str(notice.subject),
+        "reference": notice.reference,
+        "municipality": notice.municipality,
+        "role": notice.audience.role.value,
+        "place": notice.audience.place,
+        "due_at": notice.due_at,
+        "created_at": now,
+        "acknowledged": [],
+    }
+
+
+def acknowledge(document: Document, staff_id: str, now: datetime) -> Document:
+    """Return the notice with the person's acknowledgement; the first one stands."""
+    if any(mark["by"] == staff_id for mark in document["acknowledged"]):
+        return document
+    return {
+        **document,
+        "acknowledged": [*document["acknowledged"], {"by": staff_id, "at": now}],
+    }
+
+
+def is_for(document: Mapping[str, Any], staff: Staff) -> bool:
+    """Say whether a notice is for this person: one of the roles, in a place it covers."""
+    return (
+        may(staff, Action.READ_INBOX)
+        and document["role"] in staff.roles
+        and document["place"] in reach(staff.places)
+    )
+
+
+async def prepare(database: AsyncDatabase[dict[str, Any]]) -> None:
+    """Make the index that the inbox reads by."""
+    await database[NOTICES].create_index([("role", 1), ("place", 1), ("due_at", 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A stretch of a list, and how long the list is."""
+
+    notices: Sequence[Document]
+    total: int
+
+
+class Inbox:
+    """One person's notices: those for the roles and places they hold."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], staff: Staff) -> None:
+        self._notices = database[NOTICES]
+        self._staff = staff
+        self._mine: dict[str, Any] = {
+            "role": {"$in": list(staff.roles) if may(staff, Action.READ_INBOX) else []},
+            "place": {"$in": sorted(reach(staff.places))},
+        }
+        self._unread: dict[str, Any] = {"acknowledged.by": {"$ne": staff.id}}
+
+    def narrow(self, desk: Desk | None, reference: str) -> None:
+        """Keep to one desk's notices, or to references that hold what was typed."""
+        if desk is not None:
+            self._mine["desk"] = desk.value
+        typed = reference.strip().upper()
+        if typed:
+            self._mine["reference"] = {"$regex": re.escape(typed)}
+
+    async def urgent(self, now: datetime) -> Found:
+        """Unread, and overdue or due soon; the nearest deadline first."""
+        return await self._find({**self._unread, "due_at": {"$lte": now + SOON}}, 1)
+
+    async def unread(self, now: datetime, page: int = 1) -> Found:
+        """Unread, with time left; the nearest deadline first."""
+        return await self._find({**self._unread, "due_at": {"$gt": now + SOON}}, page)
+
+    async def acknowledged(self) -> Found:
+        """Acknowledged by this person; the nearest deadline first."""
+        return await self._find({"acknowledged.by": self._staff.id}, 1)
+
+    async def count_unread(self) -> int:
+        """How many are unread."""
+        return await self._notices.count_documents({**self._mine, **self._unread})
+
+    async def find(self, notice_id: str) -> Document | None:
+        """Return one notice, if it is for this person."""
+        found = await self._notices.find_one({"_id": notice_id})
+        return found if found is not None and is_for(found, self._staff) else None
+
+    async def _find(self, more: Mapping[str, Any], page: int) -> Found:
+        wanted = {**self._mine, **more}
+        rows = self._notices.find(wanted).sort([("due_at", 1), ("_id", 1)])
+        notices = await rows.skip((page - 1) * PAGE).limit(PAGE).to_list()
+        total = len(notices) if page == 1 and len(notices) < PAGE else None
+        if total is None:
+            total = await self._notices.count_documents(wanted)
+        return Found(notices, total)

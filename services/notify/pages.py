@@ -1,0 +1,239 @@
+"""The inbox as staff see it, and the bell on every page.
+
+A person sees the notices for their roles in their places, acknowledges them one by one, and finds
+them by desk or case number. The list is a part of the page that refreshes itself.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.notify.domain import Desk
+from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge
+from shared import web
+from shared.access import Action, Staff, may
+from shared.contracts import mediation, psp
+from shared.contracts.intake import TriageWaiting
+from shared.contracts.places import MUNICIPALITIES
+from shared.errors import Rejected
+from shared.web import N_, LoggedIn, missing, render
+from shared.web.session import sessions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from services.notify.directory import Directory
+    from services.notify.live import Live
+    from shared.engine import Document, Unit
+
+__all__ = ["TEMPLATES", "Acts", "make_pages"]
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+INBOX: Final = "/notify/inbox"
+
+DESKS: Final = {
+    Desk.TRIAGE: N_("Visitation"),
+    Desk.MEDIATION: N_("Konfliktråd"),
+    Desk.PSP: N_("PSP"),
+}
+ABOUT: Final = {
+    TriageWaiting.type: N_("Henvendelse venter på visitation"),
+    mediation.CaseReceived.type: N_("Ny sag: parterne skal kontaktes"),
+    psp.CaseReceived.type: N_("Ny sag: skal vurderes til PSP"),
+}
+WORK_AT: Final = {
+    Desk.TRIAGE: "/intake/triage",
+    Desk.MEDIATION: "/mediation/cases/{subject}",
+    Desk.PSP: "/psp/cases/{subject}",
+}
+"""Where the work that a notice is about is done."""
+
+NOTHING: Final = Found([], 0)
+
+
+class Asked(BaseModel):
+    """What the list is narrowed to, as the address says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    vis: Literal["open", "urgent"] = "open"
+    tjeneste: Desk | Literal[""] = ""
+    sag: str = Field("", max_length=64)
+    side: int = Field(1, ge=1, le=1000)
+    kvitteret: str = Field("", max_length=16)
+    """The case that was acknowledged just now."""
+
+    @classmethod
+    def read(cls, query: str) -> Asked:
+        """Read it from a form; what does not fit is left out as a whole."""
+        try:
+            return cls.model_validate(dict(parse_qsl(query)))
+        except ValidationError:
+            return cls()
+
+    def query(self, **changes: object) -> str:
+        """Write it as the query of an address."""
+        return urlencode(self.model_copy(update=changes).model_dump(exclude_defaults=True))
+
+
+class Acts(Protocol):
+    """How a staff action is carried out: once per key, in one transaction (`shared.engine`)."""
+
+    async def act(
+        self, key: str, needs: Mapping[str, Iterable[str]], decide: Callable[[Unit], Any]
+    ) -> Any:
+        """Run `decide` on the loaded documents and write what it saved."""
+
+
+def make_pages(
+    database: AsyncDatabase[dict[str, Any]], acts: Acts, directory: Directory, live: Live
+) -> APIRouter:
+    """Return the inbox's routes."""
+    pages = _Pages(database, acts, directory, live)
+    router = APIRouter(prefix="/notify", include_in_schema=False)
+    router.get("/inbox")(pages.inbox)
+    router.post("/inbox/{notice_id}")(pages.acknowledge)
+    router.get("/unread")(pages.unread)
+    router.get("/stream")(pages.stream)
+    return router
+
+
+class _Pages:
+    def __init__(
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        acts: Acts,
+        directory: Directory,
+        live: Live,
+    ) -> None:
+        self._database = database
+        self._acts = acts
+        self._directory = directory
+        self._live = live
+
+    async def inbox(
+        self, request: Request, staff: LoggedIn, asked: Annotated[Asked, Query()]
+    ) -> Response:
+        """Show the person's notices, or the list alone for a page that refreshes it."""
+        if not may(staff, Action.READ_INBOX):
+            raise missing()
+        context = await self._list(request, staff, asked)
+        return render(request, "inbox-list.html" if _is_part(request) else "inbox.html", **context)
+
+    async def acknowledge(
+        self,
+        request: Request,
+        notice_id: UUID,
+        staff: LoggedIn,
+        key: Annotated[UUID, Form()],
+        back: Annotated[str, Form(max_length=200)] = "",
+    ) -> Response:
+        """Note that this person has seen it; sent twice, it counts once."""
+        seen = await Inbox(self._database, staff).find(str(notice_id))
+        if seen is None or not may(staff, Action.ACKNOWLEDGE_NOTICE):
+            raise missing()
+
+        def decide(unit: Unit) -> str:
+            notice = unit.load(NOTICES, str(notice_id))
+            if notice is None:
+                raise Rejected("the notice is gone")
+            unit.save(NOTICES, acknowledge(notice, staff.id, unit.now))
+            return str(notice["reference"])
+
+        reference = await self._acts.act(
+            f"acknowledge:{staff.id}:{notice_id}:{key}", {NOTICES: [str(notice_id)]}, decide
+        )
+        asked = Asked.read(back).model_copy(update={"kvitteret": reference})
+        if not _is_part(request):
+            return RedirectResponse(f"{INBOX}?{asked.query()}", HTTPStatus.SEE_OTHER)
+        return render(request, "inbox-list.html", **await self._list(request, staff, asked))
+
+    async def unread(self, request: Request, staff: LoggedIn) -> Response:
+        """Return the number on the bell."""
+        count = await Inbox(self._database, staff).count_unread()
+        return render(request, "unread.html", unread=count)
+
+    async def stream(self, request: Request) -> Response:
+        """Open the browser's event stream; 401 when nobody is logged in."""
+        sessions = sessions_of(request)
+        staff = sessions.read(request)
+        if staff is None:
+            return Response(status_code=HTTPStatus.UNAUTHORIZED)
+
+        async def still() -> Staff | None:
+            now = sessions.read(request)
+            return None if now is None else await self._directory.rights_of(now)
+
+        events = self._live.stream(await self._directory.rights_of(staff), still)
+        return StreamingResponse(
+            events,
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+        )
+
+    async def _list(self, request: Request, staff: Staff, asked: Asked) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        inbox = Inbox(self._database, staff)
+        unread = await inbox.count_unread()
+        inbox.narrow(asked.tjeneste or None, asked.sag)
+        urgent, rest, done = await inbox.urgent(now), NOTHING, NOTHING
+        if asked.vis == "open":
+            rest, done = await inbox.unread(now, asked.side), await inbox.acknowledged()
+        words = web.words(request)
+        return {
+            "page": "inbox",
+            "title": words.gettext("Indbakke (%(unread)s)")
+            % {"unread": words.ngettext("%(n)s ulæst", "%(n)s ulæste", unread) % {"n": unread}},
+            "crumbs": [(words.gettext("Indbakke"), None)],
+            "unread": unread,
+            "urgent": urgent.total,
+            "open": urgent.total + rest.total + done.total if asked.vis == "open" else None,
+            "sections": [
+                _section("haster", N_("Haster"), urgent, staff),
+                _section("ulaest", N_("Ulæste"), rest, staff),
+                _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff),
+            ],
+            "asked": asked,
+            "desks": [(str(key), words.gettext(name)) for key, name in DESKS.items()],
+            "pages": -(-rest.total // PAGE),
+            "now": now,
+            "part": _is_part(request),
+        }
+
+
+def _section(key: str, heading: str, found: Found, staff: Staff) -> dict[str, Any]:
+    rows = [_shown(notice, staff, key) for notice in found.notices]
+    return {"key": key, "heading": heading, "rows": rows, "total": found.total}
+
+
+def _shown(notice: Document, staff: Staff, section: str) -> dict[str, Any]:
+    mine = [mark["at"] for mark in notice["acknowledged"] if mark["by"] == staff.id]
+    desk = Desk(notice["desk"])
+    return {
+        "id": notice["_id"],
+        "about": ABOUT[notice["about"]],
+        "desk": DESKS[desk],
+        "reference": notice["reference"],
+        "place": MUNICIPALITIES[notice["municipality"]].name,
+        "address": WORK_AT[desk].format(subject=notice["subject"]),
+        "due_at": notice["due_at"],
+        "acknowledged_at": mine[0] if mine else None,
+        "urgent": section == "haster",
+        "key": str(uuid4()),
+    }
+
+
+def _is_part(request: Request) -> bool:
+    return "hx-request" in request.headers
