@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import structlog
@@ -125,7 +126,7 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
 def run(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or Ctrl-C; what is in flight is finished first."""
     telemetry.configure_logging(settings.service)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -135,6 +136,21 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    _Server(config, app.state.engine.on_stop).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells the service that it is to end before it waits for open connections (live pages)."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal to end."""
+        for stop in self._on_stop:
+            stop()
+        super().handle_exit(sig, frame)
 
 
 @asynccontextmanager
