@@ -1,0 +1,6 @@
+"""PSP: police, social services and psychiatry about a socially vulnerable person.
+
+Decides what may happen to a PSP case and guards what is shared about it (retsplejeloven section
+115). Owns `psp_cases` and `disclosures`. Promises `psp.case_received.v1` once for every case that
+intake opened for it.
+"""

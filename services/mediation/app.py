@@ -1,0 +1,24 @@
+"""The mediation process, wired once."""
+
+from fastapi import FastAPI
+
+from services.mediation import mediations
+from services.mediation.handlers import facts
+from services.mediation.pages import TEMPLATES, make_pages
+from services.mediation.settings import Settings
+from shared import web
+from shared.details import fetch_details
+from shared.engine import Subscription
+from shared.process import make_engine, make_service
+
+__all__ = ["make_app"]
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Return the process; nothing is connected before it is served."""
+    cases = Subscription("intake.cases.mediation", door=facts, group="mediation")
+    engine = make_engine(settings, cases=mediations.COLLECTION, subscriptions=[cases], facts=facts)
+    fetch_details(engine, settings)
+    app = make_service(engine, make_pages(engine.store.db), title="Samråd: mediation")
+    web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    return app

@@ -1,0 +1,48 @@
+"""Mediations in MongoDB: one document for each case."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from pymongo.asynchronous.database import AsyncDatabase
+
+from services.mediation.domain import Mediation
+from shared import details
+from shared.engine import Document, Unit
+
+__all__ = ["COLLECTION", "find", "load", "save"]
+
+COLLECTION: Final = "mediations"
+
+_mediation = TypeAdapter(Mediation)
+
+
+def load(unit: Unit, case_id: UUID) -> Mediation | None:
+    """The mediation of that case, if it was taken in."""
+    document = unit.load(COLLECTION, str(case_id))
+    return read(document) if document else None
+
+
+def save(unit: Unit, mediation: Mediation) -> None:
+    """Write the mediation; what was fetched about it stays as it is."""
+    before = unit.load(COLLECTION, str(mediation.case_id)) or {"details": details.wanted()}
+    unit.save(COLLECTION, {**before, **_document(mediation)})
+
+
+async def find(database: AsyncDatabase[Document], case_id: UUID) -> Mediation | None:
+    """The mediation of that case, for a page."""
+    document = await database[COLLECTION].find_one(
+        {"_id": str(case_id), "stage": {"$exists": True}}
+    )
+    return read(document) if document else None
+
+
+def read(document: Document) -> Mediation:
+    """A stored document as a mediation."""
+    return _mediation.validate_python({**document, "case_id": document["_id"]})
+
+
+def _document(mediation: Mediation) -> Document:
+    document: dict[str, Any] = _mediation.dump_python(mediation, mode="json")
+    times = {"received_at": mediation.received_at, "due_at": mediation.due_at}
+    return {"_id": document.pop("case_id"), **document, **times}

@@ -1,0 +1,16 @@
+"""What mediation is told from outside."""
+
+from typing import ClassVar
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.details import CaseSettings
+
+__all__ = ["Settings"]
+
+
+class Settings(CaseSettings):
+    """Prefix `MEDIATION_`."""
+
+    model_config = SettingsConfigDict(env_prefix="MEDIATION_")
+    service: ClassVar[str] = "mediation"
