@@ -1,0 +1,232 @@
+"""`samraad up`, `down`, `status` and `doctor`: the stack on one machine."""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from deploy.embedded import doctor as examination
+from deploy.embedded.errors import StackProblem
+from deploy.embedded.ports import given_ports
+from deploy.embedded.programs import Wanted, issuer_url, site_url
+from deploy.embedded.stack import Stack, Told, Up
+from deploy.embedded.status import read_status
+
+if TYPE_CHECKING:
+    import subprocess
+    from types import FrameType
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+FAILED, NOT_RUNNING = 1, 3
+SIGNS = {"ready": "green", "starting": "yellow", "degraded": "red", "stopped": "dim"}
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command()
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when all is ready, and leave it running.")
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With staff, partners and a stream of synthetic reports.")
+    ] = False,
+    port: Annotated[
+        list[str] | None,
+        typer.Option("--port", metavar="NAME=NUMBER", help="Use this port, or refuse."),
+    ] = None,
+    brokers_only: Annotated[
+        bool, typer.Option("--brokers-only", help="Kafka and MongoDB, without the services.")
+    ] = False,
+) -> None:
+    """Start the whole system here, or what is missing of it; in the foreground until Ctrl-C."""
+    stack, console = Stack(), Console(stderr=True)
+    wanted = Wanted(demo=demo, brokers_only=brokers_only)
+    with _in_one_sentence(console), _ended_by_signals():
+        given = given_ports(port or [])
+        try:
+            with _telling(console) as told:
+                done = stack.up(wanted, given, tethered=not detach, told=told)
+        except KeyboardInterrupt:
+            console.print("Stopped before it was up.")
+            raise typer.Exit(FAILED) from None
+        _tell_up(Console(), done, brokers_only=brokers_only)
+        if done.late:
+            logs = ", ".join(str(stack.home.logs / f"{name}.log") for name in done.late)
+            console.print(
+                f"Not ready yet: {', '.join(done.late)}. See {escape(logs)}.", soft_wrap=True
+            )
+        if not detach and done.supervisor is not None:
+            _hold(stack, done.supervisor, console)
+        elif done.late:
+            raise typer.Exit(FAILED)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything cleanly; the data stays."""
+    console = Console(stderr=True)
+    with _in_one_sentence(console):
+        with _telling(console) as told:
+            ran = Stack().down(told)
+        console.print("Everything is stopped; the data stays." if ran else "Nothing was running.")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show what runs: 0 it runs, 3 it does not."""
+    told = read_status(Stack())
+    if as_json:
+        typer.echo(json.dumps(told, indent=1))
+    else:
+        _show_status(Console(), told)
+    if told["state"] == "stopped":
+        raise typer.Exit(NOT_RUNNING)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check what this machine needs to have: one line each, with a way on."""
+    findings = examination.examine(Stack())
+    if as_json:
+        typer.echo(json.dumps([finding.as_document() for finding in findings], indent=1))
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for finding in findings:
+            sign = "[green]ok[/]" if finding.fine else "[red]no[/]"
+            table.add_row(sign, escape(finding.what), escape(finding.sentence))
+        Console().print(table)
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console) -> None:
+    """Stay until Ctrl-C or SIGTERM, then stop everything; or until the supervisor is gone."""
+    console.print("Ctrl-C ends it.")
+    try:
+        supervisor.wait()
+    except KeyboardInterrupt:
+        with _telling(console) as told, _deaf_to_signals():
+            stack.down(told)
+        console.print("Everything is stopped; the data stays.")
+        return
+    if supervisor.returncode != 0:
+        console.print(f"The supervisor ended by itself: see {escape(str(stack.supervision.log))}.")
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end this command the way Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: "FrameType | None") -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    yield
+
+
+@contextmanager
+def _deaf_to_signals() -> Iterator[None]:
+    """Let a second Ctrl-C not break a clean stop."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    yield
+
+
+@contextmanager
+def _in_one_sentence(console: Console) -> Iterator[None]:
+    try:
+        yield
+    except StackProblem as problem:
+        console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(problem.exit_code) from None
+
+
+@contextmanager
+def _telling(console: Console) -> Iterator[Told]:
+    """Draw what is under way, on a terminal; elsewhere tell the sentences alone."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+    )
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    if not console.is_terminal:
+        yield Told(say=say)
+        return
+    with Progress(*columns, console=console, transient=True) as progress:
+        now = progress.add_task("Looking", total=None)
+        meters: dict[str, Any] = {}
+
+        def step(text: str) -> None:
+            progress.update(now, description=text)
+
+        def meter(what: str, done: int, total: int) -> None:
+            if what not in meters:
+                meters[what] = progress.add_task(f"Fetching: {what}", total=total)
+            progress.update(meters[what], completed=done, total=total)
+
+        yield Told(say=say, step=step, meter=meter)
+
+
+def _tell_up(console: Console, done: Up, *, brokers_only: bool) -> None:
+    console.print("[bold]Samråd was up already.[/]" if done.was_up else "[bold]Samråd is up.[/]")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    ports = done.ports
+    if not brokers_only:
+        table.add_row("Pages", f"{site_url(ports)}/")
+        table.add_row("Login", f"{issuer_url(ports)}/")
+    table.add_row("Kafka", f"127.0.0.1:{ports['kafka']}")
+    table.add_row("MongoDB", f"127.0.0.1:{ports['mongo']}")
+    console.print(table)
+
+
+def _show_status(console: Console, told: dict[str, Any]) -> None:
+    state = told["state"]
+    console.print(f"Samråd is [{SIGNS.get(state, 'red')}]{state}[/].")
+    if state == "stopped":
+        console.print("Start it with [bold]samraad up[/].")
+        return
+    table = Table("Part", "State", "Address", "Pid", "MB", "Lag", "Outbox", "Parked", box=None)
+    table.add_row("kafka", "", told["kafka"]["bootstrap"], _cell(told["kafka"]["pid"]))
+    table.add_row("mongo", "", told["mongo"]["host"], _cell(told["mongo"]["pid"]))
+    for name, service in told["services"].items():
+        instances = service["instances"]
+        table.add_row(
+            name,
+            f"[{SIGNS.get(service['state'], 'red')}]{escape(service['state'])}[/]",
+            service["url"],
+            ", ".join(str(one["pid"]) for one in instances) or "-",
+            str(sum(one["rss_mb"] for one in instances)),
+            *(_cell(service[key]) for key in ("lag", "outbox", "parked")),
+        )
+    console.print(table)
+    console.print(f"Pages: {told['site']['url']}/")
+    for name, service in told["services"].items():
+        for sentence in service.get("halted", ()):
+            console.print(f"{name}: {sentence}", markup=False)
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

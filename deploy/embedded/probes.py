@@ -1,0 +1,65 @@
+"""Asking what runs whether it is ready."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
+
+PROBE_SECONDS = 3.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a service says of itself; `None` where it did not answer."""
+
+    state: str
+    lag: int | None = None
+    outbox: int | None = None
+    parked: int | None = None
+    halted: list[str] = field(default_factory=list)
+
+
+def ask_health(url: str, seconds: float = PROBE_SECONDS) -> Health:
+    """Ask a service's `/health/ready`; a service that does not answer yet is starting."""
+    told = _get(f"{url}/health/ready", seconds)
+    if not isinstance(told, dict):
+        return Health(state="starting")
+    return Health(
+        state=str(told.get("state", "starting")),
+        lag=_count(told.get("lag")),
+        outbox=_count(told.get("outbox")),
+        parked=_count(told.get("parked")),
+        halted=[str(sentence) for sentence in told.get("halted") or []],
+    )
+
+
+def answers(url: str, seconds: float = PROBE_SECONDS) -> bool:
+    """Tell whether a web server answers there at all, with whatever status below 500."""
+    try:
+        with _DIRECT.open(url, timeout=seconds) as response:
+            return bool(response.status < 500)  # noqa: PLR2004 (HTTP's own line)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code < 500  # noqa: PLR2004 (HTTP's own line)
+    except (OSError, ValueError):
+        return False
+
+
+def _get(url: str, seconds: float) -> Any:
+    try:
+        with _DIRECT.open(url, timeout=seconds) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            try:
+                return json.load(refused)
+            except (OSError, ValueError):
+                return None
+    except (OSError, ValueError):
+        return None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,126 @@
+"""What runs in the stack, as data: each process, its command line, environment and place in line.
+
+A service that does not exist in this tree is not listed, so a stack can be as small as its brokers.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.embedded import credentials, front, kafka, mongo
+from deploy.embedded.paths import CLONE, Home
+
+BROKERS, SERVICES, FRONT = 10, 20, 30
+"""Order of starting; stopping goes the other way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    command: tuple[str, ...]
+    order: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_seconds: int = 15
+    """How long it may take to end by itself before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much of the stack is asked for."""
+
+    own_kafka: bool = True
+    own_mongo: bool = True
+    brokers_only: bool = False
+    demo: bool = False
+
+
+def services() -> tuple[str, ...]:
+    """Name the services that this tree has."""
+    return tuple(
+        name
+        for name in credentials.SERVICES
+        if (CLONE / "services" / name / "__main__.py").exists()
+    )
+
+
+def site_url(ports: Mapping[str, int]) -> str:
+    """Give the address that staff open."""
+    return f"http://127.0.0.1:{ports['site']}"
+
+
+def issuer_url(ports: Mapping[str, int]) -> str:
+    """Give the address of the stand-in login issuer."""
+    return f"http://127.0.0.1:{ports['issuer']}"
+
+
+def service_url(ports: Mapping[str, int], service: str) -> str:
+    """Give the address of one service itself."""
+    return f"http://127.0.0.1:{ports[service]}"
+
+
+def programs(home: Home, ports: dict[str, int], wanted: Wanted) -> list[Program]:
+    """List what is to run, in the order of starting."""
+    listed: list[Program] = []
+    if wanted.own_kafka:
+        listed.append(Program("kafka", tuple(kafka.server_command(home)), BROKERS, stop_seconds=30))
+    if wanted.own_mongo:
+        command = tuple(mongo.server_command(home, ports))
+        listed.append(Program("mongo", command, BROKERS, stop_seconds=30))
+    if wanted.brokers_only:
+        return listed
+    shared = _shared_environment(home, ports)
+    for service in services():
+        environment = {**shared, **_service_environment(home, ports, service)}
+        command = (sys.executable, "-m", f"services.{service}")
+        listed.append(Program(service, command, SERVICES, environment))
+    if _has("deploy/embedded/issuer.py"):
+        environment = {**shared, "ISSUER_HOST": "127.0.0.1", "ISSUER_PORT": str(ports["issuer"])}
+        command = (sys.executable, "-m", "deploy.embedded.issuer")
+        listed.append(Program("issuer", command, FRONT, environment))
+    listed.append(Program("site", tuple(front.command(home)), FRONT, front.environment(home)))
+    if wanted.demo and _has("cli/demo.py"):
+        environment = {**shared, "SAMRAAD_HOME": str(home.root), "SAMRAAD_CACHE": str(home.cache)}
+        listed.append(Program("demo", (sys.executable, "-m", "cli.demo"), FRONT, environment))
+    return listed
+
+
+def _has(path: str) -> bool:
+    return (CLONE / Path(path)).exists()
+
+
+def _shared_environment(home: Home, ports: dict[str, int]) -> dict[str, str]:
+    return {
+        "SAMRAAD_SITE_URL": site_url(ports),
+        "SAMRAAD_ISSUER": issuer_url(ports),
+        "SAMRAAD_CLIENT_SECRET_FILE": str(home.secrets / "issuer-client.secret"),
+        "SAMRAAD_SESSION_SECRET_FILE": str(home.secrets / "session.secret"),
+        "SAMRAAD_OPERATOR_TOKEN_FILE": str(home.secrets / "operator.token"),
+        "SAMRAAD_ASSETS_DIR": str(home.dkfds),
+        "SAMRAAD_DEMO": "1",
+        "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def _service_environment(home: Home, ports: dict[str, int], service: str) -> dict[str, str]:
+    prefix = service.upper()
+    environment = {
+        f"{prefix}_KAFKA_FILE": str(credentials.kafka_file(home, service)),
+        f"{prefix}_MONGO_FILE": str(credentials.mongo_file(home, service)),
+        f"{prefix}_HOST": "127.0.0.1",
+        f"{prefix}_PORT": str(ports[service]),
+        f"{prefix}_MASTER_KEY_FILE": str(home.secrets / "master" / f"{service}.key"),
+        f"{prefix}_INSTANCE": f"{service}-1",
+    }
+    if service == "intake":
+        environment["INTAKE_INDEX_KEY_FILE"] = str(home.secrets / "intake" / "index.key")
+        environment["INTAKE_SEAL_KEYS_DIR"] = str(home.secrets / "intake" / "seal")
+        environment["INTAKE_SERVICE_TOKENS_DIR"] = str(home.secrets / "service-tokens")
+    elif service in credentials.TOKEN_SERVICES:
+        token = home.secrets / "service-tokens" / service
+        environment[f"{prefix}_INTAKE_URL"] = service_url(ports, "intake")
+        environment[f"{prefix}_INTAKE_TOKEN_FILE"] = str(token)
+    return environment

@@ -1,0 +1,316 @@
+"""The whole stack on one machine: bringing it up, taking it down, from wherever it stands.
+
+`up` may run at any time and again: it starts what is missing, mends logins and rights, leaves alone
+what runs as it should, and finds its data.
+"""
+
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from deploy.embedded import (
+    broker_rights,
+    credentials,
+    database_rights,
+    download,
+    external,
+    front,
+    kafka,
+    mongo,
+    npm,
+    probes,
+)
+from deploy.embedded.errors import StackProblem
+from deploy.embedded.paths import Home
+from deploy.embedded.ports import choose_ports, read_ports
+from deploy.embedded.programs import (
+    BROKERS,
+    FRONT,
+    SERVICES,
+    Program,
+    Wanted,
+    issuer_url,
+    programs,
+    service_url,
+    site_url,
+)
+from deploy.embedded.supervision import Supervision
+
+READY_SECONDS = 90.0
+"""How long services may take until they are ready."""
+LOOK_AGAIN_SECONDS = 0.1
+
+
+def _quiet(_text: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Whom to tell how far it is."""
+
+    say: Callable[[str], None] = _quiet
+    """A sentence that the person should still see when all is done."""
+    step: Callable[[str], None] = _quiet
+    """What is under way now."""
+    meter: download.Meter = download.silent
+
+
+@dataclass(frozen=True)
+class Up:
+    """What `up` came to."""
+
+    ports: dict[str, int]
+    was_up: bool
+    supervisor: "subprocess.Popen[bytes] | None"
+    """The supervisor's process where this call started it."""
+    late: list[str] = field(default_factory=list)
+    """Services that were not ready in time."""
+
+
+class Stack:
+    """One stack of one home."""
+
+    def __init__(self, home: Home | None = None) -> None:
+        self.home = home or Home.from_environment()
+        self.supervision = Supervision(self.home)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports of this stack; empty before its first start."""
+        return read_ports(self.home)
+
+    def up(
+        self,
+        wanted: Wanted,
+        given_ports: Mapping[str, int] | None = None,
+        *,
+        tethered: bool = False,
+        told: Told | None = None,
+    ) -> Up:
+        """Bring up what is wanted and return when it is ready, or when `READY_SECONDS` are over.
+
+        Raises StackProblem when brokers cannot be had; services that are late are told in the
+        answer, for the supervisor goes on trying.
+        """
+        told = told or Told()
+        login, uri = external.kafka_login(), external.mongo_uri()
+        wanted = replace(wanted, own_kafka=login is None, own_mongo=uri is None)
+        self.home.make()
+        with self._alone():
+            return self._converge(wanted, given_ports or {}, login, uri, tethered, told)
+
+    def down(self, told: Told | None = None) -> bool:
+        """Stop all, last started first; False when nothing ran."""
+        told = told or Told()
+        if not self.home.run.exists():
+            return False
+        with self._alone():
+            pid = self.supervision.pid()
+            if pid is None:
+                return False
+            self._stop_in_order(told)
+            self.supervision.end()
+            _wait_for_end(pid)
+            return True
+
+    def _stop_in_order(self, told: Told) -> None:
+        seen = self.supervision.look()
+        brokers = {"kafka", "mongo"} & seen.keys()
+        services = set(credentials.SERVICES) & seen.keys()
+        for what, names in (
+            ("pages", seen.keys() - brokers - services),
+            ("services", services),
+            ("Kafka and MongoDB", brokers),
+        ):
+            told.step(f"Stopping {what}")
+            self.supervision.stop(names)
+
+    def _converge(
+        self,
+        wanted: Wanted,
+        given: Mapping[str, int],
+        login: dict[str, str] | None,
+        uri: str | None,
+        tethered: bool,  # noqa: FBT001 (passed on by name)
+        told: Told,
+    ) -> Up:
+        running = self.supervision.pid() is not None
+        before = {name for name, seen in self.supervision.look().items() if seen.runs}
+        if running and not wanted.demo and "demo" in before:
+            wanted = replace(wanted, demo=True)
+        if running and wanted.brokers_only and before - {"kafka", "mongo"}:
+            wanted = replace(wanted, brokers_only=False)
+        self._refuse_moving(given, before)
+        self._download(wanted, told)
+        holders = before | ({"controller"} if "kafka" in before else set())
+        ports = choose_ports(self.home, given, frozenset(holders), told.say)
+        self._prepare(ports, wanted, told)
+        listed = self._listed(ports, wanted)
+        changed = self.supervision.write(listed)
+        process = None
+        if not running:
+            process = self.supervision.launch(tethered=tethered)
+        elif changed:
+            self.supervision.adopt()
+        now = {name for name, seen in self.supervision.look().items() if seen.runs}
+        was_up = running and all(program.name in now for program in listed)
+        try:
+            if not was_up:
+                self._start(listed, ports, wanted, login, uri, told)
+            late = self._wait_until_ready(listed, ports, told)
+        except BaseException:
+            if process is not None:
+                self._give_up(process)
+            raise
+        return Up(ports=ports, was_up=was_up, supervisor=process, late=late)
+
+    def _refuse_moving(self, given: Mapping[str, int], running: set[str]) -> None:
+        for name, port in given.items():
+            now = self.ports.get(name)
+            if name in running and now != port:
+                raise StackProblem(
+                    f"{name} runs on port {now}: end the stack with `samraad down` to move it."
+                )
+
+    def _download(self, wanted: Wanted, told: Told) -> None:
+        if wanted.own_kafka:
+            download.fetch_jars(self.home, told.meter)
+        if not wanted.brokers_only:
+            npm.fetch_dkfds(self.home, told.meter)
+            npm.fetch_htmx(self.home, told.meter)
+
+    def _prepare(self, ports: dict[str, int], wanted: Wanted, told: Told) -> None:
+        told.step("Preparing")
+        credentials.make_local_secrets(self.home)
+        if not wanted.brokers_only:
+            front.prepare(self.home, ports)
+        with ThreadPoolExecutor() as pool:
+            tasks = []
+            if wanted.own_kafka:
+                tasks.append(pool.submit(kafka.prepare, self.home, ports))
+            if wanted.own_mongo:
+                tasks.append(pool.submit(mongo.prepare, self.home, ports))
+            for task in tasks:
+                task.result()
+
+    def _listed(self, ports: dict[str, int], wanted: Wanted) -> list[Program]:
+        """List the programs; one whose settings file changed is another program."""
+        settings = {
+            "kafka": kafka.settings_file(self.home),
+            "site": front.settings_file(self.home),
+        }
+        listed = []
+        for program in programs(self.home, ports, wanted):
+            file = settings.get(program.name)
+            if file is not None:
+                digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+                environment = {**program.environment, "SAMRAAD_SETTINGS": digest}
+                listed.append(replace(program, environment=environment))
+            else:
+                listed.append(program)
+        return listed
+
+    def _start(
+        self,
+        listed: list[Program],
+        ports: dict[str, int],
+        wanted: Wanted,
+        login: dict[str, str] | None,
+        uri: str | None,
+        told: Told,
+    ) -> None:
+        told.step("Starting Kafka and MongoDB")
+        self.supervision.start(one.name for one in listed if one.order == BROKERS)
+        with ThreadPoolExecutor() as pool:
+            tasks = [
+                pool.submit(self._settle_kafka, login, told),
+                pool.submit(self._settle_mongo, ports, uri, told),
+            ]
+            for task in tasks:
+                task.result()
+        credentials.keep_inspector_password(self.home)
+        if wanted.brokers_only:
+            return
+        told.step("Starting the services")
+        self.supervision.start(one.name for one in listed if one.order == SERVICES)
+        self.supervision.start(one.name for one in listed if one.order == FRONT)
+
+    def _settle_kafka(self, login: dict[str, str] | None, told: Told) -> None:
+        if login is not None:
+            broker_rights.wait_until_answering(login)
+            external.use_kafka(self.home, login, told.say)
+            return
+        admin = credentials.read_kafka_login(self.home, "admin")
+        broker_rights.wait_until_answering(admin)
+        broker_rights.upsert_users(self.home, admin)
+        broker_rights.make_topics(admin)
+
+    def _settle_mongo(self, ports: dict[str, int], uri: str | None, told: Told) -> None:
+        if uri is not None:
+            external.use_mongo(self.home, uri, told.say)
+            return
+        mongo.wait_until_writable(self.home, ports)
+        database_rights.apply_rights(self.home, credentials.read_mongo_uri(self.home, "admin"))
+
+    def _wait_until_ready(
+        self, listed: list[Program], ports: dict[str, int], told: Told
+    ) -> list[str]:
+        waiting = {one.name for one in listed if one.order != BROKERS and one.name != "demo"}
+        until = time.monotonic() + READY_SECONDS
+        while waiting:
+            waiting -= {name for name in waiting if self.is_ready(name, ports)}
+            if not waiting or time.monotonic() > until:
+                break
+            told.step(f"Waiting for {', '.join(sorted(waiting))}")
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return sorted(waiting)
+
+    def is_ready(self, name: str, ports: dict[str, int]) -> bool:
+        """Tell whether one process does its work."""
+        if name == "site":
+            return probes.answers(f"{site_url(ports)}/assets/")
+        if name == "issuer":
+            return probes.answers(f"{issuer_url(ports)}/.well-known/openid-configuration")
+        return probes.ask_health(service_url(ports, name)).state == "ready"
+
+    def _give_up(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a supervisor that this call started and could not fill."""
+        self.supervision.end()
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one `up` or `down` at a time touch this home."""
+        with (self.home.run / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _wait_for_end(pid: int, seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while _exists(pid):
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(LOOK_AGAIN_SECONDS / 2)
+
+
+def _exists(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
