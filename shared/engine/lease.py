@@ -1,5 +1,7 @@
 """A lease on mongod's clock. It spares double work; nothing may rest on it."""
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 from pymongo.errors import DuplicateKeyError
@@ -9,16 +11,18 @@ from shared.engine.store import Store
 __all__ = ["LEASE_S", "hold"]
 
 LEASE_S: Final = 5
+_RUN_OUT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def hold(store: Store, name: str, holder: str) -> bool:
     """Take or renew the lease; False while another holder's has not run out."""
     until = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_S}}
     free = {"$or": [{"holder": holder}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
-    try:
-        await store.db.leases.update_one(
-            {"_id": name, **free}, [{"$set": {"holder": holder, "until": until}}], upsert=True
-        )
-    except DuplicateKeyError:
-        return False
-    return True
+    renewed = await store.db.leases.update_one(
+        {"_id": name, **free}, [{"$set": {"holder": holder, "until": until}}]
+    )
+    if renewed.matched_count:
+        return True
+    with suppress(DuplicateKeyError):  # another's, that has not run out: the usual case
+        await store.db.leases.insert_one({"_id": name, "holder": holder, "until": _RUN_OUT})
+    return False

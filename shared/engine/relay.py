@@ -35,7 +35,7 @@ _READ_AT_ONCE: Final = 40
 _POLL_S: Final = 0.2
 _BATCH_BYTES: Final = 1_040_000
 _RENEW_S: Final = lease.LEASE_S / 2.5
-_RIVAL_S: Final = 1.0
+_RIVAL_S: Final = 0.5
 _PAUSE_S: Final = 0.5
 _UNDELIVERABLE: Final = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
 
