@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml deploy/embedded/kafka-jars.sha256
 	@$(PYTHON) deploy/embedded/install.py $(VENV)
 	@touch $@
 
@@ -32,4 +32,5 @@ bench: setup
 	@$(BIN)/samraad bench
 
 clean:
-	rm -rf $(VENV) .samraad
+	@if [ -x $(BIN)/samraad ]; then $(BIN)/samraad down; fi
+	rm -rf $(VENV) $(VENV).lock .samraad

@@ -77,9 +77,8 @@ def programs(home: Home, ports: dict[str, int], wanted: Wanted) -> list[Program]
         command = (sys.executable, "-m", f"services.{service}")
         listed.append(Program(service, command, SERVICES, environment))
     if _has("deploy/embedded/issuer.py"):
-        environment = {**shared, "ISSUER_HOST": "127.0.0.1", "ISSUER_PORT": str(ports["issuer"])}
         command = (sys.executable, "-m", "deploy.embedded.issuer")
-        listed.append(Program("issuer", command, FRONT, environment))
+        listed.append(Program("issuer", command, FRONT, shared))
     listed.append(Program("site", tuple(front.command(home)), FRONT, front.environment(home)))
     if wanted.demo and _has("cli/demo.py"):
         environment = {**shared, "SAMRAAD_HOME": str(home.root), "SAMRAAD_CACHE": str(home.cache)}
