@@ -1,0 +1,66 @@
+"""The whole matrix: who may do what where, written out, so that a change must be meant."""
+
+import pytest
+
+from shared.access import TABLE, Action, Role, Staff, may, reach
+from shared.contracts.places import MUNICIPALITIES
+
+EVERYONE = {Action.READ_INBOX, Action.ACKNOWLEDGE_NOTICE}
+
+DISTRICT = {
+    Role.TRIAGE: EVERYONE | {Action.READ_TRIAGE},
+    Role.LEADER: EVERYONE | {Action.READ_TRIAGE},
+    Role.MEDIATION_COORDINATOR: EVERYONE | {Action.READ_MEDIATION_CASE},
+}
+PLACE = {Role.PSP_POLICE: {Action.READ_PSP_CASE}}
+NAMED = {
+    Role.MEDIATOR: {Action.READ_MEDIATION_CASE},
+    Role.PSP_PSYCHIATRY: {Action.READ_PSP_CASE},
+    Role.PSP_MUNICIPALITY: {Action.READ_PSP_CASE},
+}
+
+
+def someone(*roles, places=("0630",)):
+    return Staff(id="u-1", name="Prøve Prøvesen", title="", roles=roles, places=places)
+
+
+def every():
+    return [(role, action) for role in Role for action in Action]
+
+
+@pytest.mark.parametrize(("role", "action"), every())
+def test_the_whole_district_is_open_to_the_roles_that_work_for_all_of_it(role, action):
+    expected = action in DISTRICT.get(role, EVERYONE)
+
+    assert may(someone(role), action) is expected
+    assert may(someone(role), action, municipality="0746", named=["u-2"]) is expected
+
+
+@pytest.mark.parametrize(("role", "action"), every())
+def test_one_place_is_open_to_those_who_hold_it(role, action):
+    expected = action in DISTRICT.get(role, EVERYONE) | PLACE.get(role, set())
+
+    assert may(someone(role), action, municipality="0630") is expected
+
+
+@pytest.mark.parametrize(("role", "action"), every())
+def test_a_case_is_open_to_those_whom_it_names(role, action):
+    expected = action in DISTRICT.get(role, EVERYONE) | NAMED.get(role, set())
+
+    assert may(someone(role), action, municipality="0746", named=["u-1"]) is expected
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_nobody_without_a_role_may_do_anything(action):
+    assert not may(someone(), action, municipality="0630", named=["u-1"])
+    assert not may(someone("chief-of-everything"), action, municipality="0630", named=["u-1"])
+
+
+def test_every_role_stands_in_the_table():
+    assert set(TABLE) == set(Role)
+
+
+def test_a_region_covers_its_own_municipalities_and_the_district_all():
+    assert reach(["midtjylland"]) == {"0615", "0746", "0766"}
+    assert reach(["1463"]) == {"1463", *MUNICIPALITIES}
+    assert reach(["0101", "syd"]) == frozenset()

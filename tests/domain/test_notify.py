@@ -1,0 +1,180 @@
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.notify.domain import STALE_AFTER, is_stale, notices_of
+from services.notify.handlers import CASES, facts
+from services.notify.notices import NOTICES, acknowledge, is_for, stored
+from shared.access import Staff
+from shared.contracts import mediation, psp, source_of
+from shared.contracts.envelope import Envelope, write_envelope
+from shared.contracts.intake import TriageWaiting
+from shared.contracts.places import MUNICIPALITIES
+from shared.engine import Held, Record, Unit
+
+NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
+
+
+def a_triage_waiting(municipality="0621"):
+    return TriageWaiting(report_id=uuid4(), municipality=municipality, since=NOW)
+
+
+def a_mediation_received(municipality="0630"):
+    due = NOW + timedelta(days=3)
+    return mediation.CaseReceived(case_id=uuid4(), municipality=municipality, due_at=due)
+
+
+def a_psp_received(municipality="0630"):
+    due = NOW + timedelta(days=2)
+    return psp.CaseReceived(case_id=uuid4(), municipality=municipality, due_at=due)
+
+
+def someone(role, *places, staff_id="u-1"):
+    return Staff(id=staff_id, name="Prøve Prøvesen", title="", roles=(role,), places=places)
+
+
+def delivered(fact, *, sequence, told_at):
+    envelope = Envelope(
+        id=str(uuid4()),
+        source=source_of(fact.topic()),
+        type=fact.type,
+        time=NOW,
+        subject=fact.subject(),
+        sequence=sequence,
+    )
+    record = Record(
+        topic=fact.topic(),
+        partition=0,
+        offset=sequence,
+        timestamp_ms=int(told_at.timestamp() * 1000),
+        key=fact.subject().encode(),
+        value=fact.write(),
+        headers=tuple(write_envelope(envelope)),
+    )
+    [arrival] = await_none(facts.prepare([record]))
+    return arrival
+
+
+def await_none(coroutine):
+    """Run a coroutine that waits for nothing."""
+    with pytest.raises(StopIteration) as ended:
+        coroutine.send(None)
+    return ended.value.value
+
+
+def taken_in(*deliveries):
+    """What one unit of work holds after it took these facts in, each with its told time."""
+    unit = Unit(cases=CASES, now=NOW)
+    for number, (fact, told_at) in enumerate(deliveries, start=1):
+        arrival = delivered(fact, sequence=number, told_at=told_at)
+        for collection, ids in facts.needs(arrival).items():
+            for each in ids:
+                hold(unit, collection, each)
+        hold(unit, CASES, fact.subject())
+        facts.take(arrival, unit)
+    return unit
+
+
+def hold(unit, collection, document_id):
+    unit.hold(collection, document_id, Held())
+
+
+def notices_in(unit):
+    return [held.fields for (collection, _), held in unit.changes() if collection == NOTICES]
+
+
+def test_a_waiting_report_is_told_to_the_secretariat_and_nobody_else():
+    [notice] = notices_of(a_triage_waiting())
+    document = stored(notice, NOW)
+
+    assert is_for(document, someone("triage", "1463"))
+    for role in ("mediation-coordinator", "psp-police", "psp-psychiatry", "operator", "leader"):
+        assert not is_for(document, someone(role, "1463"))
+
+
+def test_a_mediation_is_told_to_the_coordinator_of_the_district():
+    [notice] = notices_of(a_mediation_received("0746"))
+    document = stored(notice, NOW)
+
+    assert is_for(document, someone("mediation-coordinator", "1463"))
+    assert not is_for(document, someone("mediator", "1463"))
+    assert not is_for(document, someone("triage", "1463"))
+
+
+@pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
+def test_a_psp_case_is_told_to_the_police_of_its_own_municipality_only(place):
+    [notice] = notices_of(a_psp_received("0630"))
+    document = stored(notice, NOW)
+
+    assert is_for(document, someone("psp-police", place)) is (place == "0630")
+
+
+@pytest.mark.parametrize("role", ["psp-psychiatry", "psp-municipality", "mediation-coordinator"])
+def test_no_other_authority_hears_of_a_psp_case_before_something_is_disclosed(role):
+    [notice] = notices_of(a_psp_received("0630"))
+
+    assert not is_for(stored(notice, NOW), someone(role, "0630", "syddanmark", "1463"))
+
+
+def test_one_cause_makes_one_notice_however_often_it_is_told():
+    fact = a_triage_waiting()
+    unit = taken_in((fact, NOW), (fact, NOW))
+
+    assert len(notices_in(unit)) == 1
+    assert [message.envelope.type for message in unit.messages] == ["notify.notice_created.v1"]
+
+
+def test_a_notice_is_told_to_the_others_with_its_reference_only():
+    fact = a_psp_received("0630")
+    unit = taken_in((fact, NOW))
+    [message] = unit.messages
+
+    assert (message.topic, message.key) == ("notify.notices", str(fact.case_id))
+    assert message.envelope.sequence == 1
+    assert b'"audience":"psp-police:0630"' in message.value
+
+
+def test_a_fact_older_than_a_day_is_remembered_and_told_to_nobody():
+    fact = a_triage_waiting()
+    unit = taken_in((fact, NOW - STALE_AFTER - timedelta(seconds=1)))
+
+    assert notices_in(unit) == []
+    assert unit.messages == []
+    assert unit.load(CASES, fact.subject())["municipality"] == fact.municipality
+
+
+def test_a_fact_of_just_a_day_is_still_told():
+    assert not is_stale(NOW - STALE_AFTER, NOW)
+
+
+def test_a_notice_names_the_case_by_reference_and_holds_no_more():
+    [notice] = notices_of(a_mediation_received())
+    document = stored(notice, NOW)
+
+    assert document["reference"].startswith("KR-")
+    assert set(document) == {
+        "_id",
+        "desk",
+        "about",
+        "subject",
+        "reference",
+        "municipality",
+        "role",
+        "place",
+        "due_at",
+        "created_at",
+        "acknowledged",
+    }
+
+
+def test_each_person_acknowledges_once_and_the_first_time_stands():
+    [notice] = notices_of(a_triage_waiting())
+    document = stored(notice, NOW)
+
+    once = acknowledge(document, "sofie", NOW)
+    twice = acknowledge(once, "sofie", NOW + timedelta(hours=1))
+    both = acknowledge(twice, "lena", NOW + timedelta(hours=2))
+
+    assert twice["acknowledged"] == [{"by": "sofie", "at": NOW}]
+    assert [mark["by"] for mark in both["acknowledged"]] == ["sofie", "lena"]

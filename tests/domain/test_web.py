@@ -1,0 +1,179 @@
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from itsdangerous import URLSafeTimedSerializer
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from deploy.embedded.issuer import is_loopback, read_place
+from shared.access import Staff
+from shared.web import clock
+from shared.web.extract import written
+from shared.web.login import safe_next
+from shared.web.session import COOKIE, Sessions
+from shared.web.words import CATALOGUE, catalogue
+
+NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
+SOFIE = Staff(id="sofie", name="Sofie Testesen", title="x", roles=("triage",), places=("1463",))
+
+
+def in_words(due, language="da"):
+    said = clock.deadline(due, NOW, language, catalogue(language))
+    return said.kind, said.relative, said.absolute
+
+
+def a_request(cookie):
+    headers = [(b"cookie", f"{COOKIE}={cookie}".encode())]
+    return HTTPConnection({"type": "http", "headers": headers})
+
+
+def cookie_of(sessions, staff):
+    response = Response()
+    sessions.open(response, staff)
+    return response.headers["set-cookie"].split(";")[0].partition("=")[2]
+
+
+def test_every_word_of_the_pages_stands_in_english_with_all_its_plurals():
+    with CATALOGUE.open("rb") as source:
+        english = read_po(source, locale="en")
+
+    wanted = {text for _, _, text in written()}
+
+    assert wanted
+    for text in wanted:
+        message = english.get(text[0] if isinstance(text, tuple) else text)
+        assert message is not None, text
+        forms = message.string if isinstance(message.string, tuple) else (message.string,)
+        assert all(forms), text
+        assert len(forms) == (2 if isinstance(text, tuple) else 1), text
+
+
+def test_english_keeps_the_places_where_values_stand():
+    with CATALOGUE.open("rb") as source:
+        english = read_po(source, locale="en")
+
+    def places(text):
+        return set(re.findall(r"%\(\w+\)s|\{\w+\}", text))
+
+    for message in english:
+        ids = message.id if isinstance(message.id, tuple) else (message.id,)
+        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        for danish, translated in zip(ids, strings, strict=True):
+            assert places(danish) == places(translated), danish
+
+
+def test_no_word_waits_in_english_for_a_page_that_no_longer_says_it():
+    with CATALOGUE.open("rb") as source:
+        english = read_po(source, locale="en")
+    said = {text[0] if isinstance(text, tuple) else text for _, _, text in written()}
+
+    held = {m.id[0] if isinstance(m.id, tuple) else m.id for m in english if m.id}
+
+    assert held == said
+
+
+@pytest.mark.parametrize(
+    ("due", "danish", "english"),
+    [
+        (timedelta(minutes=-1), "Overskredet", "Overdue"),
+        (timedelta(minutes=1), "Om 1 minut", "In 1 minute"),
+        (timedelta(minutes=59), "Om 59 minutter", "In 59 minutes"),
+        (timedelta(hours=1), "Om 1 time", "In 1 hour"),
+        (timedelta(hours=2, minutes=37), "Om 2 timer", "In 2 hours"),
+        (timedelta(days=1), "I morgen", "Tomorrow"),
+        (timedelta(days=3), "Om 3 dage", "In 3 days"),
+        (timedelta(days=21), "Om 3 uger", "In 3 weeks"),
+    ],
+)
+def test_a_deadline_is_said_as_people_say_it(due, danish, english):
+    assert in_words(NOW + due)[1] == danish
+    assert in_words(NOW + due, "en")[1] == english
+
+
+def test_a_deadline_says_the_clock_of_the_district():
+    assert in_words(datetime(2026, 11, 24, 11, 15, tzinfo=UTC)) == (
+        "soon",
+        "Om 1 time",
+        "i dag kl. 12.15",
+    )
+    assert in_words(datetime(2026, 11, 25, 11, 0, tzinfo=UTC))[2] == "onsdag 25. nov. kl. 12.00"
+    assert in_words(datetime(2026, 11, 23, 9, 2, tzinfo=UTC))[2] == "fristen var i går kl. 10.02"
+
+
+def test_a_time_that_the_store_gave_no_zone_is_utc():
+    naive = datetime(2026, 11, 24, 11, 15)  # noqa: DTZ001
+
+    assert in_words(naive)[2] == "i dag kl. 12.15"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "evil",
+        "",
+        None,
+        "/a\nb",
+        "/\t/x",
+    ],
+)
+def test_the_login_leads_nowhere_but_to_this_site(wanted):
+    assert safe_next(wanted) == "/notify/inbox"
+
+
+def test_the_login_leads_back_to_the_page_that_was_asked_for():
+    assert safe_next("/intake/triage?vis=rejected") == "/intake/triage?vis=rejected"
+
+
+def test_a_session_is_read_by_whoever_holds_the_secret():
+    cookie = cookie_of(Sessions(b"secret", secure=False), SOFIE)
+
+    assert Sessions(b"secret", secure=True).read(a_request(cookie)) == SOFIE
+    assert Sessions(b"another", secure=False).read(a_request(cookie)) is None
+
+
+def test_a_session_that_was_changed_is_none():
+    cookie = cookie_of(Sessions(b"secret", secure=False), SOFIE)
+    changed = ("A" if cookie[0] != "A" else "B") + cookie[1:]
+
+    assert Sessions(b"secret", secure=False).read(a_request(changed)) is None
+
+
+def test_a_session_ends_after_eight_hours(monkeypatch):
+    sessions = Sessions(b"secret", secure=False)
+    cookie = cookie_of(sessions, SOFIE)
+    made = sessions._signer.loads(cookie, return_timestamp=True)[1]
+    late = int(made.timestamp()) + 8 * 3600 + 1
+    signer = type(URLSafeTimedSerializer("x").make_signer(""))
+    monkeypatch.setattr(signer, "get_timestamp", lambda _: late)
+
+    assert sessions.read(a_request(cookie)) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org", "::"])  # noqa: S104
+def test_the_stand_in_login_runs_on_loopback_only(host, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    bracketed = f"[{host}]" if ":" in host else host
+    settings = {
+        "SAMRAAD_ISSUER": f"http://{bracketed}:9000",
+        "SAMRAAD_SITE_URL": "http://127.0.0.1:8000",
+        "SAMRAAD_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+    }
+
+    assert not is_loopback(host)
+    with pytest.raises(ValueError, match="loopback"):
+        read_place(settings)
+
+
+def test_no_page_holds_script_or_style_of_its_own():
+    root = Path(__file__).parents[2]
+    for template in [*root.glob("s*/*/templates/*.html")]:
+        text = template.read_text()
+        assert "<script>" not in text, template
+        assert "style=" not in text, template
+        assert not re.search(r"\son\w+=", text), template
