@@ -81,17 +81,21 @@ class MasterKey:
             content = path.read_bytes()
         except OSError as error:
             raise ValueError(f"{path}: the master key cannot be read ({error.strerror}).") from None
-        if len(content) == _LOCAL_BYTES:
-            return cls(provider="local", credentials={"key": content})
         try:
             said = json.loads(content)
             provider, credentials = said["provider"], said["credentials"]
-            key, tls = said.get("key"), said.get("tls")
+            return cls(
+                provider=provider,
+                credentials=credentials,
+                key=said.get("key"),
+                tls=said.get("tls"),
+            )
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise ValueError(
-                f"{path}: a master key is {_LOCAL_BYTES} bytes, or JSON that names a key service."
-            ) from None
-        return cls(provider=provider, credentials=credentials, key=key, tls=tls)
+            if len(content) == _LOCAL_BYTES:
+                return cls(provider="local", credentials={"key": content})
+        raise ValueError(
+            f"{path}: a master key is {_LOCAL_BYTES} bytes, or JSON that names a key service."
+        )
 
 
 class Keys:

@@ -144,7 +144,10 @@ class ReportDoor:
             if partner is None or partner.status is PartnerStatus.REMOVED:
                 arrivals.append(LeftOut(record, UNKNOWN_PARTNER))
                 continue
-            read = opening.read_letter(record, partner, keys=keys, index=self._index, now=now)
+            try:
+                read = opening.read_letter(record, partner, keys=keys, index=self._index, now=now)
+            except Exception as error:  # noqa: BLE001 - a stranger's bytes: one letter stops no other
+                read = Unanswerable(f"reading it failed with {type(error).__name__}")
             if isinstance(read, Unanswerable):
                 arrivals.append(LeftOut(record, read.reason))
                 continue
