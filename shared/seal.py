@@ -43,7 +43,7 @@ MAX_SEALED: Final = 262_144
 """Bytes of the whole letter."""
 _MAX_HEADER: Final = 1_024
 _PARTS: Final = 5
-_BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]+\Z")
+_BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z", re.ASCII)
 _PRIVATE_MEMBER: Final = "d"
 

@@ -62,7 +62,7 @@ def _known(value: str) -> str:
 
 Cpr = Annotated[
     str,
-    Field(max_length=11, json_schema_extra={"pattern": "^[0-9]{6}-?[0-9]{4}$"}),
+    Field(json_schema_extra={"pattern": "^[0-9]{6}-?[0-9]{4}$"}),
     AfterValidator(_known),
 ]
 """Ten digits, without the hyphen once read."""

@@ -1,0 +1,141 @@
+"""What `deploy/topics.yaml` promises: topics, how long they keep, and who may do what."""
+
+import pytest
+import yaml
+
+from deploy.declaration import DECLARED, DeclarationWrong, Right, load
+from shared.contracts.intake import cases_topic
+from shared.contracts.processes import Process
+
+DECLARATION = load()
+TOPICS = {topic.name: topic for topic in DECLARATION.topics}
+PARTNER = {topic.name: topic for topic in DECLARATION.partner_topics("school-vejle")}
+DAY = 86_400_000
+
+
+def test_every_process_has_its_topic_and_every_fact_a_place():
+    assert set(TOPICS) == {
+        *(cases_topic(process) for process in Process),
+        "mediation.cases",
+        "psp.cases",
+        "notify.notices",
+        "intake.signals",
+        "audit.checkpoints",
+    }
+
+
+@pytest.mark.parametrize("topic", [*TOPICS.values(), *PARTNER.values()], ids=lambda t: t.name)
+def test_every_topic_keeps_offsets_whole_and_takes_its_own_time(topic):
+    assert topic.config["cleanup.policy"] == "delete"
+    assert topic.config["message.timestamp.type"] == "LogAppendTime"
+    assert topic.config["segment.ms"] == str(DAY)
+    assert topic.config["max.message.bytes"] == str(1024 * 1024)
+    assert topic.config["compression.type"] == "producer"
+
+
+@pytest.mark.parametrize(
+    ("name", "retention"),
+    [
+        ("intake.cases.psp", -1),
+        ("mediation.cases", -1),
+        ("notify.notices", -1),
+        ("audit.checkpoints", -1),
+        ("intake.signals", 365 * DAY),
+        ("partner.school-vejle.reports", 14 * DAY),
+        ("partner.school-vejle.replies", 14 * DAY),
+    ],
+)
+def test_each_topic_keeps_as_long_as_the_contract_says(name, retention):
+    assert (TOPICS | PARTNER)[name].config["retention.ms"] == str(retention)
+
+
+def test_partitions_are_the_unit_of_scale():
+    assert {TOPICS[cases_topic(process)].partitions for process in Process} == {8}
+    assert TOPICS["intake.signals"].partitions == 4
+    assert TOPICS["audit.checkpoints"].partitions == 1
+    assert PARTNER["partner.school-vejle.reports"].partitions == 3
+    assert PARTNER["partner.school-vejle.replies"].partitions == 1
+
+
+def rights(user, topics):
+    return {
+        (right.operation, right.name)
+        for right in DECLARATION.service_rights(topics)
+        if right.user == user
+    }
+
+
+def test_a_service_writes_to_its_own_topics_and_the_audit_alone():
+    for service in DECLARATION.services:
+        written = {name for did, name in rights(service, DECLARATION.topics) if did == "WRITE"}
+
+        assert all(name.startswith((f"{service}.", "audit.")) for name in written)
+        assert "audit.checkpoints" in written
+
+
+def test_no_service_but_notify_and_its_own_reads_the_cases_of_a_process():
+    for process in Process:
+        readers = set(TOPICS[cases_topic(process)].reads)
+        owner = {process.value} & {"mediation", "psp"}
+
+        assert readers == {"intake", "notify"} | owner
+
+
+def test_the_right_to_write_is_a_partners_identity():
+    assert DECLARATION.partner_rights("school-vejle") == {
+        Right(
+            user="partner.school-vejle",
+            resource="TOPIC",
+            name="partner.school-vejle.reports",
+            operation="WRITE",
+        ),
+        Right(
+            user="partner.school-vejle",
+            resource="TOPIC",
+            name="partner.school-vejle.replies",
+            operation="READ",
+        ),
+        Right(
+            user="partner.school-vejle",
+            resource="GROUP",
+            name="partner.school-vejle.",
+            pattern="PREFIXED",
+            operation="READ",
+        ),
+    }
+    assert rights("intake", PARTNER.values()) == {
+        ("READ", "partner.school-vejle.reports"),
+        ("WRITE", "partner.school-vejle.replies"),
+    }
+    assert rights("notify", PARTNER.values()) == set()
+
+
+def test_a_partner_cannot_be_taken_for_a_service():
+    assert DECLARATION.partner_user("intake") not in DECLARATION.services
+
+
+def test_the_inspector_writes_nothing_and_joins_nobodys_group():
+    given = DECLARATION.inspector_rights()
+
+    assert {right.operation for right in given} <= {"READ", "DESCRIBE", "DESCRIBE_CONFIGS"}
+    denied = {right.name for right in given if right.permission == "DENY"}
+    assert denied == {*DECLARATION.services, "partner."}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"keeps": "14 days"}, "keeps must be"),
+        ({"writes": []}, "nobody writes it"),
+        ({"reads": ["somebody"]}, "is no service"),
+        ({"name": "mediation.cases"}, "declared twice"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(tmp_path, change, sentence):
+    said = yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
+    said["topics"][0] |= change
+    file = tmp_path / "topics.yaml"
+    file.write_text(yaml.safe_dump(said), encoding="utf-8")
+
+    with pytest.raises(DeclarationWrong, match=sentence):
+        load(file)
