@@ -64,6 +64,7 @@ def _settings(home: Home, ports: dict[str, int]) -> str:
 		output stdout
 		format console
 		level WARN
+		exclude http.handlers.reverse_proxy
 	}}
 }}
 
@@ -94,6 +95,12 @@ http://127.0.0.1:{port}, http://localhost:{port} {{
 {services}
 	handle {{
 		respond "Not found" 404
+	}}
+	handle_errors 502 503 504 {{
+		rewrite * /away.html
+		root "{CLONE / "shared" / "web" / "static"}"
+		header Cache-Control no-store
+		file_server
 	}}
 }}
 """

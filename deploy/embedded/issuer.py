@@ -190,9 +190,8 @@ def main() -> int:
     except ValueError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 2
-    server = make_server(
-        place.host, place.port, make_application(place, read_staff()), threaded=True
-    )
+    application = make_application(place, read_staff())
+    server = make_server(place.host, place.port, application, threaded=True, request_handler=Quiet)
     sys.stdout.write(f"stand-in login at http://{place.host}:{place.port}\n")
     sys.stdout.flush()
     try:
