@@ -81,6 +81,7 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._tries = 0
         self._taking: int | None = None
+        self._most = slices.door.most
         self._unreadable: tuple[int, int, str] | None = None
 
     @property
@@ -207,6 +208,8 @@ class Lane:
                 current = await watermarks.read(self.slices.store, self.mark)
                 if current.offset != self.mark.offset:
                     raise  # a first half was committed: take what is left anew
+                records = self._give_back_half(records)
+        self._most = min(2 * self._most, self.slices.door.most)
         self._taking = None
         self.moved_at = monotonic()
         telemetry.slice_committed(self.log.topic, len(records), monotonic() - started, unit)
@@ -229,10 +232,20 @@ class Lane:
                 cause=cause,
             )
 
+    def _give_back_half(self, records: list[Record]) -> list[Record]:
+        """Rivals for the same cases meet less often in smaller slices."""
+        if len(records) == 1:
+            return records
+        self._most = len(records) // 2
+        for record in reversed(records[self._most :]):
+            self._queue.appendleft(record)
+            self._bytes += record.size
+        return records[: self._most]
+
     def _gather(self) -> list[Record]:
         records: list[Record] = []
         size = 0
-        while self._queue and len(records) < self.slices.door.most:
+        while self._queue and len(records) < self._most:
             if records and size + self._queue[0].size > _SLICE_BYTES:
                 break
             record = self._queue.popleft()

@@ -1,6 +1,7 @@
 """One slice of a partition: from the watermark to a later offset, in one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bson.errors import BSONError
@@ -58,7 +59,7 @@ class Slices:
         to = records[-1].offset + 1
         arrivals = await self.door.prepare(records)
         unit = self.store.unit()
-        async with self.store.transaction() as session:
+        async with self.store.transaction(mark.session) as session:
             await watermarks.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
             for arrival in arrivals:
@@ -70,7 +71,7 @@ class Slices:
             await self.store.write(unit, session)
         self.alarms.note(unit.failures)
         self.store.settle(unit)
-        return Watermark(mark.id, to, mark.epoch), unit
+        return replace(mark, offset=to), unit
 
     def take(self, arrival: Any, unit: Unit) -> None:
         """Let one arrival have its effect, or park it without a trace of the attempt."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from random import uniform
 from typing import Any, Final, TypeVar
@@ -55,8 +55,13 @@ class Store:
         return Unit(cases=self.cases, now=self.clock())
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncClientSession]:
+    async def transaction(
+        self, session: AsyncClientSession | None = None
+    ) -> AsyncIterator[AsyncClientSession]:
         """Open a snapshot transaction; commit at the end, abort on any error.
+
+        Args:
+            session: one to use again and again (a lane's own); a new one by default.
 
         Raises:
             Conflict: another transaction got there first; nothing was written.
@@ -64,12 +69,14 @@ class Store:
 
         """
         try:
-            async with (
-                self.client.start_session() as session,
-                await session.start_transaction(
-                    read_concern=ReadConcern("snapshot"), write_concern=_MAJORITY
-                ),
-            ):
+            async with AsyncExitStack() as stack:
+                if session is None:
+                    session = await stack.enter_async_context(self.client.start_session())
+                await stack.enter_async_context(
+                    await session.start_transaction(
+                        read_concern=ReadConcern("snapshot"), write_concern=_MAJORITY
+                    )
+                )
                 yield session
         except PyMongoError as error:
             raise translated(error) from error

@@ -4,6 +4,7 @@ It is kept by position, the watermark moves behind it, and the partition flows o
 no bytes of such a batch, so its end is found by asking for one offset after the other.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -47,7 +48,7 @@ async def step_over(
         "offset": mark.offset,
         "until": until,
     }
-    async with store.transaction() as session:
+    async with store.transaction(mark.session) as session:
         await watermarks.move(store, mark, until, session)
         await store.db.parked.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
-    return Watermark(mark.id, until, mark.epoch)
+    return replace(mark, offset=until)

@@ -1,10 +1,11 @@
 """How far each partition has had its effect: the one position that counts, kept beside the effects.
 
 A watermark belongs to a topic's id, not to its name: a topic that is removed and made again starts
-at 0. Its epoch goes up whenever an owner takes the partition, which fences the owner before.
+at 0. Its epoch goes up whenever an owner takes the partition, which fences the owner before; what
+that owner's session has open is ended at once, so a successor does not wait for a dead process.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -25,6 +26,8 @@ class Watermark:
     offset: int
     """The next offset to be taken."""
     epoch: int
+    session: AsyncClientSession
+    """The owner's own session: all its slices are transactions of it."""
 
 
 def watermark_id(topic_id: str, partition: int) -> str:
@@ -44,8 +47,12 @@ async def take(
     """
     key = watermark_id(topic_id, partition)
     place = f"{topic}, partition {partition}"
+    session = store.client.start_session()
     try:
         known = await store.db.watermarks.find_one({"_id": key})
+        if known is not None and "session" in known:
+            # a killed owner's open transaction would hold the watermark until it times out
+            await store.client.admin.command("killSessions", [{"id": known["session"]}])
         if known is None and log_start > 0:
             raise Halted(
                 f"{place}: the log starts at {log_start}, and nothing before it was ever taken in"
@@ -60,7 +67,11 @@ async def take(
             {
                 "$inc": {"epoch": 1},
                 "$setOnInsert": {"offset": 0},
-                "$set": {"topic": topic, "partition": partition},
+                "$set": {
+                    "topic": topic,
+                    "partition": partition,
+                    "session": session.session_id["id"],
+                },
             },
             upsert=True,
             return_document=ReturnDocument.AFTER,
@@ -68,7 +79,7 @@ async def take(
     except PyMongoError as error:
         raise translated(error) from error
     assert row is not None  # noqa: S101 - an upsert returns what it made
-    return Watermark(key, row["offset"], row["epoch"])
+    return Watermark(key, row["offset"], row["epoch"], session)
 
 
 async def read(store: Store, mark: Watermark) -> Watermark:
@@ -85,7 +96,7 @@ async def read(store: Store, mark: Watermark) -> Watermark:
         raise translated(error) from error
     if row is None or row["epoch"] != mark.epoch:
         raise Fenced("another owner has taken the partition")
-    return Watermark(mark.id, row["offset"], row["epoch"])
+    return replace(mark, offset=row["offset"])
 
 
 async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSession) -> None:
