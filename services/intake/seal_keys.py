@@ -14,6 +14,8 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
+
 from shared.seal import SealKeys, new_seal_key, public_seal_key
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ RETIRED: Final = "retired_at"
 FIRST: Final = "first.json"
 
 Jwk = dict[str, Any]
+
+_log = structlog.get_logger(__name__)
 
 
 class SealKeyDirectory:
@@ -54,13 +58,28 @@ class SealKeyDirectory:
         return {"keys": [public_seal_key(key) for key in self._keys if RETIRED not in key]}
 
     def _refresh(self) -> None:
-        """Read the files when there are others than before; raises ValueError for a bad one."""
+        """Read the files when there are others than before.
+
+        One that cannot be read leaves all as it was, and is told in the log: somebody may be
+        writing it just now.
+
+        Raises:
+            ValueError: a file is no key, and none was ever read.
+
+        """
         files = sorted(self._directory.glob("*.json"))
         seen = tuple((file.name, file.stat().st_mtime_ns) for file in files)
         if seen == self._seen:
             return
-        self._keys = tuple(_read(file) for file in files)
-        self._ready = SealKeys(self._keys)
+        try:
+            keys = tuple(_read(file) for file in files)
+            ready = SealKeys(keys)
+        except ValueError as error:
+            if not self._keys:
+                raise
+            _log.error("seal_keys_not_read", reason=str(error))
+        else:
+            self._keys, self._ready = keys, ready
         self._seen = seen
 
     def _write(self, target: Path, key: Mapping[str, Any]) -> None:

@@ -5,10 +5,15 @@ from tests.edge.intake_world import a_mongod, a_world
 
 
 @pytest.fixture(scope="session")
-async def intake_mongo():
+def intake_uri():
     with a_mongod() as uri:
-        async with AsyncMongoClient(uri, tz_aware=True) as client:
-            yield client
+        yield uri
+
+
+@pytest.fixture(scope="session")
+async def intake_mongo(intake_uri):
+    async with AsyncMongoClient(intake_uri, tz_aware=True) as client:
+        yield client
 
 
 @pytest.fixture

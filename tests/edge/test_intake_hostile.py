@@ -130,7 +130,7 @@ SEALS = {
         jwe.encrypt_compact(
             {"alg": "dir", "enc": "A256GCM"}, as_bytes(), OctKey.generate_key(256)
         ).encode(),
-        "seal_malformed",
+        "seal_algorithm",
     ),
 }
 

@@ -1,0 +1,10 @@
+"""Run the service: `python -m services.intake`."""
+
+from services.intake.app import make_app
+from services.intake.settings import Settings
+from shared.process import run
+from shared.settings import from_environment
+
+if __name__ == "__main__":
+    settings = from_environment(Settings)
+    run(make_app(settings), settings)

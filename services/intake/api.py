@@ -1,0 +1,196 @@
+"""HTTP of intake: its public keys and schemas, details for the service of a case, partners.
+
+What a caller may not see does not exist: 404, whatever the reason.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Header, HTTPException, Path, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from services.intake import audit, partners
+from services.intake.audit import Act
+from services.intake.partners import Partner, PartnerStatus
+from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.processes import PartnerKind, Process
+from shared.contracts.references import PARTNER_ID
+from shared.contracts.schemas import schema
+from shared.engine import Rejected, Store, Subscription, Unit
+from shared.operators import operator_only
+
+if TYPE_CHECKING:
+    from pathlib import Path as FilePath
+
+    from services.intake.seal_keys import SealKeyDirectory
+    from services.intake.settings import Settings
+    from services.intake.vault import Vault
+
+__all__ = ["details_routes", "partner_routes", "public_routes"]
+
+PROCESS_OF_SERVICE: Final = {"mediation": Process.MEDIATION, "psp": Process.PSP}
+"""Whose cases a service may ask about: those of the process it runs, and no other."""
+
+_END: Final = r"\Z"
+_JWKS_FOR_S: Final = 300
+_SCHEMA_FOR_S: Final = 3600
+
+
+def public_routes(seal_keys: SealKeyDirectory) -> APIRouter:
+    """Return what anybody may read: how to seal a report, and what everything looks like."""
+    router = APIRouter()
+
+    @router.get("/.well-known/jwks.json")
+    async def jwks(response: Response) -> dict[str, list[dict[str, Any]]]:
+        """Keys to seal reports with. Two stand here during a rotation: use the last."""
+        response.headers["Cache-Control"] = f"public, max-age={_JWKS_FOR_S}"
+        return seal_keys.published()
+
+    @router.get("/schemas/{ce_type}.json")
+    async def schemas(ce_type: str, response: Response) -> dict[str, Any]:
+        """The JSON Schema of one type, as `ce_dataschema` names it."""
+        found = schema(ce_type)
+        if found is None:
+            raise HTTPException(404)
+        response.headers["Cache-Control"] = f"public, max-age={_SCHEMA_FOR_S}"
+        return found
+
+    return router
+
+
+def details_routes(vault: Vault, tokens: FilePath) -> APIRouter:
+    """Return the claim check: what a report says of a case, for the service that handles it."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/cases/{case_id}/details")
+    async def details(
+        case_id: UUID, authorization: Annotated[str, Header()] = ""
+    ) -> dict[str, Any]:
+        service = service_of(authorization, tokens)
+        process = PROCESS_OF_SERVICE.get(service or "")
+        if process is None:
+            raise HTTPException(404)
+        said = await vault.disclose_case(str(case_id), process=process, to=f"service:{service}")
+        if said is None:
+            raise HTTPException(404)
+        return {
+            "details": said.details,
+            "disclosure": said.disclosure,
+            "text": said.text,
+            "parties": said.parties,
+        }
+
+    return router
+
+
+def service_of(authorization: str, tokens: FilePath) -> str | None:
+    """Return whose token is shown; read from the files each time, so that one can be changed."""
+    shown = authorization.removeprefix("Bearer ").encode()
+    known = {name: tokens / name for name in PROCESS_OF_SERVICE}
+    for name, file in known.items():
+        if file.is_file() and (token := file.read_bytes().strip()) and compare_digest(shown, token):
+            return name
+    return None
+
+
+def _known_municipality(code: str) -> str:
+    if code not in MUNICIPALITIES:
+        raise ValueError("no municipality of the district has this code")
+    return code
+
+
+class PartnerRegistration(BaseModel):
+    """What an operator says of a partner. No municipality means the whole district."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: PartnerKind
+    municipalities: Annotated[
+        list[Annotated[str, AfterValidator(_known_municipality)]],
+        Field(max_length=len(MUNICIPALITIES)),
+    ] = []
+
+
+PartnerId = Annotated[str, Path(pattern=f"^{PARTNER_ID.pattern.removesuffix(_END)}$")]
+
+
+def partner_routes(store: Store, reports: Subscription, settings: Settings) -> APIRouter:
+    """Return the operator's routes: who may send."""
+    router = APIRouter(
+        prefix="/operator/partners",
+        include_in_schema=False,
+        dependencies=[operator_only(settings)],
+    )
+
+    @router.put("/{partner_id}")
+    async def register(partner_id: PartnerId, said: PartnerRegistration) -> dict[str, Any]:
+        """Register a partner, or change its municipalities. What it is stays what it was."""
+        try:
+            await register_partner(store, partner_id, said)
+        except Rejected as refused:
+            raise HTTPException(409, str(refused)) from refused
+        return await one(partner_id)
+
+    @router.get("")
+    async def every() -> list[dict[str, Any]]:
+        return [_shown(partner) for partner in await partners.every(store.db)]
+
+    @router.get("/{partner_id}")
+    async def one(partner_id: PartnerId) -> dict[str, Any]:
+        found = (await partners.known_as(store.db, [partner_id])).get(partner_id)
+        if found is None:
+            raise HTTPException(404)
+        reading = f"partner.{partner_id}.reports" in reports.reading
+        return {**_shown(found), "reading": reading}
+
+    return router
+
+
+async def register_partner(store: Store, partner_id: str, said: PartnerRegistration) -> None:
+    """Register a partner, or complete a registration that was begun; logged with it.
+
+    Raises:
+        Rejected: the id stands for another kind of authority, or for one that was removed.
+
+    """
+
+    def decide(unit: Unit) -> None:
+        stored = unit.load(partners.COLLECTION, partner_id)
+        before = None if stored is None else Partner.stored(stored)
+        if before is not None and before.status is PartnerStatus.REMOVED:
+            raise Rejected("a partner of this id was removed, and an id is never given out again")
+        if before is not None and before.kind is not said.kind:
+            raise Rejected("a partner of this id is registered as another kind of authority")
+        after = Partner(
+            id=partner_id,
+            kind=said.kind,
+            municipalities=tuple(sorted(set(said.municipalities))),
+            added_at=unit.now if before is None else before.added_at,
+        )
+        if after == before:
+            return
+        unit.save(partners.COLLECTION, after.as_document())
+        row = audit.entry(
+            Act.CHANGED,
+            row_id=str(uuid4()),
+            at=unit.now,
+            who="operator",
+            why=f"partner {partner_id} was registered as {said.kind.value}",
+        )
+        unit.add(audit.COLLECTION, row)
+
+    needs = {partners.COLLECTION: [partner_id]}
+    await store.act(f"partner|{partner_id}|{uuid4()}", needs, decide)
+
+
+def _shown(partner: Partner) -> dict[str, Any]:
+    return {
+        "id": partner.id,
+        "kind": partner.kind.value,
+        "municipalities": list(partner.municipalities),
+        "status": partner.status.value,
+        "added_at": partner.added_at.isoformat(),
+    }

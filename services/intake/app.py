@@ -1,0 +1,61 @@
+"""The intake process, wired once."""
+
+from fastapi import FastAPI
+
+from services.intake import cases
+from services.intake.api import details_routes, partner_routes, public_routes
+from services.intake.blind import BlindIndex
+from services.intake.handlers import ReportDoor
+from services.intake.indexes import make_indexes
+from services.intake.opening import TOPIC_PATTERN
+from services.intake.pages import TEMPLATES, make_pages
+from services.intake.seal_keys import SealKeyDirectory
+from services.intake.settings import Settings
+from services.intake.vault import Vault
+from shared import web
+from shared.engine import Subscription
+from shared.keys import Keys, MasterKey
+from shared.process import make_engine, make_service, make_store
+
+__all__ = ["GROUP", "make_app"]
+
+GROUP = "intake.reports"
+"""A consumer group of its own: each new partner topic rebalances it."""
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Return the process; nothing is connected before it is served."""
+    store = make_store(settings, cases=cases.COLLECTION)
+    keys = Keys(store.client, settings.service, MasterKey.read(settings.master_key_file))
+    seal_keys = SealKeyDirectory(settings.seal_keys_dir)
+    seal_keys.make_first()
+    door = ReportDoor(
+        store.db,
+        keys=keys,
+        index=BlindIndex(settings.index_key_file.read_bytes()),
+        seal_keys=seal_keys,
+        clock=store.clock,
+    )
+    reports = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
+    engine = make_engine(
+        settings,
+        cases=cases.COLLECTION,
+        subscriptions=[reports],
+        doors={"partner.": door},
+        store=store,
+    )
+
+    async def prepare() -> None:
+        await make_indexes(store.db)
+
+    engine.on_start += [keys.prepare, prepare]
+    app = make_service(
+        engine,
+        public_routes(seal_keys),
+        details_routes(Vault(store, keys), settings.service_tokens_dir),
+        partner_routes(store, reports, settings),
+        make_pages(store.db),
+        title="Samråd: intake",
+    )
+    web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    return app

@@ -1,0 +1,216 @@
+import json
+import stat
+
+import httpx
+import pytest
+
+from services.intake.app import make_app
+from services.intake.seal_keys import SealKeyDirectory
+from services.intake.settings import Settings
+from shared.errors import Unavailable
+from shared.seal import SealKeys, SealRefused, new_seal_key, seal
+from tests.edge.intake_world import a_report, accepted, facts
+
+OPERATOR = {"Authorization": "Bearer operator-token"}
+
+
+@pytest.fixture
+async def site(intake, intake_uri, tmp_path):  # noqa: ARG001 - the intake comes first
+    """The process's web side, on the database of the intake beside it."""
+    files = {
+        "kafka.json": json.dumps({"bootstrap.servers": "127.0.0.1:9"}),
+        "mongo.uri": intake_uri,
+        "operator.token": "operator-token\n",
+        "session.secret": "x" * 32,
+        "tokens/mediation": "mediation-token\n",
+        "tokens/psp": "psp-token\n",
+    }
+    (tmp_path / "tokens").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "index.key").write_bytes(b"i" * 32)
+    settings = Settings(
+        kafka_file=tmp_path / "kafka.json",
+        mongo_file=tmp_path / "mongo.uri",
+        port=1,
+        operator_token_file=tmp_path / "operator.token",
+        session_secret_file=tmp_path / "session.secret",
+        master_key_file=tmp_path / "master.key",
+        index_key_file=tmp_path / "index.key",
+        seal_keys_dir=tmp_path / "seal",
+        service_tokens_dir=tmp_path / "tokens",
+    )
+    app = make_app(settings)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
+        yield client
+    await app.state.engine.store.client.close()
+
+
+async def test_a_partner_seals_with_the_published_key_and_is_read(intake, site):
+    (key,) = (await site.get("/.well-known/jwks.json")).json()["keys"]
+    assert "d" not in key
+
+    sent = await intake.arrive(intake.record(seal(json.dumps(a_report()).encode(), key)))
+
+    assert len(accepted(sent)) == 1
+
+
+async def test_every_type_has_its_schema_and_nothing_else_has(site):
+    schema = (await site.get("/schemas/intake.report_submitted.v1.json")).json()
+
+    assert "municipality" in schema["properties"]
+    assert (await site.get("/schemas/intake.case_opened.v1.json")).status_code == 200
+    assert (await site.get("/schemas/intake.unheard_of.v1.json")).status_code == 404
+
+
+async def test_details_go_to_the_service_of_the_case_with_its_token_and_to_nobody_else(
+    intake, site
+):
+    (fact,) = facts(await intake.arrive(intake.record(details={"offence": "violence"})))
+    address = f"/cases/{fact.body['case_id']}/details"
+
+    answers = {
+        token: (await site.get(address, headers={"Authorization": f"Bearer {token}"})).status_code
+        for token in ("mediation-token", "psp-token", "operator-token", "")
+    }
+    got = await site.get(address, headers={"Authorization": "Bearer mediation-token"})
+
+    assert answers == {
+        "mediation-token": 200,
+        "psp-token": 404,
+        "operator-token": 404,
+        "": 404,
+    }
+    assert got.json() == {
+        "details": {"offence": "violence"},
+        "disclosure": None,
+        "text": "de mødtes ved stationen",
+        "parties": fact.body["parties"],
+    }
+    log = await intake.db.audit.find({"action": "disclosed"}).to_list()
+    assert [row["who"] for row in log] == ["service:mediation"] * 2
+
+
+async def test_details_of_no_case_are_nowhere(site):
+    headers = {"Authorization": "Bearer mediation-token"}
+    missing = "/cases/5a0c8b7e-0000-4000-8000-000000000000/details"
+
+    assert (await site.get(missing, headers=headers)).status_code == 404
+
+
+async def test_an_operator_registers_a_partner_once_and_again(intake, site):
+    said = {"kind": "municipality", "municipalities": ["0630", "0621", "0630"]}
+
+    first = await site.put("/operator/partners/kommunen", json=said, headers=OPERATOR)
+    again = await site.put("/operator/partners/kommunen", json=said, headers=OPERATOR)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    shown = first.json()
+    assert shown["added_at"]
+    assert {name: shown[name] for name in shown if name != "added_at"} == {
+        "id": "kommunen",
+        "kind": "municipality",
+        "municipalities": ["0621", "0630"],
+        "status": "active",
+        "reading": False,
+    }
+    listed = (await site.get("/operator/partners", headers=OPERATOR)).json()
+    assert [partner["id"] for partner in listed] == ["anklager", "kommunen", "skole"]
+    assert await intake.db.audit.count_documents({"action": "changed"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("partner_id", "said"),
+    [
+        ("Kommunen", {"kind": "municipality", "municipalities": []}),
+        ("k", {"kind": "municipality", "municipalities": []}),
+        ("1kommune", {"kind": "municipality", "municipalities": []}),
+        ("k" * 41, {"kind": "municipality", "municipalities": []}),
+        ("kommunen", {"kind": "bank", "municipalities": []}),
+        ("kommunen", {"kind": "municipality", "municipalities": ["0101"]}),
+        ("kommunen", {"municipalities": []}),
+        ("kommunen", {"kind": "municipality", "municipalities": [], "more": 1}),
+    ],
+)
+async def test_what_is_no_partner_is_not_registered(intake, site, partner_id, said):
+    answer = await site.put(f"/operator/partners/{partner_id}", json=said, headers=OPERATOR)
+
+    assert answer.status_code == 422
+    assert await intake.db.partners.count_documents({"_id": {"$nin": ["skole", "anklager"]}}) == 0
+
+
+async def test_an_id_never_comes_to_stand_for_somebody_else(intake, site):
+    other_kind = {"kind": "police", "municipalities": []}
+    answer = await site.put("/operator/partners/skole", json=other_kind, headers=OPERATOR)
+    assert answer.status_code == 409
+
+    await intake.db.partners.update_one({"_id": "skole"}, {"$set": {"status": "removed"}})
+    same = {"kind": "school", "municipalities": []}
+    answer = await site.put("/operator/partners/skole", json=same, headers=OPERATOR)
+
+    assert answer.status_code == 409
+    assert await intake.arrive(intake.record()) == []
+    assert len(await intake.parked()) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mediation-token"}])
+async def test_the_operators_door_is_not_there_for_others(site, headers):
+    said = {"kind": "school", "municipalities": []}
+
+    assert (await site.get("/operator/partners", headers=headers)).status_code == 404
+    answer = await site.put("/operator/partners/skole", json=said, headers=headers)
+    assert answer.status_code == 404
+
+
+def test_the_first_seal_key_is_made_once_and_for_its_owner_alone(tmp_path):
+    one, other = SealKeyDirectory(tmp_path / "seal"), SealKeyDirectory(tmp_path / "seal")
+
+    one.make_first()
+    other.make_first()
+
+    (file,) = (tmp_path / "seal").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert one.published() == other.published()
+
+
+def test_during_a_rotation_both_keys_open_and_the_retired_one_is_not_given_out(tmp_path):
+    keys = SealKeyDirectory(tmp_path)
+    keys.make_first()
+    (old,) = keys.published()["keys"]
+    letter = seal(b'{"a": 1}', old)
+
+    new = new_seal_key()
+    (tmp_path / "second.json").write_text(json.dumps(new))
+    assert {key["kid"] for key in keys.published()["keys"]} == {old["kid"], new["kid"]}
+    assert keys.opening().open(letter) == b'{"a": 1}'
+
+    first = json.loads((tmp_path / "first.json").read_text())
+    (tmp_path / "first.json").write_text(json.dumps(first | {"retired_at": "2026-11-24"}))
+    assert [key["kid"] for key in keys.published()["keys"]] == [new["kid"]]
+    assert keys.opening().open(letter) == b'{"a": 1}'
+
+    (tmp_path / "first.json").unlink()
+    with pytest.raises(SealRefused):
+        keys.opening().open(letter)
+    assert isinstance(keys.opening(), SealKeys)
+
+
+async def test_a_broken_file_among_the_seal_keys_takes_nothing_away(intake):
+    record = intake.record()
+    (intake.directory / "seal" / "half-written.json").write_text("{")
+
+    assert len(accepted(await intake.arrive(record))) == 1
+    assert len(intake.seal_keys.published()["keys"]) == 1
+
+
+async def test_without_any_seal_key_that_can_be_read_letters_wait(intake):
+    record = intake.record()
+    for file in (intake.directory / "seal").iterdir():
+        file.write_text("{")
+    intake.door._seal_keys = SealKeyDirectory(intake.directory / "seal")
+
+    with pytest.raises(Unavailable, match=r"first\.json"):
+        await intake.arrive(record)
