@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka.admin import AdminClient
-
 from deploy.broker import PATIENCE, Broker
 from deploy.declaration import load
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from confluent_kafka.admin import AdminClient
 
     from deploy.declaration import Declaration, Right, Topic
 
@@ -29,7 +29,6 @@ __all__ = [
     "TopicsNotReady",
     "apply",
     "apply_partner",
-    "apply_topics",
     "partners_of",
     "plan",
     "remove_partner",
@@ -154,11 +153,6 @@ def apply(
     diff = plan(admin, declaration, inspector=inspector)
     _make(Broker(admin), diff)
     return diff
-
-
-def apply_topics(login: Mapping[str, str]) -> Diff:
-    """Apply with an administrator's login to the stack on one machine, which has an inspector."""
-    return apply(AdminClient({**login, "log_level": 0}), inspector=True)
 
 
 def apply_partner(
