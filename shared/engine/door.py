@@ -24,7 +24,10 @@ class Door(Protocol, Generic[A]):
     """Records that one slice may hold."""
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[A]:
-        """Read the records, in their order, one arrival for each."""
+        """Read the records, in their order, one arrival for each.
+
+        A door may stop early, though not before the first: what it left out is a slice of its own.
+        """
         ...
 
     def needs(self, arrival: A) -> Needs:

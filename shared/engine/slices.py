@@ -56,8 +56,9 @@ class Slices:
     async def _commit(
         self, mark: Watermark, records: Sequence[Record], *, refused: str | None
     ) -> tuple[Watermark, Unit]:
-        to = records[-1].offset + 1
         arrivals = await self.door.prepare(records)
+        records, later = records[: len(arrivals)], records[len(arrivals) :]
+        to = records[-1].offset + 1
         unit = self.store.unit()
         async with self.store.transaction(mark.session) as session:
             await watermarks.move(self.store, mark, to, session)
@@ -71,7 +72,8 @@ class Slices:
             await self.store.write(unit, session)
         self.alarms.note(unit.failures)
         self.store.settle(unit)
-        return replace(mark, offset=to), unit
+        mark = replace(mark, offset=to)
+        return await self.commit(mark, later) if later else (mark, unit)
 
     def take(self, arrival: Any, unit: Unit) -> None:
         """Let one arrival have its effect, or park it without a trace of the attempt."""

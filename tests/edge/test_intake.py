@@ -243,3 +243,19 @@ async def test_what_was_accepted_is_repeated_when_the_partner_has_lost_its_stand
 
     assert accepted(again) == accepted(first)
     assert rejected(again) == []
+
+
+async def test_a_crowd_is_taken_in_several_steps_and_nobody_is_left_out(intake):
+    crowd = [a_person(str(place)) for place in range(60)]
+    records = [intake.record(reference=f"S-{n}", people=crowd) for n in range(4)]
+    records += [intake.record(reference=f"T-{n}") for n in range(4)]
+
+    sent = await intake.arrive(*records)
+
+    assert [each.key for each in accepted(sent)] == [
+        *(f"S-{n}" for n in range(4)),
+        *(f"T-{n}" for n in range(4)),
+    ]
+    assert await intake.db.persons.count_documents({}) == 4 * 60 + 4
+    assert await intake.db.outbox.count_documents({}) > 3
+    assert intake.marks["partner.skole.reports"].offset == 8
