@@ -7,7 +7,9 @@ no harm. Progress is told through a `Meter`, so that a terminal can draw it and 
 
 import fcntl
 import hashlib
+import os
 import shutil
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,6 +21,11 @@ from deploy.embedded.paths import Home
 
 SUMS = Path(__file__).with_name("kafka-jars.sha256")
 TIMEOUT_SECONDS = 60
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 SIDE_BY_SIDE = 6
 """Downloads at the same time."""
 
@@ -58,6 +65,9 @@ def fetch_jars(home: Home, meter: Meter = silent) -> None:
         if not wanted:
             return
         home.jars.mkdir(parents=True, exist_ok=True)
+        certificates = trusted_certificates()
+        if certificates is not None:
+            os.environ.setdefault("REQUESTS_CA_BUNDLE", str(certificates))
         with draft(home.cache) as place, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             sums = read_sums()
             under_way = [pool.submit(_fetch_jar, path, sums[path], place, home) for path in wanted]
@@ -69,6 +79,19 @@ def fetch_jars(home: Home, meter: Meter = silent) -> None:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def trusted_certificates() -> Path | None:
+    """Find the certificates that this machine trusts, its own additions included; None for none.
+
+    pip goes by them; the clients of the other registries bring lists of their own, which know
+    nothing of a company's proxy.
+    """
+    named = [os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile]
+    for place in (*named, *CERTIFICATES):
+        if place and Path(place).is_file():
+            return Path(place)
+    return None
 
 
 def _fetch_jar(path: str, digest: str, place: Path, home: Home) -> None:

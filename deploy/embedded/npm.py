@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.embedded.download import Meter, draft, only_one, silent
+from deploy.embedded.download import Meter, draft, only_one, silent, trusted_certificates
 from deploy.embedded.errors import WAYS_ON, StackProblem
 from deploy.embedded.paths import Home
 
@@ -154,6 +154,9 @@ def _fetch(package: Package, place: Path) -> Path:
     home = place / "home"
     home.mkdir()
     environment = {**os.environ, "npm_config_update_notifier": "false"}
+    certificates = trusted_certificates()
+    if certificates is not None:
+        environment.setdefault("NODE_EXTRA_CA_CERTS", str(certificates))
     done = subprocess.run(
         [
             *(str(node()), str(npm), "pack", f"{package.name}@{package.version}", "--json"),

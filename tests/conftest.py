@@ -1,0 +1,41 @@
+"""The real stack for the tests: started where it is missing, never skipped, ended with them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.embedded.download import fetch_jars
+from deploy.embedded.npm import fetch_dkfds
+from deploy.embedded.paths import Home
+from tests.live import LiveStack
+
+
+@pytest.fixture(scope="session")
+def downloads() -> Home:
+    """What the clone downloads once is there."""
+    home = Home.from_environment()
+    fetch_jars(home)
+    fetch_dkfds(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    """The whole system on free ports: brokers, services, issuer and site."""
+    live = LiveStack(tmp_path_factory.mktemp("stack") / "home", downloads.cache, SAMRAAD_FAULTS="1")
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_and_mongo(
+    downloads: Home, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveStack]:
+    """Kafka and MongoDB with users, topics and rights, but no service that reads or writes."""
+    live = LiveStack(
+        tmp_path_factory.mktemp("brokers") / "home", downloads.cache, SAMRAAD_FAULTS="1"
+    )
+    live.start("--brokers-only")
+    yield live
+    live.stop()

@@ -1,0 +1,374 @@
+"""The stack keeps its word: rights, restarts, data, no orphans, ports, and what status tells."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from deploy.embedded.paths import Home
+from deploy.embedded.programs import services
+from tests.live import LiveStack, wait_until
+
+SERVICES = services()
+NOT_AUTHORISED = 13
+
+
+@pytest.fixture
+def own_stack(downloads: Home, tmp_path: Path) -> Iterator[LiveStack]:
+    """A stack of brokers that one test may break."""
+    live = LiveStack(tmp_path / "home", downloads.cache)
+    yield live
+    live.stop()
+    live.run("down")
+
+
+def send(login: dict[str, str], topic: str) -> KafkaError | None:
+    """Send one record; give what the broker had against it."""
+    outcome: list[KafkaError | None] = []
+    producer = Producer({**login, "log_level": 0, "message.timeout.ms": 10_000, "acks": "all"})
+    producer.produce(topic, b"{}", key=b"k", on_delivery=lambda error, _: outcome.append(error))
+    producer.flush(15)
+    return outcome[0]
+
+
+def refusal_of_reading(login: dict[str, str], topic: str, group: str) -> int | None:
+    """Read a topic until a record, the end of a partition or a refusal comes."""
+    settings = {"group.id": group, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+    with closing(Consumer({**login, "log_level": 0, **settings})) as consumer:
+        consumer.subscribe([topic])
+        for _ in range(60):
+            message = consumer.poll(0.5)
+            if message is not None:
+                error = message.error()
+                end = error is None or error.code() == KafkaError._PARTITION_EOF
+                return None if end else error.code()
+    return KafkaError._TIMED_OUT
+
+
+def is_refused(code: int | None) -> bool:
+    return code in {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+
+
+def test_a_service_writes_its_own_topic_and_is_refused_another(kafka_and_mongo: LiveStack) -> None:
+    mediation = kafka_and_mongo.kafka("mediation")
+
+    assert send(mediation, "mediation.cases") is None
+
+    refused = send(mediation, "psp.cases")
+    assert refused is not None
+    assert is_refused(refused.code())
+
+
+def test_section_115_material_does_not_reach_mediation(kafka_and_mongo: LiveStack) -> None:
+    mediation = kafka_and_mongo.kafka("mediation")
+
+    assert refusal_of_reading(mediation, "intake.cases.mediation", "mediation.t") is None
+    assert is_refused(refusal_of_reading(mediation, "intake.cases.psp", "mediation.t"))
+
+
+def test_a_service_cannot_join_the_group_of_another(kafka_and_mongo: LiveStack) -> None:
+    notify = kafka_and_mongo.kafka("notify")
+
+    assert is_refused(refusal_of_reading(notify, "psp.cases", "psp.t"))
+
+
+def test_no_service_can_make_a_topic(kafka_and_mongo: LiveStack) -> None:
+    admin = AdminClient({**kafka_and_mongo.kafka("intake"), "log_level": 0})
+
+    with pytest.raises(KafkaException) as refused:
+        admin.create_topics([NewTopic("intake.own", 1)])["intake.own"].result(10)
+
+    assert is_refused(refused.value.args[0].code())
+
+
+def test_the_inspector_reads_every_topic_and_writes_none(kafka_and_mongo: LiveStack) -> None:
+    inspector = kafka_and_mongo.kafka("inspector")
+
+    assert refusal_of_reading(inspector, "psp.cases", "inspector.t") is None
+    refused = send(inspector, "psp.cases")
+    assert refused is not None
+    assert is_refused(refused.code())
+
+
+def test_nobody_gets_in_without_a_login(kafka_and_mongo: LiveStack) -> None:
+    for name in ("kafka", "controller"):
+        address = f"127.0.0.1:{kafka_and_mongo.ports[name]}"
+        open_door = {"bootstrap.servers": address, "security.protocol": "PLAINTEXT"}
+        with pytest.raises(KafkaException):
+            AdminClient({**open_door, "log_level": 0}).list_topics(timeout=3)
+
+    uri = f"mongodb://127.0.0.1:{kafka_and_mongo.ports['mongo']}/?directConnection=true"
+    with MongoClient(uri) as client, pytest.raises(OperationFailure):
+        client["intake"]["persons"].find_one()
+
+
+def test_a_wrong_password_opens_nothing(kafka_and_mongo: LiveStack) -> None:
+    login = {**kafka_and_mongo.kafka("intake"), "sasl.password": "guessed", "log_level": 0}
+    with pytest.raises(KafkaException):
+        AdminClient(login).list_topics(timeout=3)
+
+    user, _, rest = kafka_and_mongo.mongo("intake").removeprefix("mongodb://").partition(":")
+    uri = f"mongodb://{user}:guessed@{rest.partition('@')[2]}"
+    with MongoClient(uri) as client, pytest.raises(OperationFailure):
+        client["intake"]["persons"].find_one()
+
+
+def test_a_service_sees_no_database_but_its_own(kafka_and_mongo: LiveStack) -> None:
+    with MongoClient(kafka_and_mongo.mongo("mediation")) as client:
+        client["mediation"]["mediations"].insert_one({"_id": "m-1"})
+        assert client["mediation"]["mediations"].delete_one({"_id": "m-1"}).deleted_count == 1
+
+        for database, collection in (("psp", "psp_cases"), ("intake", "persons")):
+            with pytest.raises(OperationFailure) as refused:
+                client[database][collection].find_one()
+            assert refused.value.code == NOT_AUTHORISED
+        with pytest.raises(OperationFailure):
+            client["mediation"]["unheard_of"].insert_one({})
+
+
+def test_the_audit_log_takes_entries_and_never_a_change(kafka_and_mongo: LiveStack) -> None:
+    with MongoClient(kafka_and_mongo.mongo("psp")) as client:
+        audit = client["psp"]["audit"]
+        audit.insert_one({"_id": "e-1", "what": "read"})
+        assert audit.find_one({"_id": "e-1"}) is not None
+
+        changes = (
+            lambda: audit.update_one({"_id": "e-1"}, {"$set": {"what": "nothing"}}),
+            lambda: audit.replace_one({"_id": "e-1"}, {"what": "nothing"}),
+            lambda: audit.delete_one({"_id": "e-1"}),
+            lambda: audit.create_index("at", expireAfterSeconds=1),
+            lambda: audit.rename("gone"),
+            audit.drop,
+        )
+        for change in changes:
+            with pytest.raises(OperationFailure) as refused:
+                change()
+            assert refused.value.code == NOT_AUTHORISED
+        assert audit.find_one({"_id": "e-1"}) == {"_id": "e-1", "what": "read"}
+
+
+def test_the_inspector_reads_every_database_and_writes_none(kafka_and_mongo: LiveStack) -> None:
+    with MongoClient(kafka_and_mongo.mongo("inspector")) as client:
+        for database in ("intake", "mediation", "psp", "notify"):
+            assert client[database]["outbox"].count_documents({}) >= 0
+            with pytest.raises(OperationFailure):
+                client[database]["outbox"].insert_one({})
+
+
+def test_secrets_are_readable_by_their_owner_alone(kafka_and_mongo: LiveStack) -> None:
+    files = [file for file in kafka_and_mongo.home.secrets.rglob("*") if file.is_file()]
+
+    assert len(files) > 20
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert kafka_and_mongo.home.secrets.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_password_stands_on_a_command_line(kafka_and_mongo: LiveStack) -> None:
+    passwords = {kafka_and_mongo.kafka(user)["sasl.password"] for user in ("admin", "intake")}
+    supervisor = psutil.Process(kafka_and_mongo.pid("supervisor"))
+
+    for process in supervisor.children(recursive=True):
+        line = " ".join(process.cmdline())
+        assert not any(password in line for password in passwords)
+
+
+def test_up_again_is_done_at_once(kafka_and_mongo: LiveStack) -> None:
+    before = kafka_and_mongo.pid("kafka")
+
+    started = time.monotonic()
+    again = kafka_and_mongo.run("up", "--detach", "--brokers-only")
+
+    assert again.returncode == 0
+    assert "already" in again.stdout
+    assert time.monotonic() - started < 10
+    assert kafka_and_mongo.pid("kafka") == before
+
+
+def test_status_tells_what_the_contract_promises(stack: LiveStack) -> None:
+    told = stack.status()
+
+    assert told["state"] == "ready"
+    assert set(told) == {"state", "supervisor", "site", "kafka", "mongo", "services"}
+    assert set(told["site"]) == {"url", "issuer"}
+    assert told["kafka"]["security_protocol"] == "SASL_PLAINTEXT"
+    assert told["kafka"]["sasl_mechanism"] == "SCRAM-SHA-512"
+    assert told["kafka"]["inspector"]["username"] == "inspector"
+    password = Path(told["kafka"]["inspector"]["password_file"]).read_text().strip()
+    assert password == stack.kafka("inspector")["sasl.password"]
+    assert told["mongo"]["host"] == f"127.0.0.1:{stack.ports['mongo']}"
+    with MongoClient(Path(told["mongo"]["inspector_uri_file"]).read_text().strip()) as client:
+        assert client["intake"]["audit"].count_documents({}) >= 0
+    assert set(told["services"]) == set(SERVICES)
+    for service in told["services"].values():
+        assert set(service) == {"url", "state", "instances", "lag", "outbox", "parked", "log"}
+        assert service["state"] == "ready"
+        assert service["instances"][0]["rss_mb"] < 150
+        assert Path(service["log"]).exists()
+
+
+def test_the_whole_stack_fits_into_a_gigabyte_and_a_half(stack: LiveStack) -> None:
+    supervisor = psutil.Process(stack.pid("supervisor"))
+    family = [supervisor, *supervisor.children(recursive=True)]
+
+    assert sum(process.memory_info().rss for process in family) < 1.5 * 1024**3
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_killed_service_is_back_every_time(stack: LiveStack, service: str) -> None:
+    for _ in range(3):
+        killed = stack.kill(service)
+        started = time.monotonic()
+        wait_until(
+            lambda killed=killed: (
+                stack.status()["services"][service]["instances"][:1] not in ([], [{"pid": killed}])
+                and stack.pid(service) != killed
+            ),
+            10,
+            f"{service} to run again",
+        )
+        assert time.monotonic() - started < 4
+        stack.wait_until_ready(30)
+
+
+def test_the_site_shows_the_services_and_hides_their_back_doors(stack: LiveStack) -> None:
+    def status_of(path: str) -> int:
+        with closing(socket.create_connection(("127.0.0.1", stack.ports["site"]))) as line:
+            line.sendall(
+                f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{stack.ports['site']}\r\n\r\n".encode()
+            )
+            return int(line.recv(64).split()[1])
+
+    assert status_of("/") == 302
+    assert status_of("/assets/dkfds/css/dkfds.css") == 200
+    for back_door in ("/operator/parked", "/metrics", "/cases/x/details", "/health/ready"):
+        assert status_of(back_door) == 404
+
+
+def test_everything_listens_on_the_loopback_interface_alone(stack: LiveStack) -> None:
+    supervisor = psutil.Process(stack.pid("supervisor"))
+    doors = [
+        connection.laddr
+        for process in supervisor.children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+    assert {door.port for door in doors} == set(stack.ports.values())
+    assert {door.ip.removeprefix("::ffff:") for door in doors} == {"127.0.0.1"}
+
+
+def test_a_restart_keeps_what_was_written(own_stack: LiveStack) -> None:
+    own_stack.start("--brokers-only")
+    with MongoClient(own_stack.mongo("psp")) as client:
+        client["psp"]["psp_cases"].insert_one({"_id": "kept"})
+    assert send(own_stack.kafka("psp"), "psp.cases") is None
+    ports = own_stack.ports
+    own_stack.stop()
+    assert own_stack.run("status").returncode == 3
+
+    assert own_stack.run("up", "--detach", "--brokers-only").returncode == 0
+
+    assert own_stack.ports == ports
+    with MongoClient(own_stack.mongo("psp")) as client:
+        assert client["psp"]["psp_cases"].find_one({"_id": "kept"}) is not None
+    consumer = Consumer(
+        {**own_stack.kafka("inspector"), "group.id": "t", "auto.offset.reset": "earliest"}
+    )
+    with closing(consumer):
+        consumer.subscribe(["psp.cases"])
+        assert any(consumer.poll(1) is not None for _ in range(20))
+
+
+def test_a_moved_port_loses_no_data(own_stack: LiveStack) -> None:
+    own_stack.start("--brokers-only")
+    with MongoClient(own_stack.mongo("psp")) as client:
+        client["psp"]["psp_cases"].insert_one({"_id": "kept"})
+    taken = own_stack.ports
+    own_stack.stop()
+
+    with closing(socket.create_server(("127.0.0.1", taken["mongo"]))):
+        moved = own_stack.run("up", "--detach", "--brokers-only")
+
+    assert moved.returncode == 0
+    assert f"Port {taken['mongo']} of mongo is taken" in moved.stderr
+    assert own_stack.ports["mongo"] != taken["mongo"]
+    assert own_stack.ports["kafka"] == taken["kafka"]
+    with MongoClient(own_stack.mongo("psp")) as client:
+        assert client["psp"]["psp_cases"].find_one({"_id": "kept"}) is not None
+
+
+def test_no_process_outlives_a_killed_supervisor(own_stack: LiveStack) -> None:
+    assert own_stack.run("up", "--detach", "--brokers-only").returncode == 0
+    supervisor = psutil.Process(own_stack.pid("supervisor"))
+    family = supervisor.children(recursive=True)
+    assert len(family) == 2
+
+    supervisor.kill()
+
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+    assert own_stack.run("status").returncode == 3
+    assert own_stack.run("up", "--detach", "--brokers-only").returncode == 0
+
+
+def test_no_process_outlives_a_killed_foreground_command(own_stack: LiveStack) -> None:
+    own_stack.start("--brokers-only")
+    supervisor = psutil.Process(own_stack.pid("supervisor"))
+    family = [supervisor, *supervisor.children(recursive=True)]
+
+    os.kill(supervisor.ppid(), signal.SIGKILL)
+
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert alive == []
+
+
+def test_a_given_port_that_is_taken_is_refused_in_one_sentence(own_stack: LiveStack) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as squatter:
+        port = squatter.getsockname()[1]
+        refused = own_stack.run("up", "--detach", "--port", f"kafka={port}")
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Port {port}, given for kafka, is taken by another program: "
+        "give another with --port kafka=NUMBER.\n"
+    )
+
+
+@pytest.mark.parametrize("given", ["kafka", "kafka=0", "kafka=99999", "oracle=1521", "kafka=x"])
+def test_a_port_that_makes_no_sense_is_wrong_use(own_stack: LiveStack, given: str) -> None:
+    refused = own_stack.run("up", "--detach", "--port", given)
+
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_what_does_not_run_says_so(own_stack: LiveStack) -> None:
+    told = own_stack.run("status", "--json")
+
+    assert told.returncode == 3
+    assert json.loads(told.stdout)["state"] == "stopped"
+    assert own_stack.run("down").returncode == 0
+
+
+def test_the_doctor_finds_a_sound_machine(stack: LiveStack) -> None:
+    examined = stack.run("doctor", "--json")
+
+    findings = json.loads(examined.stdout)
+    assert [finding for finding in findings if not finding["fine"]] == []
+    assert examined.returncode == 0
