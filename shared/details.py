@@ -37,6 +37,7 @@ _KEPT: Final = ("details", "disclosure", "text")
 _LOOK_EVERY_S: Final = 0.25
 _AT_ONCE: Final = 16
 _LONGEST_WAIT_S: Final = 60.0
+_AWAY_S: Final = 5.0
 _TIMEOUT_S: Final = 10.0
 
 log = structlog.get_logger()
@@ -85,8 +86,12 @@ class DetailsDesk:
         )
 
     async def run(self) -> None:
-        """Fetch what is wanted until cancelled; a case that fails waits longer each time."""
+        """Fetch what is wanted until cancelled.
+
+        While intake is away all wait together; a case that intake refuses waits longer each time.
+        """
         patience: dict[str, tuple[float, float]] = {}
+        pause = _LOOK_EVERY_S
         headers = {"Authorization": f"Bearer {self.token}"}
         async with httpx.AsyncClient(
             base_url=self.intake_url, headers=headers, timeout=_TIMEOUT_S
@@ -95,11 +100,12 @@ class DetailsDesk:
                 try:
                     found = await self._waiting(patience)
                     await asyncio.gather(*(self._fetch(case, intake, patience) for case in found))
-                except PyMongoError as error:
+                    pause = _LOOK_EVERY_S
+                except (PyMongoError, Unavailable, httpx.TransportError) as error:
                     log.warning("details_wait", error=type(error).__name__)
-                    found = []
+                    found, pause = [], min(2 * pause, _AWAY_S)
                 if not found:
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                    await asyncio.sleep(pause)
 
     async def read(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
         """What the report says of a case, opened; None while it is not here yet.
@@ -131,11 +137,12 @@ class DetailsDesk:
             sealed = await self.keys.encrypt(case_key(case_id), json.dumps(said).encode())
             await self._keep(case_id, sealed)
             patience.pop(case_id, None)
-        except (httpx.HTTPError, PyMongoError, Unavailable) as error:
-            _, waited = patience.get(case_id, (0.0, 0.25))
+        except httpx.HTTPStatusError as error:
+            _, waited = patience.get(case_id, (0.0, _LOOK_EVERY_S))
             pause = min(2 * waited, _LONGEST_WAIT_S)
             patience[case_id] = (monotonic() + pause, pause)
-            log.warning("details_not_fetched", case_id=case_id, error=type(error).__name__)
+            status = error.response.status_code
+            log.warning("details_not_fetched", case_id=case_id, status=status)
 
     async def _ask(self, case_id: str, intake: httpx.AsyncClient) -> dict[str, Any]:
         async for attempt in AsyncRetrying(

@@ -22,6 +22,14 @@ class Redrive(BaseModel):
     case_id: str | None = None
 
 
+class AcceptGap(BaseModel):
+    """Events that are gone: of one case, or below the start of one partition's log."""
+
+    case_id: str | None = None
+    lane: str | None = None
+    reason: str
+
+
 class Discard(BaseModel):
     """An event to be given up, and why."""
 
@@ -76,15 +84,35 @@ def operator_routes(
             raise HTTPException(409, str(error)) from error
         return {"discarded": 1}
 
-    _add_halts(router, subscriptions)
+    _add_halts(router, room, subscriptions)
     return router
 
 
-def _add_halts(router: APIRouter, subscriptions: Sequence[Subscription]) -> None:
+async def _accept_lane(room: Room, subscriptions: Sequence[Subscription], asked: AcceptGap) -> int:
+    lanes = {lane.name: lane for each in subscriptions for lane in each.lanes.values()}
+    lane = lanes.get(asked.lane or "")
+    if lane is None or not asked.reason.strip():
+        raise Rejected("name a partition that stands still, and a reason")
+    start = await lane.accept_gap()
+    await room.note("accept_gap", lane.name, asked.reason)
+    return start
+
+
+def _add_halts(router: APIRouter, room: Room, subscriptions: Sequence[Subscription]) -> None:
     @router.get("/halts")
     async def halts() -> list[dict[str, str]]:
         lanes = [lane for each in subscriptions for lane in each.lanes.values()]
         return [{"lane": lane.name, "reason": lane.halted} for lane in lanes if lane.halted]
+
+    @router.post("/accept-gap")
+    async def accept_gap(asked: AcceptGap) -> dict[str, int]:
+        try:
+            if asked.case_id is not None:
+                done, left = await room.accept_gap(asked.case_id, asked.reason)
+                return {"applied": done, "left": left}
+            return {"from": await _accept_lane(room, subscriptions, asked)}
+        except Rejected as error:
+            raise HTTPException(409, str(error)) from error
 
     @router.post("/resume")
     async def resume() -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.engine.subscription import Connection
+from shared.engine.connection import Connection
 
 __all__ = ["ReadableFile", "ServiceSettings", "from_environment"]
 

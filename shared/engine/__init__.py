@@ -5,12 +5,13 @@ repeats), `slices` (one transaction), `lane` (one partition), `subscription` (th
 `store`, `watermarks`, `relay`, and `room` (what stands still).
 """
 
+from shared.engine.connection import Connection
 from shared.engine.door import Door
 from shared.engine.facts import Facts
 from shared.engine.records import Message, Record
 from shared.engine.room import Room
 from shared.engine.store import Store
-from shared.engine.subscription import Connection, Subscription
+from shared.engine.subscription import Subscription
 from shared.engine.unit import Document, Held, Needs, Unit
 from shared.errors import Rejected, Unavailable
 

@@ -20,7 +20,7 @@ from shared.engine.records import Record
 from shared.engine.slices import Slices
 from shared.engine.unreadable import step_over
 from shared.engine.watermarks import Watermark
-from shared.errors import Conflict, Fenced, Halted, Unavailable
+from shared.errors import Conflict, Fenced, Halted, Rejected, Unavailable
 
 __all__ = ["Lane", "Log"]
 
@@ -142,6 +142,27 @@ class Lane:
         """Lift a halt: an operator's word."""
         self.halted = None
         self.rewind()
+
+    async def accept_gap(self) -> int:
+        """Go on from the log's start, giving up what lies below it: an operator's word.
+
+        Raises:
+            Rejected: the lane does not stand still for that.
+
+        """
+        topic_id, start, end = await self.log.bounds()
+        known = await watermarks.stored(self.slices.store, topic_id, self.log.partition)
+        if not self.halted or (known is not None and not known < start <= end):
+            raise Rejected("no event below the log's start is missing here")
+        await watermarks.accept(
+            self.slices.store,
+            topic_id=topic_id,
+            topic=self.log.topic,
+            partition=self.log.partition,
+            offset=start,
+        )
+        self.resume()
+        return start
 
     async def ready(self) -> bool:
         """Wait a moment until the lane has gone back to its watermark; False if it has not."""

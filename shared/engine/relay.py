@@ -25,8 +25,8 @@ from pymongo.errors import PyMongoError
 
 from shared import telemetry
 from shared.engine import lease
+from shared.engine.connection import Connection
 from shared.engine.store import Store
-from shared.engine.subscription import Connection
 from shared.engine.unit import Document
 
 __all__ = ["Relay"]

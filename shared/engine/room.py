@@ -122,6 +122,46 @@ class Room:
         await self.store.persist(step)
         self.store.committed.set()
 
+    async def accept_gap(self, case_id: str, reason: str) -> tuple[int, int]:
+        """Go on without the facts that a case still waits for: they are gone. (done, left).
+
+        Raises:
+            Rejected: the case waits for nothing, stands parked, or the reason is missing.
+
+        """
+        if not reason.strip():
+            raise Rejected("to go on without an event needs a reason")
+
+        async def step(session: AsyncClientSession) -> tuple[int, int]:
+            unit, before = await self._open_case(case_id, session, lift=False)
+            room = unit.room.get(case_id, {})
+            protocol = unit.held(self.store.cases, case_id).protocol
+            if protocol.parked or not room:
+                raise Rejected("the case waits for no event that is missing")
+            first = min(room.values(), key=lambda row: (row["source"], row["sequence"]))
+            moved = protocol.marked(first["source"], first["sequence"] - 1)
+            unit.touch(self.store.cases, case_id, moved)
+            assert self.facts is not None  # noqa: S101 - only facts have cases
+            self.facts.drain(case_id, unit)
+            left = len(unit.room.get(case_id, {}))
+            self._log(unit, "accept_gap", case_id, reason)
+            await self.store.write(unit, session)
+            return before - left, left
+
+        outcome = await self.store.persist(step)
+        self.store.committed.set()
+        return outcome
+
+    async def note(self, action: str, what: str, reason: str) -> None:
+        """Log an operator's act that changes no case."""
+
+        async def step(session: AsyncClientSession) -> None:
+            unit = self.store.unit()
+            self._log(unit, action, what, reason)
+            await self.store.write(unit, session)
+
+        await self.store.persist(step)
+
     async def sweep(self) -> int:
         """Go on with drains that stopped for size. Returns how many events were applied."""
         if self.facts is None:

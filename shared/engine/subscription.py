@@ -6,8 +6,7 @@ for operators' tools: written late, failures ignored, never read by us.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from time import monotonic
 from typing import Any, Final
@@ -21,19 +20,17 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
     UnsupportedCodecError,
 )
-from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from shared.engine.connection import Connection, Partition
 from shared.engine.door import Door
 from shared.engine.lane import Lane
 from shared.engine.records import Record
 from shared.engine.slices import Slices
 from shared.engine.unreadable import next_readable
-from shared.errors import Unavailable
 
-__all__ = ["Connection", "Subscription"]
+__all__ = ["Subscription"]
 
 _POLL_MS: Final = 500
 _POLLED_RECORDS: Final = 2_000
@@ -44,87 +41,6 @@ _DISPLAY_EVERY_S: Final = 2.0
 _STUCK_S: Final = 30.0
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """How a service reaches the broker, in librdkafka's words (see `<PREFIX>_KAFKA_FILE`)."""
-
-    properties: dict[str, str]
-
-    @property
-    def aiokafka(self) -> dict[str, Any]:
-        """The same in aiokafka's words."""
-        known = self.properties
-        words: dict[str, Any] = {"bootstrap_servers": known["bootstrap.servers"].split(",")}
-        for theirs, ours in (
-            ("security.protocol", "security_protocol"),
-            ("sasl.mechanism", "sasl_mechanism"),
-            ("sasl.username", "sasl_plain_username"),
-            ("sasl.password", "sasl_plain_password"),
-        ):
-            if theirs in known:
-                words[ours] = known[theirs]
-        return words
-
-    async def topic_id(self, topic: str) -> str:
-        """Return the id that the broker gave the topic when it was made.
-
-        Raises:
-            Unavailable: the broker does not say.
-
-        """
-
-        def ask() -> str:
-            admin = AdminClient({**self.properties, "log_level": 0})
-            answers = admin.describe_topics(TopicCollection([topic]), request_timeout=10)
-            return str(answers[topic].result().topic_id)
-
-        try:
-            return await asyncio.to_thread(ask)
-        except Exception as error:
-            raise Unavailable(f"the broker does not describe {topic}") from error
-
-
-class _Partition:
-    """A partition of a running consumer, as its lane sees it."""
-
-    def __init__(
-        self,
-        consumer: AIOKafkaConsumer,
-        place: TopicPartition,
-        topic_id: Callable[[str], Awaitable[str]],
-    ) -> None:
-        self.topic: str = place.topic
-        self.partition: int = place.partition
-        self._consumer = consumer
-        self._place = place
-        self._topic_id = topic_id
-
-    async def bounds(self) -> tuple[str, int, int]:
-        topic_id = await self._topic_id(self.topic)
-        try:
-            start = await self._consumer.beginning_offsets([self._place])
-            end = await self._consumer.end_offsets([self._place])
-        except Exception as error:
-            raise Unavailable("the broker does not tell the log's bounds") from error
-        return topic_id, start[self._place], end[self._place]
-
-    def seek(self, offset: int) -> None:
-        if self._assigned:
-            self._consumer.seek(self._place, offset)
-
-    def pause(self) -> None:
-        if self._assigned:
-            self._consumer.pause(self._place)
-
-    def resume(self) -> None:
-        if self._assigned:
-            self._consumer.resume(self._place)
-
-    @property
-    def _assigned(self) -> bool:
-        return self._place in self._consumer.assignment()
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
@@ -211,7 +127,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """Open a lane for each partition; it takes the watermark by itself."""
         consumer = self._subscriber.consumer
         for place in assigned:
-            partition = _Partition(consumer, place, self._topic_id)
+            partition = Partition(consumer, place, self._topic_id)
             lane = Lane(partition, self._slices, self._turns)
             self.lanes[place] = lane
             lane.start()

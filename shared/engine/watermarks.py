@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from shared.engine.store import Store, translated
 from shared.errors import Fenced, Halted
 
-__all__ = ["Watermark", "move", "read", "take"]
+__all__ = ["Watermark", "accept", "move", "read", "stored", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,12 @@ async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSessi
     )
     if moved.matched_count != 1:
         raise Fenced("the watermark is not where this slice begins")
+
+
+async def stored(store: Store, topic_id: str, partition: int) -> int | None:
+    """The offset that is stored for a partition, whoever owns it."""
+    row = await store.db.watermarks.find_one({"_id": watermark_id(topic_id, partition)})
+    return None if row is None else int(row["offset"])
 
 
 async def accept(store: Store, *, topic_id: str, topic: str, partition: int, offset: int) -> None:
