@@ -1,0 +1,135 @@
+"""A real browser on the real stack: staff log in by their buttons, partners send real reports."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import pytest
+from playwright.async_api import async_playwright
+
+from deploy.embedded.npm import chromium_environment, fetch_chromium
+from tests.live import LiveStack
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
+
+
+@pytest.fixture(scope="session")
+async def chromium(downloads):
+    binary = fetch_chromium(downloads)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=str(binary),
+            args=["--no-sandbox", "--no-zygote", "--disable-gpu"],
+            env={**os.environ, **chromium_environment(downloads)},
+        )
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Desk:
+    """One person's browser."""
+
+    page: object
+    site: str
+    said: list[str] = field(default_factory=list)
+    """What the browser complained about: scripts, styles, policies."""
+
+    async def go(self, path):
+        await self.page.goto(self.site + path)
+        return self.page
+
+    async def live(self):
+        """Wait until the page says that it is up to date by itself."""
+        await self.page.get_by_text("Opdateret nu").wait_for()
+
+
+@pytest.fixture
+async def as_staff(stack, chromium):
+    """Open a browser of its own and log in with one of the demo's buttons."""
+    contexts = []
+
+    async def open_desk(person, *, path="/notify/inbox", **options):
+        context = await chromium.new_context(locale="da-DK", **options)
+        contexts.append(context)
+        page = await context.new_page()
+        desk = Desk(page, stack.url("site"))
+        page.on("pageerror", lambda error: desk.said.append(str(error)))
+        page.on("console", lambda said: desk.said.append(said.text) if bad(said) else None)
+        await desk.go(path if person else "/notify/login")
+        if person is None:
+            return desk
+        button = page.locator(f"button[value={person}]")
+        if not await button.is_visible():
+            await page.locator("details.details > summary").click()
+        await button.click()
+        await page.wait_for_url(f"**{path}*")
+        return desk
+
+    yield open_desk
+    for context in contexts:
+        await context.close()
+
+
+def bad(said):
+    return said.type in {"error", "warning"}
+
+
+class Partners:
+    """The partners of the examples; each is added when it first sends something."""
+
+    def __init__(self, stack: LiveStack, folder: Path):
+        self.stack = stack
+        self.folder = folder
+        self.known = {
+            one["id"]: one for one in json.loads((EXAMPLES / "partners.json").read_text())
+        }
+        self.added = set()
+        self.numbers = count(1)
+
+    def send(self, example, **changes):
+        """Send an example under a reference of its own; return the reference."""
+        report = json.loads((EXAMPLES / "reports" / example).read_text()) | changes
+        reference = f"B-{next(self.numbers):04}"
+        report["reference"] = reference
+        self.add(report["partner"])
+        text = json.dumps(report)
+        sent = self.stack.run(
+            "emit", "-", "--credentials", self.credentials(report["partner"]), stdin=text
+        )
+        assert sent.returncode in {0, 4}, sent.stderr
+        return reference
+
+    def add(self, partner):
+        if partner in self.added:
+            return
+        one = self.known[partner]
+        done = self.stack.run(
+            *("partner", "add", partner, "--kind", one["kind"]),
+            *(word for place in one["municipalities"] for word in ("--municipality", place)),
+            *("--out", self.credentials(partner)),
+        )
+        assert done.returncode == 0, done.stderr
+        self.added.add(partner)
+
+    def credentials(self, partner):
+        return str(self.folder / f"{partner}.credentials.json")
+
+
+@pytest.fixture(scope="session")
+def partners(stack, tmp_path_factory):
+    return Partners(stack, tmp_path_factory.mktemp("partners"))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Keep a picture of a page; in the docs when SAMRAAD_PICTURES is set."""
+    folder = PICTURES if os.environ.get("SAMRAAD_PICTURES") else tmp_path
+
+    async def take(page, name):
+        await page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return take
