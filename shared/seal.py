@@ -79,7 +79,8 @@ class SealKeys:
 
     def __init__(self, keys: Iterable[Mapping[str, Any]]) -> None:
         """Take private JWKs, each with its `kid`; raises ValueError for one that is no such key."""
-        self._keys = {str(key["kid"]): _import(key, private=True) for key in keys}
+        ready = [(key, _import(key, private=True)) for key in keys]
+        self._keys = {str(key["kid"]): opener for key, opener in ready}
 
     def open(self, sealed: bytes | None) -> bytes:
         """Return the letter inside; raises `SealRefused`."""
@@ -110,7 +111,6 @@ def seal(opened: bytes, key: Mapping[str, Any]) -> bytes:
     """Seal a letter to a public JWK with a `kid`; raises `SealRefused` where it gets too large."""
     header = {"alg": ALGORITHM, "enc": ENCRYPTION, "kid": key["kid"], "cty": CONTENT}
     public = _import(public_seal_key(key), private=False)
-    # Its length is the same whatever it says, but for what base64 adds.
     sealed = jwe.encrypt_compact(header, opened, public, registry=_REGISTRY).encode("ascii")
     if len(sealed) > MAX_SEALED:
         raise SealRefused(Rule.SEAL_TOO_LARGE, f"The letter exceeds {MAX_SEALED} bytes.")
@@ -134,6 +134,8 @@ def public_seal_key(key: Mapping[str, Any]) -> Jwk:
 
 
 def _import(key: Mapping[str, Any], *, private: bool) -> ECKey:
+    if not isinstance(key.get("kid"), str):
+        raise ValueError("A seal key must have an id.")  # noqa: TRY004 - a wrong key, not a bug
     if key.get("kty") != "EC" or key.get("crv") != CURVE or (_PRIVATE_MEMBER in key) != private:
         raise ValueError("A seal key must be an EC key on P-256.")
     return ECKey.import_key(dict(key))

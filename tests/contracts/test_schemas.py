@@ -125,3 +125,9 @@ def test_a_breaking_schema_is_not_written(tmp_path):
 
     assert write_schemas(tmp_path) == [f"{REPORT}: /properties/colour: it is gone"]
     assert "colour" in file.read_text(encoding="utf-8")
+
+
+def test_every_rule_is_explained_to_partners():
+    explained = (COMMITTED.parent / "rules.md").read_text(encoding="utf-8")
+
+    assert [rule.value for rule in Rule if f"`{rule.value}`" not in explained] == []

@@ -186,6 +186,8 @@ def test_a_published_key_does_not_open_anything():
     assert "d" not in public_seal_key(KEY)
     with pytest.raises(ValueError, match="P-256"):
         SealKeys([public_seal_key(KEY)])
+    with pytest.raises(ValueError, match="id"):
+        SealKeys([{**KEY, "kid": None}])
 
 
 @settings(max_examples=300)
