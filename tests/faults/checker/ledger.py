@@ -1,0 +1,97 @@
+"""What a partner's own client knows: what it sent, and what the broker acknowledged.
+
+Append-only JSON lines, written before the send and after each acknowledgement, so the file is true
+whatever dies in between. Nothing but the ledger says what must have happened.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["Expected", "Ledger", "Sent", "read_ledger"]
+
+Expected = Literal["accepted", "rejected", "conflict"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Sent:
+    """One record that was handed to the client library."""
+
+    number: int
+    partner: str
+    reference: str
+    process: str | None
+    content: str
+    """A mark of the opened report: two sends of one report share it, whatever their seals."""
+    expects: Expected
+    acknowledged: dict[str, Any] | None = field(default=None)
+    """Topic, partition and offset as the broker told them; None where it never answered."""
+
+
+class Ledger:
+    """The writing side."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines = path.open("a", encoding="utf-8")
+        self._next = 0
+        self._turn = threading.Lock()
+
+    def sent(
+        self,
+        *,
+        partner: str,
+        reference: str,
+        process: str | None,
+        content: str,
+        expects: Expected = "accepted",
+    ) -> int:
+        """Write that a record is about to be sent; returns its number."""
+        with self._turn:
+            self._next += 1
+            number = self._next
+            self._write(
+                {
+                    "sent": number,
+                    "partner": partner,
+                    "reference": reference,
+                    "process": process,
+                    "content": content,
+                    "expects": expects,
+                }
+            )
+        return number
+
+    def acknowledged(self, number: int, *, topic: str, partition: int, offset: int) -> None:
+        """Write that the broker took record `number`."""
+        with self._turn:
+            self._write({"acked": number, "topic": topic, "partition": partition, "offset": offset})
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._lines.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._lines.write(json.dumps(line) + "\n")
+        self._lines.flush()
+
+
+def read_ledger(path: Path) -> list[Sent]:
+    """Fold a ledger's lines into what was sent; a last line cut short by a crash is no line."""
+    sent: dict[int, Sent] = {}
+    for line in _whole_lines(path):
+        if "sent" in line:
+            number = line.pop("sent")
+            sent[number] = Sent(number=number, **line)
+        else:
+            number = line.pop("acked")
+            sent[number].acknowledged = line
+    return list(sent.values())
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+        yield json.loads(line)
