@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.envelope import (
@@ -150,6 +150,7 @@ def test_a_sequence_is_written_with_ten_digits_and_its_type():
 words = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Envelope,
@@ -167,6 +168,7 @@ def test_what_is_written_is_read_back_the_same(envelope):
     assert read_envelope(write_envelope(envelope)) == envelope
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([*LETTER, "CE_ID", "x"]), st.none() | st.binary())))
 def test_headers_from_anybody_are_read_or_refused(headers):
     try:

@@ -190,7 +190,7 @@ def test_a_published_key_does_not_open_anything():
         SealKeys([{**KEY, "kid": None}])
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_letter_opens_or_is_refused(data):
     sealed = bytearray(seal(OPENED, KEY))
