@@ -45,7 +45,7 @@ def public_routes(seal_keys: SealKeyDirectory) -> APIRouter:
 
     @router.get("/.well-known/jwks.json")
     async def jwks(response: Response) -> dict[str, list[dict[str, Any]]]:
-        """Keys to seal reports with. Two stand here during a rotation: use the last."""
+        """Keys to seal reports with. Two stand here during a rotation: either is good."""
         response.headers["Cache-Control"] = f"public, max-age={_JWKS_FOR_S}"
         return seal_keys.published()
 
@@ -112,6 +112,8 @@ class PartnerRegistration(BaseModel):
         list[Annotated[str, AfterValidator(_known_municipality)]],
         Field(max_length=len(MUNICIPALITIES)),
     ] = []
+    client_secret_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Kept for the HTTP door; where it is not said, what was said before stays."""
 
 
 PartnerId = Annotated[str, Path(pattern=f"^{PARTNER_ID.pattern.removesuffix(_END)}$")]
@@ -169,6 +171,8 @@ async def register_partner(store: Store, partner_id: str, said: PartnerRegistrat
             kind=said.kind,
             municipalities=tuple(sorted(set(said.municipalities))),
             added_at=unit.now if before is None else before.added_at,
+            client_secret_sha256=said.client_secret_sha256
+            or (None if before is None else before.client_secret_sha256),
         )
         if after == before:
             return
