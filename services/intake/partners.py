@@ -42,6 +42,8 @@ class Partner:
     """Kommunekoder; empty where it works for the whole district."""
     added_at: datetime
     status: PartnerStatus = PartnerStatus.ACTIVE
+    client_secret_sha256: str | None = None
+    """Hexadecimal digest of the secret by which it will show itself over HTTP: 256 random bits."""
 
     @classmethod
     def stored(cls, document: Document) -> Self:
@@ -52,6 +54,7 @@ class Partner:
             municipalities=tuple(document["municipalities"]),
             added_at=document["added_at"],
             status=PartnerStatus(document["status"]),
+            client_secret_sha256=document.get("client_secret_sha256"),
         )
 
     def as_document(self) -> Document:
@@ -62,6 +65,7 @@ class Partner:
             "municipalities": list(self.municipalities),
             "status": self.status.value,
             "added_at": self.added_at,
+            "client_secret_sha256": self.client_secret_sha256,
         }
 
 
