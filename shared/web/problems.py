@@ -48,7 +48,9 @@ async def on_http_exception(request: Request, raised: Exception) -> Response:
         return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
     if wants_page(request):
         return _page(request, "problem.html", raised.status_code, code=None)
-    answer = document(raised.status_code)
+    # A conflict is refused by us, in a sentence of our own that is meant for people.
+    is_told = raised.status_code == HTTPStatus.CONFLICT and isinstance(raised.detail, str)
+    answer = document(raised.status_code, **({"detail": raised.detail} if is_told else {}))
     answer.headers.update(raised.headers or {})
     return answer
 
