@@ -1,0 +1,270 @@
+"""A partner's side of the door: its sealed letters, and the answers to them.
+
+Everything here is done with what the credentials file holds and no other right.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import uuid4
+
+import httpx
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+
+from cli.identity import Credentials
+from cli.reach import Exit, greet, quiet, stop, web
+from shared.contracts.envelope import (
+    LETTER_CONTENT_TYPE,
+    REPORT_SUBMITTED,
+    Envelope,
+    EnvelopeRefused,
+    partner_source,
+    read_envelope,
+    write_envelope,
+)
+from shared.contracts.receipts import ReportAccepted, ReportRejected, ReportRouted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from confluent_kafka import Message
+
+__all__ = ["Answer", "Letterbox", "Replies", "consumed", "fetch_key", "headers_of"]
+
+_PATIENCE: Final = 30.0
+"""Seconds until the broker must have taken a letter or told an offset."""
+_CALLBACKS: Final = 5.0
+"""Seconds more until it has said so."""
+_AT_ONCE: Final = 500
+
+_STATUS: Final = {
+    ReportAccepted.type: "accepted",
+    ReportRejected.type: "rejected",
+    ReportRouted.type: "routed",
+}
+
+
+def seal_key(jwks_url: str) -> dict[str, Any]:
+    """Fetch the key that letters are sealed to: the first of intake's that is for it.
+
+    Raises:
+        httpx.HTTPError: nobody answers there, or not with keys.
+        LookupError: there is no key for sealing.
+
+    """
+    with web(jwks_url) as client:
+        answer = client.get(jwks_url)
+    answer.raise_for_status()
+    for key in answer.json().get("keys", []):
+        if key.get("kty") == "EC" and key.get("crv") == "P-256" and key.get("kid"):
+            found: dict[str, Any] = key
+            return found
+    raise LookupError("there is no key to seal with")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One record of a partner's replies."""
+
+    reference: str
+    status: str
+    """`accepted`, `rejected`, `routed`, or the type of what we do not know."""
+    event_id: str
+    event_type: str
+    at: datetime
+    case_id: str | None = None
+    errors: tuple[Mapping[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, message: Message) -> Self | None:
+        """Read a reply; None for a record that is none."""
+        try:
+            envelope = read_envelope(headers_of(message))
+            body = json.loads(message.value() or b"{}")
+        except (EnvelopeRefused, ValueError):
+            return None
+        return cls(
+            reference=envelope.subject or "",
+            status=_STATUS.get(envelope.type, envelope.type),
+            event_id=envelope.id,
+            event_type=envelope.type,
+            at=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
+            case_id=body.get("case_id"),
+            errors=tuple(body.get("errors") or ()),
+        )
+
+    def as_document(self) -> dict[str, Any]:
+        """As programs read it."""
+        return {
+            "reference": self.reference,
+            "status": self.status,
+            "case_id": self.case_id,
+            "errors": [dict(error) for error in self.errors],
+            "ce_id": self.event_id,
+            "ce_type": self.event_type,
+            "at": self.at.isoformat().replace("+00:00", "Z"),
+        }
+
+
+class Letterbox:
+    """Where a partner posts sealed letters."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self.refused: list[KafkaError] = []
+        settings: dict[str, Any] = {
+            **credentials.kafka,
+            "client.id": f"samraad-{credentials.partner}",
+            "enable.idempotence": True,
+            "message.timeout.ms": int(_PATIENCE * 1000),
+            "error_cb": self.refused.append,
+        }
+        self._producer = Producer(settings, logger=quiet())
+
+    def greet(self) -> None:
+        """Return once the broker has let us in and shows our topic, or end the command."""
+        topic = self.credentials.topics["reports"]
+        told = greet(self._producer, self.credentials.kafka, self.refused, topic)
+        if told.topics[topic].error is not None:
+            stop(f"The broker shows this login no topic {topic}.", Exit.REFUSED)
+
+    def post(
+        self,
+        sealed: bytes,
+        reference: str | None,
+        done: Callable[[KafkaError | None, Message], None],
+    ) -> None:
+        """Hand a letter to the client; `done` is called from `serve` or `close` when it is over."""
+        envelope = Envelope(
+            id=str(uuid4()),
+            source=partner_source(self.credentials.partner),
+            type=REPORT_SUBMITTED,
+            time=datetime.now(UTC),
+            subject=reference,
+            content_type=LETTER_CONTENT_TYPE,
+        )
+        while True:
+            try:
+                self._producer.produce(
+                    self.credentials.topics["reports"],
+                    key=reference,
+                    value=sealed,
+                    headers=[*write_envelope(envelope)],
+                    on_delivery=done,
+                )
+            except BufferError:
+                self._producer.poll(1)
+            else:
+                return
+
+    def serve(self, seconds: float = 0) -> None:
+        """Let the client tell what it has done."""
+        self._producer.poll(seconds)
+
+    def close(self) -> int:
+        """Wait until all letters are taken or refused; tell how many are neither."""
+        return int(self._producer.flush(_PATIENCE + _CALLBACKS))
+
+
+@dataclass
+class Replies:
+    """What a partner is answered, read from the end (or the beginning) of its replies."""
+
+    credentials: Credentials
+    from_start: bool = False
+    refused: list[KafkaError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Stand at the place to read from; what comes after this is seen."""
+        settings: dict[str, Any] = {
+            **self.credentials.kafka,
+            "client.id": f"samraad-{self.credentials.partner}",
+            "group.id": f"{self.credentials.group_prefix}samraad-cli",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "error_cb": self.refused.append,
+        }
+        self._consumer = Consumer(settings, logger=quiet())
+        topic = self.credentials.topics["replies"]
+        told = greet(self._consumer, self.credentials.kafka, self.refused, topic)
+        partitions = sorted(told.topics[topic].partitions)
+        if not partitions:
+            stop(f"The broker shows this login no topic {topic}.", Exit.REFUSED)
+        self._unread = set(partitions)
+        self._consumer.assign([self._place(topic, partition) for partition in partitions])
+
+    def _place(self, topic: str, partition: int) -> TopicPartition:
+        if self.from_start:
+            return TopicPartition(topic, partition, OFFSET_BEGINNING)
+        try:
+            _, end = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=_PATIENCE
+            )
+        except KafkaException:
+            return TopicPartition(topic, partition, OFFSET_END)
+        return TopicPartition(topic, partition, end)
+
+    @property
+    def is_read_out(self) -> bool:
+        """Whether every reply that was there has been seen."""
+        return not self._unread
+
+    def take(self, seconds: float) -> list[Answer]:
+        """Give what has come, waiting at most so long for the first."""
+        answers = []
+        for message in consumed(self._consumer, seconds):
+            error = message.error()
+            if error is None:
+                answer = Answer.of(message)
+                if answer is not None:
+                    answers.append(answer)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                self._unread.discard(message.partition() or 0)
+        return answers
+
+    def until(self, wanted: Counter[str], seconds: float) -> Iterator[Answer]:
+        """Give the answers to these references as they come, each as often as it is wanted."""
+        missing = Counter(wanted)
+        end = time.monotonic() + seconds
+        while missing.total() and (left := end - time.monotonic()) > 0:
+            for answer in self.take(min(left, 0.2)):
+                if missing[answer.reference] > 0 and answer.status != "routed":
+                    missing[answer.reference] -= 1
+                    yield answer
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
+
+
+def consumed(consumer: Consumer, seconds: float) -> list[Message]:
+    """Give what has come, waiting at most so long for the first."""
+    first = consumer.poll(seconds)
+    return [] if first is None else [first, *consumer.consume(_AT_ONCE, timeout=0)]
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    """Give a record's headers as pairs."""
+    found: list[tuple[str, Any]] = list(message.headers() or [])  # type: ignore[arg-type]  # consumed records give pairs
+    return [(name, value) for name, value in found]
+
+
+def fetch_key(jwks_url: str) -> dict[str, Any]:
+    """Fetch the key to seal with, or end the command."""
+    try:
+        return seal_key(jwks_url)
+    except (httpx.HTTPError, ValueError, LookupError, AttributeError):
+        stop(f"intake gives no key to seal with at {jwks_url}.", Exit.NOT_RUNNING)

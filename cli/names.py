@@ -1,0 +1,58 @@
+"""What people call a case, as far as the topics tell its process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from shared.contracts.intake import TriageWaiting, cases_topic
+from shared.contracts.processes import Process
+from shared.contracts.references import case_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Names", "case_name"]
+
+_PROCESS_OF_TOPIC: Final[Mapping[str, Process]] = {
+    cases_topic(process): process for process in Process
+} | {"mediation.cases": Process.MEDIATION, "psp.cases": Process.PSP}
+
+
+def case_name(case_id: str, topic: str) -> str:
+    """Give `KR-7Q2M-04XT`, or `7Q2M-04XT` where the topic does not tell the process.
+
+    What is no case id has no other name than itself.
+    """
+    return _name(case_id, _PROCESS_OF_TOPIC.get(topic))
+
+
+class Names:
+    """The names of cases, known whole once any fact has told the process."""
+
+    def __init__(self) -> None:
+        self._processes: dict[str, Process] = {}
+        self._in_triage: set[str] = set()
+
+    def learn(self, subject: str, topic: str, fact_type: str) -> None:
+        """Note what a fact tells of its subject's process."""
+        process = _PROCESS_OF_TOPIC.get(topic)
+        if process is not None:
+            self._processes[subject] = process
+        elif fact_type == TriageWaiting.type:
+            self._in_triage.add(subject)
+
+    def of(self, subject: str) -> str:
+        """Give the name of a case, or of a report in triage."""
+        process = self._processes.get(subject)
+        if process is None and subject in self._in_triage:
+            return case_reference(None, UUID(subject))
+        return _name(subject, process)
+
+
+def _name(case_id: str, process: Process | None) -> str:
+    try:
+        name = case_reference(process, UUID(case_id))
+    except ValueError:
+        return case_id
+    return name if process is not None else name.partition("-")[2]

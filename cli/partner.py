@@ -1,0 +1,269 @@
+"""`samraad partner`: let an authority send reports, and show who may.
+
+Adding is three steps that may each be done already: intake knows who it is, the broker knows its
+login and rights, and its own file holds the way in. So a half-done add is completed by the same
+command, and a whole one is left as it is.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from confluent_kafka import KafkaError, KafkaException
+from rich.console import Console
+from rich.table import Table
+
+from cli.identity import SUFFIX, Credentials, CredentialsWrong, known_places
+from cli.reach import AsJson, Exit, Running, kafka_admin, print_json, reach, say, stop
+from deploy.declaration import load
+from deploy.embedded.credentials import new_password
+from deploy.embedded.paths import write_private
+from deploy.topics import TopicsNotReady, apply_partner
+from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.processes import PartnerKind
+from shared.contracts.references import PARTNER_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from confluent_kafka.admin import AdminClient
+
+__all__ = ["Added", "admit", "app", "wait_until_read"]
+
+READING_SECONDS = 45.0
+"""How long intake may take to see a new topic."""
+_PAUSE = 0.1
+_NOT_LET = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.SECURITY_DISABLED,
+        KafkaError.UNSUPPORTED_VERSION,
+    }
+)
+
+app = typer.Typer(no_args_is_help=True, help="Partners: let an authority send, show who may.")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A partner that may send."""
+
+    credentials: Credentials
+    file: Path
+    is_password_new: bool
+
+
+@app.command("add")
+def add(
+    partner: Annotated[str, typer.Argument(metavar="ID", help="Such as school-vejle.")],
+    kind: Annotated[PartnerKind, typer.Option(help="What sort of authority it is.")],
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    municipality: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE…",
+            help="A municipality it works for, by kommunekode; give several for several. "
+            "None is the whole district.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help=f"Where its credentials go; ./ID{SUFFIX} where none is given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a partner send reports, and write its one credentials file.
+
+    Registers it at intake, makes its login, rights and topics on the broker, writes the file
+    (readable by you alone) and returns when intake reads the new topic. Run again, it completes a
+    half-done add; the password stays as long as its file is found, and is made anew where it is
+    not.
+
+    The file's http part is for the HTTP door, which is not open yet: its client secret is
+    registered at intake and will be valid then.
+    """
+    if not PARTNER_ID.match(partner):
+        stop("A partner's id is 2 to 40 small letters, digits and hyphens.", Exit.WRONG_USE)
+    codes = _codes([*(municipality or []), *(more or [])])
+    file = _target(out, partner)
+    running = reach()
+    admin = kafka_admin(running.kafka("admin"))
+    added = admit(running, admin, partner, kind, codes, file)
+    late = wait_until_read(running, [partner])
+    if as_json:
+        print_json(
+            {
+                "partner": partner,
+                "kind": kind.value,
+                "municipalities": codes,
+                "credentials": str(added.file),
+                "password": "new" if added.is_password_new else "kept",
+                "reading": not late,
+            }
+        )
+    if late:
+        stop("intake does not read the new topic yet: run this again.", Exit.FAILED)
+    if not as_json:
+        password = "a new password" if added.is_password_new else "the password it had"
+        say(f"{partner} may send. Its credentials, with {password}, are in {added.file}.")
+
+
+@app.command("list")
+def show(as_json: AsJson = False) -> None:
+    """Show who may send."""
+    partners: list[dict[str, Any]] = reach().told("intake", "GET", "/partners")
+    if as_json:
+        print_json(partners, indent=1)
+        return
+    table = Table("Partner", "Kind", "Municipalities", "Status", "Since", box=None)
+    for one in partners:
+        places = ", ".join(MUNICIPALITIES[code].name for code in one["municipalities"])
+        since = datetime.fromisoformat(one["added_at"]).astimezone()
+        table.add_row(
+            one["id"],
+            one["kind"],
+            places or "the whole district",
+            one["status"],
+            f"{since:%Y-%m-%d %H:%M}",
+        )
+    Console().print(table)
+
+
+def admit(
+    running: Running,
+    admin: "AdminClient",
+    partner: str,
+    kind: PartnerKind,
+    municipalities: Sequence[str],
+    file: Path,
+) -> Added:
+    """Register a partner, make its login, rights and topics, and write its file.
+
+    Each step may be done already. Ends the command where somebody refuses.
+    """
+    before = _known(partner, file)
+    password = before.kafka.get("sasl.password") if before else None
+    secret = before.http.get("client_secret") if before else None
+    credentials = _credentials(
+        running, partner, password or new_password(), secret or secrets.token_urlsafe(32)
+    )
+    _register(running, credentials, kind, municipalities)
+    try:
+        apply_partner(admin, partner, credentials.kafka["sasl.password"])
+    except KafkaException as error:
+        code = Exit.REFUSED if error.args[0].code() in _NOT_LET else Exit.FAILED
+        stop(f"The broker did not make {partner}'s login, rights and topics: {error}", code)
+    except TopicsNotReady as error:
+        stop(f"{error} Run this again.", Exit.FAILED)
+    _keep(file, credentials)
+    return Added(credentials, file, is_password_new=password is None)
+
+
+def wait_until_read(running: Running, partners: "Iterable[str]") -> list[str]:
+    """Wait until intake reads the topics of all of these; name those it does not in time."""
+    waiting = list(partners)
+    until = time.monotonic() + READING_SECONDS
+    while True:
+        waiting = [
+            partner
+            for partner in waiting
+            if not running.told("intake", "GET", f"/partners/{partner}").get("reading")
+        ]
+        if not waiting or time.monotonic() > until:
+            return waiting
+        time.sleep(_PAUSE)
+
+
+def _codes(said: "Iterable[str]") -> list[str]:
+    codes = sorted({code for one in said for code in one.replace(",", " ").split()})
+    if any(code not in MUNICIPALITIES for code in codes):
+        known = ", ".join(f"{code} {place.name}" for code, place in sorted(MUNICIPALITIES.items()))
+        stop(f"The municipalities of the district are {known}.", Exit.WRONG_USE)
+    return codes
+
+
+def _target(out: Path | None, partner: str) -> Path:
+    """Name the file to write, and see before anything is made that it can be written."""
+    name = f"{partner}{SUFFIX}"
+    file = Path(name) if out is None else out / name if out.is_dir() else out
+    if not os.access(file.absolute().parent, os.W_OK):
+        stop(f"{file.absolute().parent} cannot be written to.", Exit.WRONG_USE)
+    if file.exists() and _read(file, partner) is None:
+        stop(
+            f"{file} holds something else than {partner}'s credentials: name another with --out.",
+            Exit.REFUSED,
+        )
+    return file
+
+
+def _known(partner: str, file: Path) -> Credentials | None:
+    places = (file, *known_places(partner))
+    return next((found for place in places if (found := _read(place, partner))), None)
+
+
+def _read(file: Path, partner: str) -> Credentials | None:
+    try:
+        found = Credentials.read(file)
+    except (OSError, CredentialsWrong):
+        return None
+    return found if found.partner == partner else None
+
+
+def _credentials(running: Running, partner: str, password: str, secret: str) -> Credentials:
+    """Put together what the file says, as things lie now: ports may have moved."""
+    declared = load()
+    broker = running.kafka("admin")
+    intake = running.url("intake")
+    return Credentials(
+        partner=partner,
+        kafka={
+            "bootstrap.servers": broker["bootstrap.servers"],
+            "security.protocol": broker.get("security.protocol", "PLAINTEXT"),
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": declared.partner_user(partner),
+            "sasl.password": password,
+        },
+        group_prefix=f"partner.{partner}.",
+        topics={
+            "reports": f"partner.{partner}.reports",
+            "replies": f"partner.{partner}.replies",
+        },
+        jwks_url=f"{intake}/.well-known/jwks.json",
+        http={
+            "base_url": intake,
+            "token_url": f"{intake}/oauth/token",
+            "client_id": partner,
+            "client_secret": secret,
+        },
+    )
+
+
+def _register(
+    running: Running, credentials: Credentials, kind: PartnerKind, municipalities: Sequence[str]
+) -> None:
+    secret = str(credentials.http["client_secret"]).encode()
+    said = {
+        "kind": kind.value,
+        "municipalities": list(municipalities),
+        "client_secret_sha256": hashlib.sha256(secret).hexdigest(),
+    }
+    running.told("intake", "PUT", f"/partners/{credentials.partner}", said)
+
+
+def _keep(file: Path, credentials: Credentials) -> None:
+    text = credentials.write()
+    try:
+        if file.exists() and file.read_text(encoding="utf-8") == text:
+            file.chmod(0o600)
+        else:
+            write_private(file.absolute(), text)
+    except OSError as error:
+        stop(f"{file} could not be written ({error.strerror}): run this again.", Exit.FAILED)
