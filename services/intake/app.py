@@ -9,6 +9,7 @@ from services.intake.handlers import ReportDoor
 from services.intake.indexes import make_indexes
 from services.intake.opening import TOPIC_PATTERN
 from services.intake.pages import TEMPLATES, make_pages
+from services.intake.preparing import Desk
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
 from services.intake.vault import Vault
@@ -29,13 +30,9 @@ def make_app(settings: Settings) -> FastAPI:
     keys = Keys(store.client, settings.service, MasterKey.read(settings.master_key_file))
     seal_keys = SealKeyDirectory(settings.seal_keys_dir)
     seal_keys.make_first()
-    door = ReportDoor(
-        store.db,
-        keys=keys,
-        index=BlindIndex(settings.index_key_file.read_bytes()),
-        seal_keys=seal_keys,
-        clock=store.clock,
-    )
+    index = BlindIndex(settings.index_key_file.read_bytes())
+    desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys, clock=store.clock)
+    door = ReportDoor(desk, index)
     reports = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
     engine = make_engine(
         settings,

@@ -122,19 +122,24 @@ async def seal_all(parted: Mapping[Identity, Parted], keys: Keys) -> dict[Identi
 
 
 async def _seal(report: Parted, keys: Keys) -> SealedReport:
+    rest, *people = await asyncio.gather(
+        keys.encrypt(report.key_name, report.rest),
+        *(
+            keys.encrypt(persons.key_name(person.person_id), person.said)
+            for person in report.people
+        ),
+    )
     return SealedReport(
         people=tuple(
-            [
-                SealedPerson(
-                    person_id=person.person_id,
-                    cpr_mark=person.cpr_mark,
-                    marks=person.marks,
-                    sealed=await keys.encrypt(persons.key_name(person.person_id), person.said),
-                )
-                for person in report.people
-            ]
+            SealedPerson(
+                person_id=person.person_id,
+                cpr_mark=person.cpr_mark,
+                marks=person.marks,
+                sealed=sealed,
+            )
+            for person, sealed in zip(report.people, people, strict=True)
         ),
-        rest=await keys.encrypt(report.key_name, report.rest),
+        rest=rest,
     )
 
 

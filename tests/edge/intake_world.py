@@ -18,6 +18,7 @@ from services.intake.blind import BlindIndex
 from services.intake.handlers import ReportDoor
 from services.intake.indexes import make_indexes
 from services.intake.partners import Partner
+from services.intake.preparing import Desk
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.vault import Vault
 from shared.contracts.envelope import Envelope, read_envelope, write_envelope
@@ -95,13 +96,14 @@ class World:
         self.keys = Keys(client, name, MasterKey.read(directory / "master.key"))
         self.index = BlindIndex(os.urandom(32))
         self.seal_keys = SealKeyDirectory(directory / "seal")
-        self.door = ReportDoor(
+        self.desk = Desk(
             self.db,
             keys=self.keys,
             index=self.index,
             seal_keys=self.seal_keys,
             clock=lambda: self.now,
         )
+        self.door = ReportDoor(self.desk, self.index)
         self.slices = Slices(self.store, self.door, MassParking())
         self.room = Room(self.store, None, {"partner.": self.door})
         self.vault = Vault(self.store, self.keys)

@@ -9,6 +9,7 @@ from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
 from shared.errors import Unavailable
 from shared.seal import SealKeys, SealRefused, new_seal_key, seal
+from shared.settings import from_environment
 from tests.edge.intake_world import a_report, accepted, facts
 
 OPERATOR = {"Authorization": "Bearer operator-token"}
@@ -210,7 +211,30 @@ async def test_without_any_seal_key_that_can_be_read_letters_wait(intake):
     record = intake.record()
     for file in (intake.directory / "seal").iterdir():
         file.write_text("{")
-    intake.door._seal_keys = SealKeyDirectory(intake.directory / "seal")
+    intake.desk._seal_keys = SealKeyDirectory(intake.directory / "seal")
 
     with pytest.raises(Unavailable, match=r"first\.json"):
         await intake.arrive(record)
+
+
+def test_wrong_settings_stop_the_start_with_a_sentence_each(tmp_path, monkeypatch, capsys):
+    (tmp_path / "short.key").write_bytes(b"x")
+    (tmp_path / "there").write_text("{}")
+    for name, value in {
+        "KAFKA_FILE": tmp_path / "there",
+        "MONGO_FILE": tmp_path / "missing",
+        "PORT": 1,
+        "MASTER_KEY_FILE": tmp_path / "short.key",
+        "INDEX_KEY_FILE": tmp_path / "short.key",
+        "SEAL_KEYS_DIR": tmp_path / "no" / "where",
+    }.items():
+        monkeypatch.setenv(f"INTAKE_{name}", str(value))
+
+    with pytest.raises(SystemExit) as stopped:
+        from_environment(Settings)
+
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 5
+    for name in ("MONGO_FILE", "MASTER_KEY", "INDEX_KEY", "SEAL_KEYS_DIR", "SERVICE_TOKENS_DIR"):
+        assert any(f"INTAKE_{name}" in sentence for sentence in told)

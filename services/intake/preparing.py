@@ -1,0 +1,164 @@
+"""Before the transaction: letters are opened and checked, and what is new is sealed.
+
+Everything here may be done again at any time: keys that are made twice are one key, and what was
+sealed and not written is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from pymongo.errors import PyMongoError
+
+from services.intake import opening, partners, persons, reports, withheld
+from services.intake.arrivals import Arrival, Arrived, LeftOut
+from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
+from services.intake.partners import PartnerStatus
+from services.intake.sealing import part, seal_all
+from shared.engine.store import translated
+from shared.errors import Unavailable
+from shared.keys import KeyDestroyed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from services.intake.blind import BlindIndex
+    from services.intake.seal_keys import SealKeyDirectory
+    from shared.engine import Record
+    from shared.keys import Keys
+
+__all__ = ["MOST_PEOPLE", "Desk"]
+
+MOST_PEOPLE: Final = 100
+"""In one slice: each may need a key of its own, about 1 ms."""
+
+_OPENED_AT_A_TIME: Final = 16
+"""Letters opened before others on the loop get a turn; each takes some 200 µs."""
+
+Document = dict[str, Any]
+
+
+class Desk:
+    """Where letters are opened, read and sealed again."""
+
+    def __init__(
+        self,
+        db: AsyncDatabase[Document],
+        *,
+        keys: Keys,
+        index: BlindIndex,
+        seal_keys: SealKeyDirectory,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._index = index
+        self._seal_keys = seal_keys
+        self._clock = clock
+
+    async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
+        """Open, check and seal the first records: as many as hold `MOST_PEOPLE` together.
+
+        Raises:
+            Unavailable: MongoDB, the data keys or the seal keys cannot be had now.
+
+        """
+        try:
+            whole = [await withheld.restore(record, self._keys) for record in records]
+            arrivals = _within_bounds(await self._open(whole))
+            return await self._withhold(await self._seal(arrivals))
+        except PyMongoError as error:
+            raise translated(error) from error
+        except KeyDestroyed:
+            raise Unavailable("a key was destroyed while it was about to be used") from None
+
+    async def _open(self, records: Sequence[Record]) -> list[Arrival]:
+        owners = [opening.partner_of(record.topic) for record in records]
+        known = await partners.known_as(self._db, (owner for owner in owners if owner is not None))
+        try:
+            keys = self._seal_keys.opening()
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"the seal keys cannot be read: {error}") from error
+        now = self._clock()
+        arrivals: list[Arrival] = []
+        for record, owner in zip(records, owners, strict=True):
+            partner = known.get(owner or "")
+            if partner is None or partner.status is PartnerStatus.REMOVED:
+                arrivals.append(LeftOut(record, UNKNOWN_PARTNER))
+                continue
+            try:
+                read = opening.read_letter(record, partner, keys=keys, index=self._index, now=now)
+            except Exception as error:  # noqa: BLE001 - a stranger's bytes: one letter stops no other
+                read = Unanswerable(f"reading it failed with {type(error).__name__}")
+            if isinstance(read, Unanswerable):
+                arrivals.append(LeftOut(record, read.reason))
+                continue
+            arrivals.append(
+                Arrived(
+                    record=record,
+                    letter=read.letter,
+                    kind=partner.kind,
+                    report_id=self._index.report_id(partner.id, read.letter.reference),
+                    opened=read.opened,
+                )
+            )
+            if len(arrivals) % _OPENED_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return arrivals
+
+    async def _seal(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Seal what may be new; a report that stands here ten times, once."""
+        good = [
+            (each, each.letter.report)
+            for each in arrivals
+            if isinstance(each, Arrived) and each.letter.report is not None
+        ]
+        accepted = await reports.accepted_among(self._db, {each.report_id for each, _ in good})
+        new = [(each, report) for each, report in good if each.report_id not in accepted]
+        known = await persons.marked_with(
+            self._db,
+            {
+                self._index.cpr(person.cpr)
+                for _, report in new
+                for person in report.people
+                if person.cpr is not None
+            },
+        )
+        parted = {
+            each.identity: part(
+                report, each.opened, report_id=each.report_id, index=self._index, known=known
+            )
+            for each, report in new
+        }
+        sealed = await seal_all(parted, self._keys)
+        return [
+            replace(each, sealed=sealed.get(each.identity)) if isinstance(each, Arrived) else each
+            for each in arrivals
+        ]
+
+    async def _withhold(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Make what cannot be answered unreadable, before it is set aside."""
+        if any(isinstance(each, LeftOut) for each in arrivals):
+            await self._keys.ensure([withheld.KEY_NAME])
+        return [
+            replace(each, record=await withheld.withhold(each.record, self._keys))
+            if isinstance(each, LeftOut)
+            else each
+            for each in arrivals
+        ]
+
+
+def _within_bounds(arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+    """Take as many letters as hold `MOST_PEOPLE` together, and always the first."""
+    people = 0
+    for place, arrival in enumerate(arrivals):
+        if isinstance(arrival, Arrived) and arrival.letter.report is not None:
+            people += len(arrival.letter.report.people)
+        if people > MOST_PEOPLE and place > 0:
+            return arrivals[:place]
+    return arrivals
