@@ -13,11 +13,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from cli.welcome import welcome
 from deploy.embedded import doctor as examination
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.ports import given_ports
-from deploy.embedded.programs import Wanted, issuer_url, site_url
-from deploy.embedded.stack import Stack, Told, Up
+from deploy.embedded.programs import Wanted
+from deploy.embedded.stack import Stack, Told
 from deploy.embedded.status import read_status
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def up(
         except KeyboardInterrupt:
             console.print("Stopped before it was up.")
             raise typer.Exit(FAILED) from None
-        _tell_up(Console(), done, brokers_only=brokers_only)
+        welcome(Console(), done, brokers_only=brokers_only)
         if done.late:
             logs = ", ".join(str(stack.home.logs / f"{name}.log") for name in done.late)
             console.print(
@@ -184,18 +185,6 @@ def _telling(console: Console) -> Iterator[Told]:
             progress.update(meters[what], completed=done, total=total)
 
         yield Told(say=say, step=step, meter=meter)
-
-
-def _tell_up(console: Console, done: Up, *, brokers_only: bool) -> None:
-    console.print("[bold]Samråd was up already.[/]" if done.was_up else "[bold]Samråd is up.[/]")
-    table = Table(box=None, show_header=False, pad_edge=False)
-    ports = done.ports
-    if not brokers_only:
-        table.add_row("Pages", f"{site_url(ports)}/")
-        table.add_row("Login", f"{issuer_url(ports)}/")
-    table.add_row("Kafka", f"127.0.0.1:{ports['kafka']}")
-    table.add_row("MongoDB", f"127.0.0.1:{ports['mongo']}")
-    console.print(table)
 
 
 def _show_status(console: Console, told: dict[str, Any]) -> None:

@@ -157,20 +157,24 @@ def _has_own_login(home: Home, user: str) -> bool:
     return file.exists() and f"://{user}:" in file.read_text()
 
 
+def hosts(uri: str) -> str:
+    """Give the hosts of a URI, without its login."""
+    return _split(uri)[1]
+
+
 def _split(uri: str) -> tuple[str, str, str]:
     """Part a URI into scheme, hosts and options."""
     scheme, _, rest = uri.partition("://")
     address, _, options = rest.partition("?")
-    hosts = address.rpartition("@")[2].partition("/")[0]
-    return scheme, hosts, options
+    return scheme, address.rpartition("@")[2].partition("/")[0], options
 
 
 def _mongo_with_user(uri: str, user: str, password: str) -> str:
-    scheme, hosts, options = _split(uri)
+    scheme, addresses, options = _split(uri)
     kept = [one for one in options.split("&") if one and not one.startswith("authSource=")]
     database = user if user in credentials.SERVICES else ""
     query = "&".join([*kept, "authSource=admin"])
-    return f"{scheme}://{user}:{password}@{hosts}/{database}?{query}"
+    return f"{scheme}://{user}:{password}@{addresses}/{database}?{query}"
 
 
 def _with_database(uri: str, user: str) -> str:

@@ -85,12 +85,17 @@ def read_ports(home: Home) -> dict[str, int]:
 
 
 def choose_ports(
-    home: Home, given: Mapping[str, int], ours: frozenset[str], say: Callable[[str], None]
+    home: Home,
+    given: Mapping[str, int],
+    ours: frozenset[str],
+    idle: frozenset[str],
+    say: Callable[[str], None],
 ) -> dict[str, int]:
     """Settle all ports: those given, else those remembered, else free ones; remember them.
 
-    `ours` names what runs already and so holds its port rightly. A given port that is taken is
-    refused (StackProblem); a remembered one is replaced, and `say` tells so.
+    `ours` names what runs already and so holds its port rightly, `idle` what is not to run now, so
+    that its remembered port may be in use meanwhile. A given port that is taken is refused
+    (StackProblem); a remembered one is replaced, and `say` tells so.
     """
     remembered = read_ports(home)
     ports: dict[str, int] = {}
@@ -106,7 +111,7 @@ def choose_ports(
         if name in ports:
             continue
         port = remembered.get(name, 0)
-        if port and port not in ports.values() and (name in ours or is_free(port)):
+        if port and port not in ports.values() and (name in ours | idle or is_free(port)):
             ports[name] = port
             continue
         ports[name] = _draw(name, frozenset(ports.values()) | frozenset(remembered.values()))

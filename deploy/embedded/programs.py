@@ -46,6 +46,18 @@ def services() -> tuple[str, ...]:
     )
 
 
+def needed_ports(wanted: Wanted) -> frozenset[str]:
+    """Name the ports that will be listened on."""
+    needed: set[str] = set()
+    if wanted.own_kafka:
+        needed |= {"kafka", "controller"}
+    if wanted.own_mongo:
+        needed.add("mongo")
+    if not wanted.brokers_only:
+        needed |= {"site", "issuer", *services()}
+    return frozenset(needed)
+
+
 def site_url(ports: Mapping[str, int]) -> str:
     """Give the address that staff open."""
     return f"http://127.0.0.1:{ports['site']}"

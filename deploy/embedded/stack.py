@@ -29,7 +29,7 @@ from deploy.embedded import (
 )
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
-from deploy.embedded.ports import choose_ports, read_ports
+from deploy.embedded.ports import NAMES, choose_ports, read_ports
 from deploy.embedded.programs import (
     BROKERS,
     FRONT,
@@ -37,6 +37,7 @@ from deploy.embedded.programs import (
     Program,
     Wanted,
     issuer_url,
+    needed_ports,
     programs,
     service_url,
     site_url,
@@ -68,6 +69,10 @@ class Up:
     """What `up` came to."""
 
     ports: dict[str, int]
+    kafka: str
+    """Where the broker is, ours or another."""
+    mongo: str
+    """Where the database is, ours or another."""
     was_up: bool
     supervisor: "subprocess.Popen[bytes] | None"
     """The supervisor's process where this call started it."""
@@ -151,7 +156,9 @@ class Stack:
         self._refuse_moving(given, before)
         self._download(wanted, told)
         holders = before | ({"controller"} if "kafka" in before else set())
-        ports = choose_ports(self.home, given, frozenset(holders), told.say)
+        ports = choose_ports(
+            self.home, given, frozenset(holders), frozenset(NAMES) - needed_ports(wanted), told.say
+        )
         self._prepare(ports, wanted, told)
         listed = self._listed(ports, wanted)
         changed = self.supervision.write(listed)
@@ -170,7 +177,14 @@ class Stack:
             if process is not None:
                 self._give_up(process)
             raise
-        return Up(ports=ports, was_up=was_up, supervisor=process, late=late)
+        return Up(
+            ports=ports,
+            kafka=(login or {}).get("bootstrap.servers", kafka.bootstrap(ports)),
+            mongo=external.hosts(uri) if uri else f"127.0.0.1:{ports['mongo']}",
+            was_up=was_up,
+            supervisor=process,
+            late=late,
+        )
 
     def _refuse_moving(self, given: Mapping[str, int], running: set[str]) -> None:
         for name, port in given.items():

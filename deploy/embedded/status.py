@@ -53,8 +53,9 @@ def _kafka(stack: Stack, seen: dict[str, Seen]) -> Document:
 
 
 def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
+    uri = external.mongo_uri()
     return {
-        "host": f"127.0.0.1:{stack.ports['mongo']}",
+        "host": external.hosts(uri) if uri else f"127.0.0.1:{stack.ports['mongo']}",
         "pid": _pid(seen.get("mongo")),
         "inspector_uri_file": str(credentials.mongo_file(stack.home, "inspector")),
     }
