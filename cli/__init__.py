@@ -1,0 +1,1 @@
+"""The `samraad` command, one module per command or group of commands."""

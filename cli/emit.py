@@ -210,10 +210,9 @@ def _show(post: Post, letters: Sequence[Letter]) -> None:
     processes = {letter.reference: letter.process for letter in letters}
     table = answers_table()
     for answer in post.answers:
-        case = ""
-        if answer.case_id is not None:
-            case = case_reference(processes.get(answer.reference), UUID(answer.case_id))
-        add_answer(table, (answer.reference, answer.status, case), answer.errors)
+        process = processes.get(answer.reference)
+        name = case_reference(process, UUID(answer.case_id)) if answer.case_id else ""
+        add_answer(table, (answer.reference, answer.status, answer.case_shown(name)), answer.errors)
     for reference in post.unanswered.elements():
         add_answer(table, (reference, "no receipt yet", ""))
     for letter in post.undelivered:

@@ -106,6 +106,10 @@ class Answer:
             errors=tuple(body.get("errors") or ()),
         )
 
+    def case_shown(self, name: str) -> str:
+        """What stands in a table for its case: the name, or who decides on one."""
+        return "in triage" if self.status == "accepted" and self.case_id is None else name
+
     def as_document(self) -> dict[str, Any]:
         """As programs read it."""
         return {

@@ -83,15 +83,8 @@ def show_all(service: OfService = None, as_json: AsJson = False) -> None:
             indent=1,
         )
     elif parked:
-        table = Table(box=None)
-        for column in ("Service", "Case", "Why", "Since", "Behind it", "Id"):
-            table.add_column(column, overflow="fold")
         for one in parked:
-            count = str(behind[one.service, one.case_id]) if one.case_id else "-"
-            reason = str(one.row.get("reason") or one.row["state"])
-            cells = (one.service, one.case or "-", reason, one.since, count, one.id)
-            table.add_row(*(Text(cell) for cell in cells))
-        Console().print(table)
+            _show(one, behind[one.service, one.case_id] if one.case_id else 0)
     elif not silent:
         Console().print("Nothing stands still.")
     if silent:
@@ -171,6 +164,17 @@ def discard(
         print_json({"service": found.service, **told})
     else:
         say(f"{row_id} at {found.service} was given up.")
+
+
+def _show(one: Parked, behind: int) -> None:
+    """Show one on lines of its own: ids must stay whole to be copied."""
+    waiting = f", {behind} behind it" if behind else ""
+    reason = str(one.row.get("reason") or one.row["state"])
+    console = Console(soft_wrap=True, highlight=False)
+    head = Text(f"{one.service}  {one.case or 'no case'}", style="bold")
+    console.print(head + Text(f"  since {one.since}{waiting}", style="not bold"))
+    console.print(Text(f"  why  {reason}"))
+    console.print(Text(f"  id   {one.id}"))
 
 
 def _rows(running: Running, service: str | None) -> tuple[list[Parked], list[str]]:

@@ -74,7 +74,7 @@ def _show(answers: Sequence[Answer], console: Console, *, as_json: bool, headed:
         if as_json:
             print_json(answer.as_document())
         time = f"{answer.at.astimezone():%d.%m. %H:%M:%S}"
-        case = "" if answer.case_id is None else case_name(answer.case_id, "")
+        case = answer.case_shown(case_name(answer.case_id, "") if answer.case_id else "")
         add_answer(table, (time, answer.reference, answer.status, case), answer.errors)
     if not as_json:
         console.print(table)
