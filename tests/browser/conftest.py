@@ -98,7 +98,8 @@ class Partners:
         self.add(report["partner"])
         text = json.dumps(report)
         sent = self.stack.run(
-            "emit", "-", "--credentials", self.credentials(report["partner"]), stdin=text
+            *("emit", "-", "--unchecked", "--credentials", self.credentials(report["partner"])),
+            stdin=text,
         )
         assert sent.returncode in {0, 4}, sent.stderr
         return reference
@@ -124,12 +125,22 @@ def partners(stack, tmp_path_factory):
     return Partners(stack, tmp_path_factory.mktemp("partners"))
 
 
+IN_DOCS = {
+    *("login", "inbox", "inbox-mediation", "triage", "triage-rejected", "not-found"),
+    *("inbox-en", "mediation-case", "psp-case"),
+}
+
+
 @pytest.fixture
 def picture(tmp_path):
-    """Keep a picture of a page; in the docs when SAMRAAD_PICTURES is set."""
-    folder = PICTURES if os.environ.get("SAMRAAD_PICTURES") else tmp_path
+    """Keep a picture of a page; those of the docs go there when SAMRAAD_PICTURES is set."""
+    renewing = bool(os.environ.get("SAMRAAD_PICTURES"))
 
-    async def take(page, name):
-        await page.screenshot(path=folder / f"{name}.png", full_page=True)
+    async def take(page, name, width):
+        shown = (
+            renewing and name in IN_DOCS and (width == 1280 or (width == 390 and "-" not in name))
+        )
+        folder = PICTURES if shown else tmp_path
+        await page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
 
     return take

@@ -11,7 +11,7 @@ ROWS = "[data-row]"
 
 
 async def references(desk):
-    return set(await desk.page.locator(f"{ROWS} strong").all_inner_texts())
+    return set(await desk.page.locator(f"{ROWS} p strong").all_inner_texts())
 
 
 async def newly_shown(desk, before, seconds):
