@@ -17,6 +17,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from services.notify.notices import NOTICES, is_for
+from shared.web.session import LoginRequired
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,9 +92,12 @@ class Live:
                 listener.tell({"notice": notice["_id"], "created": created})
 
     async def stream(
-        self, staff: Staff, still: Callable[[], Awaitable[Staff | None]]
+        self, staff: Staff, still: Callable[[], Awaitable[Staff]]
     ) -> AsyncIterator[str]:
-        """Yield server-sent events for one browser; `still` says who it is by now, or nobody."""
+        """Yield server-sent events for one browser; `still` says who it is by now.
+
+        The stream ends where `still` raises `LoginRequired`, or where the database cannot say.
+        """
         listener = _Listener(staff)
         self._listeners.add(listener)
         clock = asyncio.get_running_loop().time
@@ -103,11 +107,10 @@ class Live:
             while not self._stopping.is_set():
                 event = await self._next(listener)
                 if clock() - checked >= RIGHTS_HOLD:
-                    now = await still()
-                    if now is None:
-                        return
-                    listener.staff, checked = now, clock()
+                    listener.staff, checked = await still(), clock()
                 yield ": here\n\n" if event is None else f"event: notice\ndata: {event}\n\n"
+        except (LoginRequired, PyMongoError):
+            return
         finally:
             self._listeners.discard(listener)
 

@@ -27,6 +27,8 @@ __all__ = ["NOTICES", "PAGE", "Found", "Inbox", "acknowledge", "is_for", "prepar
 NOTICES: Final = "notices"
 PAGE: Final = 100
 """How many notices a list shows before it asks to show more."""
+NEWEST: Final = 10
+"""How many of the newest are shown beside a list that does not show them all."""
 
 
 def stored(notice: Notice, now: datetime) -> Document:
@@ -66,8 +68,9 @@ def is_for(document: Mapping[str, Any], staff: Staff) -> bool:
 
 
 async def prepare(database: AsyncDatabase[dict[str, Any]]) -> None:
-    """Make the index that the inbox reads by."""
+    """Make the indexes that the inbox reads by."""
     await database[NOTICES].create_index([("role", 1), ("place", 1), ("due_at", 1)])
+    await database[NOTICES].create_index([("role", 1), ("place", 1), ("created_at", -1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,14 @@ class Inbox:
     async def unread(self, now: datetime, page: int = 1) -> Found:
         """Unread, with time left; the nearest deadline first."""
         return await self._find({**self._unread, "due_at": {"$gt": now + SOON}}, page)
+
+    async def newest(self, *, apart_from: Sequence[Document]) -> Found:
+        """Unread and told last, where they are not shown anyway; the newest first."""
+        shown = [notice["_id"] for notice in apart_from]
+        wanted = {**self._mine, **self._unread, "_id": {"$nin": shown}}
+        rows = self._notices.find(wanted).sort([("created_at", -1), ("_id", 1)])
+        notices = await rows.limit(NEWEST).to_list()
+        return Found(notices, len(notices))
 
     async def acknowledged(self) -> Found:
         """Acknowledged by this person; the nearest deadline first."""

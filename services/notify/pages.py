@@ -26,7 +26,7 @@ from shared.contracts.intake import TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
 from shared.errors import Rejected
 from shared.web import N_, LoggedIn, missing, render
-from shared.web.session import sessions_of
+from shared.web.session import LoginRequired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -167,18 +167,16 @@ class _Pages:
 
     async def stream(self, request: Request) -> Response:
         """Open the browser's event stream; 401 when nobody is logged in."""
-        sessions = sessions_of(request)
-        staff = sessions.read(request)
-        if staff is None:
+        try:
+            staff = web.staff(request)
+        except LoginRequired:
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
 
-        async def still() -> Staff | None:
-            now = sessions.read(request)
-            return None if now is None else await self._directory.rights_of(now)
+        async def still() -> Staff:
+            return await self._directory.rights_of(web.staff(request))
 
-        events = self._live.stream(await self._directory.rights_of(staff), still)
         return StreamingResponse(
-            events,
+            self._live.stream(await self._directory.rights_of(staff), still),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
         )
@@ -188,9 +186,12 @@ class _Pages:
         inbox = Inbox(self._database, staff)
         unread = await inbox.count_unread()
         inbox.narrow(asked.tjeneste or None, asked.sag)
-        urgent, rest, done = await inbox.urgent(now), NOTHING, NOTHING
+        urgent, rest, done, newest = await inbox.urgent(now), NOTHING, NOTHING, NOTHING
         if asked.vis == "open":
             rest, done = await inbox.unread(now, asked.side), await inbox.acknowledged()
+        shown = [*urgent.notices, *rest.notices]
+        if len(shown) < urgent.total + rest.total:
+            newest = await inbox.newest(apart_from=shown)
         words = web.words(request)
         return {
             "page": "inbox",
@@ -202,6 +203,7 @@ class _Pages:
             "open": urgent.total + rest.total + done.total if asked.vis == "open" else None,
             "sections": [
                 _section("haster", N_("Haster"), urgent, staff),
+                _section("nyest", N_("Netop kommet"), newest, staff),
                 _section("ulaest", N_("Ulæste"), rest, staff),
                 _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff),
             ],

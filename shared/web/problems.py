@@ -58,8 +58,10 @@ async def on_http_exception(request: Request, raised: Exception) -> Response:
 async def on_invalid(request: Request, raised: Exception) -> Response:
     """Answer what does not have the shape that was asked for: where it is wrong, never the value."""
     assert isinstance(raised, RequestValidationError)  # noqa: S101  # registered for nothing else
-    if request.method == "GET" and wants_page(request):
-        return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
+    if wants_page(request):
+        if request.method == "GET":
+            return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
+        return _page(request, "problem.html", HTTPStatus.UNPROCESSABLE_ENTITY, code=None)
     errors = [
         {"field": "/".join(str(part) for part in error["loc"]), "rule": error["type"]}
         for error in raised.errors()
