@@ -92,17 +92,21 @@ class Partners:
 
     def send(self, example, **changes):
         """Send an example under a reference of its own; return the reference."""
+        [reference] = self.send_many(example, 1, **changes)
+        return reference
+
+    def send_many(self, example, many, **changes):
+        """Send an example many times, each under a reference of its own; return these."""
         report = json.loads((EXAMPLES / "reports" / example).read_text()) | changes
-        reference = f"B-{next(self.numbers):04}"
-        report["reference"] = reference
+        references = [f"B-{next(self.numbers):04}" for _ in range(many)]
         self.add(report["partner"])
-        text = json.dumps(report)
+        lines = [json.dumps(report | {"reference": reference}) for reference in references]
         sent = self.stack.run(
             *("emit", "-", "--unchecked", "--credentials", self.credentials(report["partner"])),
-            stdin=text,
+            stdin="\n".join(lines),
         )
         assert sent.returncode in {0, 4}, sent.stderr
-        return reference
+        return references
 
     def add(self, partner):
         if partner in self.added:
