@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.embedded.download import fetch_jars
-from deploy.embedded.npm import fetch_dkfds
+from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import Home
+from deploy.embedded.quickstart import make_archive
 from tests.live import LiveStack
 
 
@@ -16,6 +17,8 @@ def downloads() -> Home:
     home = Home.from_environment()
     fetch_jars(home)
     fetch_dkfds(home)
+    fetch_htmx(home)
+    make_archive(home)
     return home
 
 

@@ -1,7 +1,7 @@
 """Who may do what on Kafka: a login per service here, topics and ACLs from `deploy/topics.yaml`."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaException
@@ -25,26 +25,37 @@ ITERATIONS = 4096
 
 def connect(login: Mapping[str, str]) -> AdminClient:
     """Open an admin client that says nothing on standard error while the broker starts."""
-    return AdminClient({**login, "log_level": 0, "socket.connection.setup.timeout.ms": 5000})
+    patience = {
+        "socket.connection.setup.timeout.ms": 5000,
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 100,
+    }
+    return AdminClient({**login, **patience, "log_level": 0})
 
 
-def wait_until_answering(login: Mapping[str, str], seconds: float = READY_SECONDS) -> None:
+def wait_until_answering(
+    login: Mapping[str, str],
+    seconds: float = READY_SECONDS,
+    look: Callable[[], None] = lambda: None,
+) -> None:
     """Wait until the broker takes this login and knows its cluster.
 
-    Raises StackProblem after `seconds`; a wrong password shows as a time-out in librdkafka.
+    `look` is called between two tries and may raise, say when the broker has died. Raises
+    StackProblem after `seconds`; a wrong password shows as a time-out in librdkafka.
     """
     until = time.monotonic() + seconds
     admin = connect(login)
     while True:
         try:
-            if admin.list_topics(timeout=2).brokers:
+            if admin.list_topics(timeout=1).brokers:
                 return
         except KafkaException as problem:
             if time.monotonic() > until:
                 raise StackProblem(
                     "Kafka does not answer, or does not take the login of its administrator."
                 ) from problem
-        time.sleep(0.1)
+        look()
+        time.sleep(0.05)
 
 
 def upsert_users(home: Home, login: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from deploy.embedded import download, npm
+from deploy.embedded import download, npm, quickstart
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
 
@@ -27,7 +27,9 @@ def main(wanted: list[str]) -> int:
 
         try:
             download.fetch_jars(home, meter)
+            quickstart.make_archive(home, meter)
             npm.fetch_dkfds(home, meter)
+            npm.fetch_htmx(home, meter)
             if "chromium" in wanted:
                 npm.fetch_chromium(home, meter)
         except StackProblem as problem:

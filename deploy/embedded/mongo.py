@@ -7,6 +7,7 @@ process can be first; from then on there is no way in without a login.
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote_plus
@@ -128,16 +129,22 @@ def _wait_for_ping(
             return
 
 
-def wait_until_writable(home: Home, ports: dict[str, int], seconds: float = READY_SECONDS) -> None:
+def wait_until_writable(
+    home: Home,
+    ports: dict[str, int],
+    seconds: float = READY_SECONDS,
+    look: Callable[[], None] = lambda: None,
+) -> None:
     """Wait until the node takes writes; make it a replica set, or tell it its new port, if needed.
 
-    Raises StackProblem after `seconds`.
+    `look` is called between two tries and may raise, say when mongod has died. Raises StackProblem
+    after `seconds`.
     """
     address = f"127.0.0.1:{ports['mongo']}"
     password = credentials.mongo_password(home, "admin")
     uri = f"mongodb://admin:{password}@{address}/?directConnection=true&authSource=admin"
     until = time.monotonic() + seconds
-    with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=1000) as client:
+    with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=500) as client:
         while True:
             try:
                 if client.admin.command("hello").get("isWritablePrimary"):
@@ -150,6 +157,7 @@ def wait_until_writable(home: Home, ports: dict[str, int], seconds: float = READ
                     ) from problem
             if time.monotonic() > until:
                 raise StackProblem(f"MongoDB does not elect itself: see {home.logs / 'mongo.log'}.")
+            look()
             time.sleep(0.05)
 
 

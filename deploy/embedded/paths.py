@@ -26,6 +26,11 @@ class Home:
         return cls(root=root.absolute(), cache=cache.absolute())
 
     @property
+    def is_default(self) -> bool:
+        """Whether this is the clone's own stack, and none made for a test or beside it."""
+        return self.root == CLONE / ".samraad"
+
+    @property
     def ports_file(self) -> Path:
         """The ports of this stack, chosen once and remembered."""
         return self.root / "ports.json"

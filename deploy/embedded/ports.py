@@ -4,7 +4,7 @@ import json
 import os
 import random
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from deploy.embedded.errors import StackProblem, WrongUse
@@ -21,8 +21,8 @@ NAMES = (
     "psp",
     "notify",
 )
-PREFERRED = {"site": 8480, "kafka": 9492, "mongo": 27417}
-"""Ports that are easy to remember, taken by the first stack of a machine."""
+SITE = 8480
+"""The port that a person meets: a clone's own stack takes it where it is free at its first start."""
 LOWEST, HIGHEST = 10_000, 32_000
 """Where other ports are drawn from: below the kernel's own range for outgoing connections, where a
 client that knocks at a port of its own range may come to be connected with itself."""
@@ -114,7 +114,11 @@ def choose_ports(
         if port and port not in ports.values() and (name in ours | idle or is_free(port)):
             ports[name] = port
             continue
-        ports[name] = _draw(name, frozenset(ports.values()) | frozenset(remembered.values()))
+        used = frozenset(ports.values()) | frozenset(remembered.values())
+        if name == "site" and not port and home.is_default and SITE not in used and is_free(SITE):
+            ports[name] = SITE
+        else:
+            ports[name] = draw(used)
         if port:
             say(f"Port {port} of {name} is taken by another program; it moves to {ports[name]}.")
     if ports != remembered:
@@ -122,10 +126,8 @@ def choose_ports(
     return ports
 
 
-def _draw(name: str, used: frozenset[int]) -> int:
-    preferred = PREFERRED.get(name, 0)
-    if preferred and preferred not in used and is_free(preferred):
-        return preferred
+def draw(used: Collection[int]) -> int:
+    """Draw a free port that is none of `used`; raises StackProblem when there is none."""
     dice = random.SystemRandom()
     for _ in range(1000):
         port = dice.randint(LOWEST, min(HIGHEST, _first_outgoing_port() - 1))

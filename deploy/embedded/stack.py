@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from deploy.embedded import (
     broker_rights,
@@ -26,6 +27,7 @@ from deploy.embedded import (
     mongo,
     npm,
     probes,
+    quickstart,
 )
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
@@ -197,6 +199,7 @@ class Stack:
     def _download(self, wanted: Wanted, told: Told) -> None:
         if wanted.own_kafka:
             download.fetch_jars(self.home, told.meter)
+            quickstart.make_archive(self.home, told.meter)
         if not wanted.brokers_only:
             npm.fetch_dkfds(self.home, told.meter)
             npm.fetch_htmx(self.home, told.meter)
@@ -257,13 +260,29 @@ class Stack:
         self.supervision.start(one.name for one in listed if one.order == SERVICES)
         self.supervision.start(one.name for one in listed if one.order == FRONT)
 
+    def _require_life(self, name: str) -> Callable[[], None]:
+        """Give a check that raises StackProblem once this process has died since now."""
+        first: list[int] = []
+
+        def look() -> None:
+            seen = self.supervision.look().get(name)
+            if seen is not None and seen.pid:
+                first.append(seen.pid)
+            if seen is None or not seen.runs or len(set(first)) > 1:
+                log = self.home.logs / f"{name}.log"
+                taken = "ddress already in use" in _end_of(log)
+                why = "its port was taken meanwhile: try again" if taken else f"see {log}"
+                raise StackProblem(f"{name} does not start: {why}.")
+
+        return look
+
     def _settle_kafka(self, login: dict[str, str] | None, told: Told) -> None:
         if login is not None:
             broker_rights.wait_until_answering(login)
             external.use_kafka(self.home, login, told.say)
             return
         admin = credentials.read_kafka_login(self.home, "admin")
-        broker_rights.wait_until_answering(admin)
+        broker_rights.wait_until_answering(admin, look=self._require_life("kafka"))
         broker_rights.upsert_users(self.home, admin)
         broker_rights.make_topics(admin)
 
@@ -271,7 +290,7 @@ class Stack:
         if uri is not None:
             external.use_mongo(self.home, uri, told.say)
             return
-        mongo.wait_until_writable(self.home, ports)
+        mongo.wait_until_writable(self.home, ports, look=self._require_life("mongo"))
         database_rights.apply_rights(self.home, credentials.read_mongo_uri(self.home, "admin"))
 
     def _wait_until_ready(
@@ -309,6 +328,14 @@ class Stack:
         with (self.home.run / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _end_of(log: Path, characters: int = 20_000) -> str:
+    """Give the end of a log."""
+    try:
+        return log.read_text(errors="replace")[-characters:]
+    except FileNotFoundError:
+        return ""
 
 
 def _wait_for_end(pid: int, seconds: float = 60.0) -> None:
