@@ -49,7 +49,11 @@ _NOT_LET = frozenset(
     }
 )
 
-app = typer.Typer(no_args_is_help=True, help="Partners: let an authority send, show who may.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Partners: let an authority send, show who may.",
+    rich_markup_mode="markdown",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,10 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         print_json(partners, indent=1)
         return
-    table = Table("Partner", "Kind", "Municipalities", "Status", "Since", box=None)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Partner", no_wrap=True)
+    for column in ("Kind", "Municipalities", "Status", "Since"):
+        table.add_column(column, overflow="fold")
     for one in partners:
         places = ", ".join(MUNICIPALITIES[code].name for code in one["municipalities"])
         since = datetime.fromisoformat(one["added_at"]).astimezone()

@@ -1,0 +1,31 @@
+"""Desks for the tests of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.live import LiveStack
+
+if TYPE_CHECKING:
+    pass
+
+from tests.system.desk import DONE, Desk
+
+
+@pytest.fixture
+def desk(stack: LiveStack, tmp_path: Path) -> Desk:
+    """A desk whose partner does not exist yet."""
+    return Desk(stack, tmp_path, f"cli-{uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="module")
+def office(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk whose partner may send."""
+    desk = Desk(stack, tmp_path_factory.mktemp("office"), f"cli-office-{uuid4().hex[:8]}")
+    ran = desk.add()
+    assert ran.returncode == DONE, ran.stderr
+    return desk
