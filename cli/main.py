@@ -1,37 +1,53 @@
-"""The `samraad` command: one program for operators, partners' developers and the data protection officer."""
+"""The `samraad` command: one door for operators, partners' developers and the data protection officer.
 
+A part is imported only when it is asked for (or when help lists all), so that `samraad status` does
+not wait for what it does not need.
+"""
+
+import sys
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
 import typer
 
-from cli import stack
-
 GROUPS = ("topics", "partner", "parked", "audit", "person")
 """Modules of `cli` whose `app` is a group of commands: `samraad partner add`."""
 COMMANDS = ("emit", "receipts", "watch", "bench", "demo")
-"""Modules of `cli` whose `app` holds commands of the first level: `samraad emit`."""
+"""Modules of `cli` whose `app` holds one command of the first level: `samraad emit`."""
+STACK = ("up", "down", "status", "doctor")
+"""Commands of the first level that `cli.stack` holds."""
 
-app = typer.Typer(
-    name="samraad",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
-    help="Runs a police district's crime-prevention work as case events over Kafka.",
-)
-app.add_typer(stack.app)
-for _name in (*GROUPS, *COMMANDS):
-    if find_spec(f"cli.{_name}") is not None:
-        _part: typer.Typer = import_module(f"cli.{_name}").app
-        if _name in GROUPS:
-            app.add_typer(_part, name=_name)
-        else:
-            app.add_typer(_part)
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """Put together what these arguments ask for: one part, or all of them."""
+    app = typer.Typer(
+        name="samraad",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_show_locals=False,
+        pretty_exceptions_short=True,
+        help="Runs a police district's crime-prevention work as case events over Kafka.",
+    )
+    # A callback keeps the command's name in the line even where only one command is there.
+    app.callback()(_samraad)
+    asked = arguments[0] if arguments else ""
+    for name in ("stack", *GROUPS, *COMMANDS):
+        is_asked = asked in STACK if name == "stack" else asked == name
+        is_known = asked in (*STACK, *GROUPS, *COMMANDS)
+        if (is_asked or not is_known) and find_spec(f"cli.{name}") is not None:
+            part: typer.Typer = import_module(f"cli.{name}").app
+            app.add_typer(part, name=name if name in GROUPS else None)
+    return app
+
+
+def _samraad() -> None:
+    """Runs a police district's crime-prevention work as case events over Kafka."""
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    command_line(sys.argv[1:])()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Who may do what on Kafka: a login per service here, topics and ACLs from `deploy/topics.yaml`."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaException
@@ -58,15 +58,15 @@ def wait_until_answering(
         time.sleep(0.05)
 
 
-def upsert_users(home: Home, login: Mapping[str, str]) -> None:
-    """Make or mend the logins of the services and the inspector; raises KafkaException."""
+def upsert_users(home: Home, login: Mapping[str, str], names: Iterable[str]) -> None:
+    """Make or mend the logins of these users; raises KafkaException."""
     users: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(
             user,
             ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS),
             credentials.kafka_password(home, user).encode(),
         )
-        for user in (*credentials.SERVICES, "inspector")
+        for user in names
     ]
     admin = connect(
         login
@@ -76,6 +76,6 @@ def upsert_users(home: Home, login: Mapping[str, str]) -> None:
         future.result(REQUEST_SECONDS)
 
 
-def make_topics(login: Mapping[str, str]) -> None:
-    """Make the declared topics and rights, the inspector's too; raises KafkaException."""
-    apply(connect(login), inspector=True)
+def make_topics(login: Mapping[str, str], *, inspector: bool) -> None:
+    """Make the declared topics and rights; raises KafkaException."""
+    apply(connect(login), inspector=inspector)

@@ -61,14 +61,15 @@ def read_databases(declaration: Path = DECLARATION) -> list[Database]:
     ]
 
 
-def apply_rights(home: Home, admin_uri: str) -> None:
+def apply_rights(home: Home, admin_uri: str, *, inspector: bool) -> None:
     """Make collections, roles and users as declared; what is there already is left or mended."""
     with MongoClient[Document](admin_uri, serverSelectionTimeoutMS=10_000) as client:
         for database in read_databases():
             _make_collections(client, database)
             _make_role(client, database)
             _make_user(client, home, database.name, [{"role": "service", "db": database.name}])
-        _make_user(client, home, "inspector", [{"role": "readAnyDatabase", "db": "admin"}])
+        if inspector:
+            _make_user(client, home, "inspector", [{"role": "readAnyDatabase", "db": "admin"}])
 
 
 def _make_collections(client: "MongoClient[Document]", database: Database) -> None:

@@ -3,7 +3,8 @@
 `$SAMRAAD_KAFKA` is `host:port[,host:port]` (no login) or a JSON file in librdkafka's words with an
 address and a login; `$SAMRAAD_MONGO` is a URI, with a login where users are on, or a file with one.
 With an administrator's login every service gets a login and rights of its own; with another all
-services share the one that was given, and the caller is told what is not locked down.
+services share the one that was given, and the caller is told what is not locked down. There is no
+inspector: a login that reads everything is for a stack that nobody works with.
 """
 
 import json
@@ -68,21 +69,23 @@ def use_kafka(home: Home, login: Mapping[str, str], say: Say) -> None:
             f"{home.root} keeps a broker of its own: to use SAMRAAD_KAFKA, set another SAMRAAD_HOME."
         )
     _keep_kafka(home, "admin", login)
+    broker = Broker(connect(login))
     try:
-        for user in ("inspector", *credentials.SERVICES):
+        broker.rights()  # refused where there are no rights, or none for us to give
+        for user in credentials.SERVICES:
             known = credentials.kafka_file(home, user)
             if not known.exists() or credentials.read_kafka_login(home, user) == dict(login):
                 _keep_kafka(home, user, _with_user(login, user))
-        upsert_users(home, login)
-        make_topics(login)
+        upsert_users(home, login, credentials.SERVICES)
+        make_topics(login, inspector=False)
     except KafkaException as problem:
-        for user in ("inspector", *credentials.SERVICES):
+        for user in credentials.SERVICES:
             _keep_kafka(home, user, login)
+        _make_topics_only(broker, problem)
         say(
             "This Kafka does not let us make users and rights: all services share the given login, "
             "so nothing keeps one from writing or reading what belongs to another."
         )
-        _make_topics_only(login, problem)
 
 
 def _with_user(login: Mapping[str, str], user: str) -> dict[str, str]:
@@ -100,11 +103,12 @@ def _keep_kafka(home: Home, user: str, login: Mapping[str, str]) -> None:
     write_private(credentials.kafka_file(home, user), json.dumps(dict(login), indent=1) + "\n")
 
 
-def _make_topics_only(login: Mapping[str, str], refused: KafkaException) -> None:
-    broker = Broker(connect(login))
+def _make_topics_only(broker: Broker, refused: KafkaException) -> None:
     try:
         there = broker.partitions()
-        broker.create(topic for topic in load().topics if topic.name not in there)
+        missing = [topic for topic in load().topics if topic.name not in there]
+        if missing:
+            broker.create(missing)
     except KafkaException:
         raise StackProblem(
             "The topics could not be made on this Kafka: its login may not, or it is out of reach."
@@ -124,16 +128,16 @@ def use_mongo(home: Home, uri: str, say: Say) -> None:
     _require_replica_set(uri)
     write_private(credentials.mongo_file(home, "admin"), uri + "\n")
     try:
-        for user in ("inspector", *credentials.SERVICES):
+        for user in credentials.SERVICES:
             if not _has_own_login(home, user):
                 text = _mongo_with_user(uri, user, credentials.new_password())
                 write_private(credentials.mongo_file(home, user), text + "\n")
-        apply_rights(home, uri)
+        apply_rights(home, uri, inspector=False)
         locked_down = bool(uri_parser.parse_uri(uri, validate=False)["username"])
     except OperationFailure:
         locked_down = False
     if not locked_down:
-        for user in ("inspector", *credentials.SERVICES):
+        for user in credentials.SERVICES:
             write_private(credentials.mongo_file(home, user), _with_database(uri, user) + "\n")
         say(
             "This MongoDB does not let us make users and roles, or asks for no login: all services "

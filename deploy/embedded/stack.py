@@ -253,7 +253,6 @@ class Stack:
             ]
             for task in tasks:
                 task.result()
-        credentials.keep_inspector_password(self.home)
         if wanted.brokers_only:
             return
         told.step("Starting the services")
@@ -283,15 +282,18 @@ class Stack:
             return
         admin = credentials.read_kafka_login(self.home, "admin")
         broker_rights.wait_until_answering(admin, look=self._require_life("kafka"))
-        broker_rights.upsert_users(self.home, admin)
-        broker_rights.make_topics(admin)
+        broker_rights.upsert_users(self.home, admin, (*credentials.SERVICES, "inspector"))
+        broker_rights.make_topics(admin, inspector=True)
+        credentials.keep_inspector_password(self.home)
 
     def _settle_mongo(self, ports: dict[str, int], uri: str | None, told: Told) -> None:
         if uri is not None:
             external.use_mongo(self.home, uri, told.say)
             return
         mongo.wait_until_writable(self.home, ports, look=self._require_life("mongo"))
-        database_rights.apply_rights(self.home, credentials.read_mongo_uri(self.home, "admin"))
+        database_rights.apply_rights(
+            self.home, credentials.read_mongo_uri(self.home, "admin"), inspector=True
+        )
 
     def _wait_until_ready(
         self, listed: list[Program], ports: dict[str, int], told: Told

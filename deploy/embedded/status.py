@@ -36,7 +36,7 @@ def read_status(stack: Stack) -> Document:
 
 
 def _kafka(stack: Stack, seen: dict[str, Seen]) -> Document:
-    login = external.kafka_login()
+    login = outside = external.kafka_login()
     if login is None and credentials.kafka_file(stack.home, "admin").exists():
         login = credentials.read_kafka_login(stack.home, "admin")
     login = login or {"bootstrap.servers": kafka.bootstrap(stack.ports)}
@@ -45,7 +45,9 @@ def _kafka(stack: Stack, seen: dict[str, Seen]) -> Document:
         "security_protocol": login.get("security.protocol", "PLAINTEXT"),
         "sasl_mechanism": login.get("sasl.mechanism"),
         "pid": _pid(seen.get("kafka")),
-        "inspector": {
+        "inspector": None
+        if outside
+        else {
             "username": "inspector",
             "password_file": str(credentials.inspector_password_file(stack.home)),
         },
@@ -57,7 +59,7 @@ def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
     return {
         "host": external.hosts(uri) if uri else f"127.0.0.1:{stack.ports['mongo']}",
         "pid": _pid(seen.get("mongo")),
-        "inspector_uri_file": str(credentials.mongo_file(stack.home, "inspector")),
+        "inspector_uri_file": None if uri else str(credentials.mongo_file(stack.home, "inspector")),
     }
 
 

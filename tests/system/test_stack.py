@@ -348,6 +348,32 @@ def test_a_given_port_that_is_taken_is_refused_in_one_sentence(own_stack: LiveSt
     )
 
 
+def test_brokers_of_your_own_are_used_and_locked_down(
+    own_stack: LiveStack, downloads: Home, tmp_path: Path
+) -> None:
+    own_stack.start("--brokers-only")
+    guest = LiveStack(
+        tmp_path / "guest",
+        downloads.cache,
+        SAMRAAD_KAFKA=str(own_stack.home.secrets / "kafka" / "admin.json"),
+        SAMRAAD_MONGO=str(own_stack.home.secrets / "mongo" / "admin.uri"),
+    )
+
+    guest.start()
+
+    told = guest.status()
+    assert told["state"] == "ready"
+    assert told["kafka"]["bootstrap"] == f"127.0.0.1:{own_stack.ports['kafka']}"
+    assert (told["kafka"]["pid"], told["mongo"]["pid"]) == (None, None)
+    assert send(guest.kafka("psp"), "psp.cases") is None
+    refused = send(guest.kafka("psp"), "mediation.cases")
+    assert refused is not None
+    assert is_refused(refused.code())
+    with MongoClient(guest.mongo("psp")) as client, pytest.raises(OperationFailure):
+        client["intake"]["persons"].find_one()
+    guest.stop()
+
+
 @pytest.mark.parametrize("given", ["kafka", "kafka=0", "kafka=99999", "oracle=1521", "kafka=x"])
 def test_a_port_that_makes_no_sense_is_wrong_use(own_stack: LiveStack, given: str) -> None:
     refused = own_stack.run("up", "--detach", "--port", given)
