@@ -46,7 +46,15 @@ class Post:
     unanswered: Counter[str] = field(default_factory=Counter)
 
 
-@app.command()
+SENDING = (
+    "Send reports as a partner: check, seal, send, and show the receipts.\n\n"
+    "Ends with 0 when all were accepted, 4 when one was rejected (where that is known before, "
+    "nothing is sent), 1 when one was not answered in time. Without --as and --credentials it "
+    "speaks as the one partner that the reports name."
+)
+
+
+@app.command(help=SENDING)
 def emit(
     file: Annotated[
         str,
@@ -65,12 +73,7 @@ def emit(
     ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Send reports as a partner: check, seal, send, and show the receipts.
-
-    Ends with 0 when all were accepted, 4 when one was rejected (before sending, nothing is sent
-    then), 1 when one was not answered in time. Without --as and --credentials it speaks as the
-    partner that the reports name.
-    """
+    """Check, seal, send, wait and tell."""
     letters = _given(file)
     credentials = find(_spoken_as(letters, as_id, credentials_file), credentials_file)
     sender = _sender(credentials.partner)

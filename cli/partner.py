@@ -49,6 +49,16 @@ _NOT_LET = frozenset(
     }
 )
 
+ADDING = (
+    "Let a partner send reports, and write its one credentials file.\n\n"
+    "Registers it at intake, makes its login, rights and topics on the broker, writes the file "
+    "(readable by you alone) and returns when intake reads the new topic. Run again, it completes "
+    "a half-done add; the password stays as long as its file is found, and is made anew where it "
+    "is not: then the old one ends.\n\n"
+    "The file's http part is for the HTTP door, which is not open yet: its client secret is "
+    "registered at intake and will be valid then."
+)
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Partners: let an authority send, show who may.",
@@ -65,7 +75,7 @@ class Added:
     is_password_new: bool
 
 
-@app.command("add")
+@app.command("add", help=ADDING)
 def add(
     partner: Annotated[str, typer.Argument(metavar="ID", help="Such as school-vejle.")],
     kind: Annotated[PartnerKind, typer.Option(help="What sort of authority it is.")],
@@ -84,16 +94,7 @@ def add(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a partner send reports, and write its one credentials file.
-
-    Registers it at intake, makes its login, rights and topics on the broker, writes the file
-    (readable by you alone) and returns when intake reads the new topic. Run again, it completes a
-    half-done add; the password stays as long as its file is found, and is made anew where it is
-    not.
-
-    The file's http part is for the HTTP door, which is not open yet: its client secret is
-    registered at intake and will be valid then.
-    """
+    """Register, make login, rights and topics, write the file, wait until intake reads."""
     if not PARTNER_ID.match(partner):
         stop("A partner's id is 2 to 40 small letters, digits and hyphens.", Exit.WRONG_USE)
     codes = _codes([*(municipality or []), *(more or [])])
