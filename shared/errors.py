@@ -4,11 +4,12 @@
   - Rejected      can never succeed: the event is parked with its case, all other cases go on
   - Unavailable   may succeed later: back off, keep everything, try again
   - Conflict      somebody else wrote first: load anew and decide again
+    - Taken       an id that it writes is in use; if it stays so, it can never succeed
   - Fenced        another owner has the partition: drop what is held
   - Halted        a person must look before this partition goes on
 """
 
-__all__ = ["Conflict", "Fenced", "Halted", "Rejected", "ServiceError", "Unavailable"]
+__all__ = ["Conflict", "Fenced", "Halted", "Rejected", "ServiceError", "Taken", "Unavailable"]
 
 
 class ServiceError(Exception):
@@ -25,6 +26,10 @@ class Unavailable(ServiceError):
 
 class Conflict(ServiceError):
     """A document has another version than the one that was decided on."""
+
+
+class Taken(Conflict):
+    """A document of that id, or of that unique field, exists already."""
 
 
 class Fenced(ServiceError):

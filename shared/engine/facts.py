@@ -17,7 +17,7 @@ from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope, EnvelopeRefused, read_envelope
 from shared.engine.door import NOTHING
 from shared.engine.records import Record
-from shared.engine.unit import Document, Needs, Unit, record_row, row_record
+from shared.engine.unit import WAITING, Document, Needs, Unit, record_row, row_record
 from shared.errors import Rejected
 
 __all__ = ["Arrival", "Facts", "explain", "is_due", "read_arrival"]
@@ -104,8 +104,8 @@ class Facts:
             return NOTHING
         try:
             return known[2](_body(known[0], arrival.record))
-        except ValidationError:
-            return NOTHING  # said again, and parked, when its turn comes
+        except Exception:  # noqa: BLE001 - raised again, and parked, when its turn comes
+            return NOTHING
 
     def case_of(self, arrival: Arrival) -> str | None:
         """The case that it is about."""
@@ -121,7 +121,7 @@ class Facts:
         if arrival.sequence <= mark:
             unit.duplicates += 1
         elif protocol.parked or arrival.sequence > mark + 1:
-            self._keep(arrival, unit, state="waiting", reason=None)
+            self._keep(arrival, unit, state=WAITING, reason=None)
         else:
             self._apply(arrival, unit)
             self.drain(arrival.case_id, unit)
@@ -171,6 +171,8 @@ class Facts:
         fact = _body(known[0], arrival.record)
         if fact.subject() != arrival.case_id:
             raise Rejected("the fact's subject is not the one on its envelope")
+        if known[2] is not None:
+            known[2](fact)  # what it could not tell before the slice stops its own case now
         known[1](fact, unit)
 
     def _keep(self, arrival: Arrival, unit: Unit, *, state: str, reason: str | None) -> None:

@@ -20,7 +20,7 @@ from shared.engine.records import Record
 from shared.engine.slices import Slices
 from shared.engine.unreadable import step_over
 from shared.engine.watermarks import Watermark
-from shared.errors import Conflict, Fenced, Halted, Rejected, Unavailable
+from shared.errors import Conflict, Fenced, Halted, Rejected, Taken, Unavailable
 
 __all__ = ["Lane", "Log"]
 
@@ -72,7 +72,7 @@ class Lane:
         self.log_end = 0
         self.moved_at = monotonic()
         self._turns = turns
-        self._queue: deque[Record] = deque()
+        self._queue: deque[tuple[Record, int]] = deque()
         self._bytes = 0
         self._paused = True
         self._arrived = asyncio.Event()
@@ -81,6 +81,7 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._tries = 0
         self._taking: int | None = None
+        self._stood_at: int | None = None
         self._most = slices.door.most
         self._unreadable: tuple[int, int, str] | None = None
 
@@ -92,7 +93,8 @@ class Lane:
     @property
     def lag(self) -> int:
         """Events that lie in the log and have not had their effect: log end minus watermark."""
-        return max(0, self.log_end - self.mark.offset) if self.mark else 0
+        at = self.mark.offset if self.mark else self._stood_at
+        return 0 if at is None else max(0, self.log_end - at)
 
     def start(self) -> None:
         """Take the partition over and begin."""
@@ -117,8 +119,9 @@ class Lane:
             if record.offset != self._next:
                 self.rewind()  # the client skipped or repeated: never trust it, ask again
                 return
-            self._queue.append(record)
-            self._bytes += record.size
+            size = record.size
+            self._queue.append((record, size))
+            self._bytes += size
         if self._bytes > _HELD_BYTES or len(self._queue) > _HELD_RECORDS:
             self._pause()
         self._arrived.set()
@@ -177,7 +180,7 @@ class Lane:
     @property
     def _next(self) -> int:
         if self._queue:
-            return self._queue[-1].offset + 1
+            return self._queue[-1][0].offset + 1
         return self._taking if self._taking is not None else (self.mark.offset if self.mark else 0)
 
     async def _run(self) -> None:
@@ -222,8 +225,11 @@ class Lane:
                 async with self._turns:
                     self.mark, unit = await self.slices.commit(self.mark, records)
                 break
-            except Conflict:
+            except Conflict as conflict:
                 if attempt == _CONFLICTS - 1:
+                    if isinstance(conflict, Taken) and len(records) == 1:
+                        self.mark, unit = await self.slices.refuse(self.mark, records[0], conflict)
+                        break
                     raise
                 await asyncio.sleep(uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
                 current = await watermarks.read(self.slices.store, self.mark)
@@ -259,7 +265,7 @@ class Lane:
             return records
         self._most = len(records) // 2
         for record in reversed(records[self._most :]):
-            self._queue.appendleft(record)
+            self._queue.appendleft((record, record.size))
             self._bytes += record.size
         return records[: self._most]
 
@@ -267,10 +273,10 @@ class Lane:
         records: list[Record] = []
         size = 0
         while self._queue and len(records) < self._most:
-            if records and size + self._queue[0].size > _SLICE_BYTES:
+            if records and size + self._queue[0][1] > _SLICE_BYTES:
                 break
-            record = self._queue.popleft()
-            size += record.size
+            record, weight = self._queue.popleft()
+            size += weight
             records.append(record)
         self._bytes -= size
         return records
@@ -305,6 +311,7 @@ class Lane:
 
     async def _stand_still(self, reason: str) -> None:
         self.halted = reason
+        self._stood_at = self.mark.offset if self.mark else None
         self._pause()
         self._rewind = True
         self.mark = None

@@ -1,6 +1,6 @@
 """What comes from the broker and what goes to it, free of any client library."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.contracts.envelope import Envelope, write_envelope
@@ -60,9 +60,12 @@ class Message:
     key: str
     envelope: Envelope
     value: bytes
+    headers: list[tuple[str, bytes]] = field(init=False)
+    """The envelope as Kafka headers."""
 
     def __post_init__(self) -> None:
         """Refuse what the topic would refuse."""
+        object.__setattr__(self, "headers", write_envelope(self.envelope))
         size = (
             len(self.key)
             + len(self.value)
@@ -70,8 +73,3 @@ class Message:
         )
         if size > MAX_RECORD_BYTES:
             raise Rejected(f"a message of {size} bytes exceeds what {self.topic} takes")
-
-    @property
-    def headers(self) -> list[tuple[str, bytes]]:
-        """The envelope as Kafka headers."""
-        return write_envelope(self.envelope)

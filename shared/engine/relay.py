@@ -225,7 +225,11 @@ class Relay:
                 max_request_size=_BATCH_BYTES + 4096,
                 request_timeout_ms=10_000,
             )
-            await producer.start()
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
             self._producer = producer
         return self._producer
 

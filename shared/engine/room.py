@@ -9,19 +9,24 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from bson import Timestamp
+from bson.errors import BSONError
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
 
 from shared.engine.door import Door
-from shared.engine.facts import Facts, is_due, read_arrival
+from shared.engine.facts import Facts, read_arrival
 from shared.engine.store import Store
 from shared.engine.unit import Document, Unit, row_record
-from shared.errors import Rejected
+from shared.errors import Rejected, ServiceError
 
 __all__ = ["Room"]
 
 _LISTED = 1_000
 _SWEPT = 50
+
+log = structlog.get_logger()
 
 
 class Room:
@@ -32,6 +37,8 @@ class Room:
         self.facts = facts
         self._doors = doors
         """Doors for records that belong to no case, by the beginning of the topic's name."""
+        self._swept = ""
+        """The last case that the sweeper looked at."""
 
     async def ensure_indexes(self) -> None:
         """Make the indexes that order and sweeping rest on."""
@@ -85,6 +92,8 @@ class Room:
 
         async def step(session: AsyncClientSession) -> tuple[int, int]:
             unit, before = await self._open_case(case_id, session)
+            if not unit.held(self.store.cases, case_id).version:
+                raise Rejected("there is no such case")
             facts.drain(case_id, unit)
             left = len(unit.room.get(case_id, {}))
             self._log(unit, "redrive", case_id, None)
@@ -163,21 +172,45 @@ class Room:
         await self.store.persist(step)
 
     async def sweep(self) -> int:
-        """Go on with drains that stopped for size. Returns how many events were applied."""
+        """Go on with drains that stopped for size. Returns how many events were applied.
+
+        It looks at some of the waiting cases, the next time at the next ones: those that really
+        wait for an event, and those that cannot go on, hold up no other.
+        """
         if self.facts is None:
             return 0
-        cases = self.store.db[self.store.cases].find(
-            {"protocol.waiting": True, "protocol.parked": None}, {"protocol.marks": 1}
-        )
+        found = await self._waiting_after(self._swept)
+        self._swept = found[-1]["_id"] if len(found) == _SWEPT else ""
         applied = 0
-        for case in await cases.limit(_SWEPT).to_list():
-            rows = self.store.db.parked.find({"case_id": case["_id"]}).sort(
-                [("source", 1), ("sequence", 1)]
-            )
-            marks = case["protocol"]["marks"]
-            if any([is_due(row, marks) async for row in rows.limit(1)]):
-                applied += await self._resume(case["_id"])
+        for case_id in await self._due(found):
+            try:
+                applied += await self._resume(case_id)
+            except (ServiceError, PyMongoError, BSONError, OverflowError) as error:
+                log.warning("sweep_waits", case_id=case_id, error=type(error).__name__)
         return applied
+
+    async def _waiting_after(self, case_id: str) -> list[Document]:
+        waiting = {"protocol.waiting": True, "protocol.parked": None, "_id": {"$gt": case_id}}
+        cases = self.store.db[self.store.cases].find(waiting, {"protocol.marks": 1})
+        return await cases.sort("_id", 1).limit(_SWEPT).to_list()
+
+    async def _due(self, cases: list[Document]) -> list[str]:
+        """Cases whose room holds, of any source, the event after the mark."""
+        marks = {case["_id"]: case["protocol"]["marks"] for case in cases}
+        first = {
+            "_id": {"case_id": "$case_id", "source": "$source"},
+            "sequence": {"$min": "$sequence"},
+        }
+        rows = await self.store.db.parked.aggregate(
+            [{"$match": {"case_id": {"$in": list(marks)}}}, {"$group": first}]
+        )
+        return sorted(
+            {
+                row["_id"]["case_id"]
+                async for row in rows
+                if row["sequence"] <= marks[row["_id"]["case_id"]].get(row["_id"]["source"], 0) + 1
+            }
+        )
 
     async def _resume(self, case_id: str) -> int:
         """Drain a case that is not parked; nothing is logged, it is the engine's own work."""

@@ -53,6 +53,12 @@ class Slices:
         mark, _ = await self.commit(mark, records[:middle])
         return await self.commit(mark, records[middle:])
 
+    async def refuse(
+        self, mark: Watermark, record: Record, why: ServiceError
+    ) -> tuple[Watermark, Unit]:
+        """Park a record that the database refused, alone in its transaction, again and again."""
+        return await self._commit(mark, [record], refused=str(why))
+
     async def _commit(
         self, mark: Watermark, records: Sequence[Record], *, refused: str | None
     ) -> tuple[Watermark, Unit]:

@@ -8,7 +8,7 @@ from random import uniform
 from typing import Any, Final, TypeVar
 
 from bson import Timestamp
-from pymongo import AsyncMongoClient, DeleteMany, InsertOne, ReplaceOne
+from pymongo import AsyncMongoClient, DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
@@ -16,8 +16,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared.engine.records import Message
-from shared.engine.unit import Document, Held, Needs, Unit
-from shared.errors import Conflict, ServiceError, Unavailable
+from shared.engine.unit import WAITING, Document, Held, Needs, Unit
+from shared.errors import Conflict, ServiceError, Taken, Unavailable
 
 __all__ = ["Store", "may_pass"]
 
@@ -142,8 +142,7 @@ class Store:
             gone = DeleteMany({"_id": {"$in": list(unit.freed - unit.kept.keys())}})
             operations.setdefault("parked", []).append(gone)
         for row_id, row in unit.kept.items():
-            put = ReplaceOne({"_id": row_id}, row, upsert=True)
-            operations.setdefault("parked", []).append(put)
+            operations.setdefault("parked", []).append(_put(row_id, row))
         for collection, batch in operations.items():
             result = await self.db[collection].bulk_write(batch, ordered=False, session=session)
             if collection != "parked" and result.matched_count != guarded.get(collection, 0):
@@ -197,6 +196,14 @@ class Store:
         raise AssertionError  # pragma: no cover - the loop ends by return or raise
 
 
+def _put(row_id: str, row: Document) -> ReplaceOne[Document] | UpdateOne:
+    """Keep a parked row; one that only waits never hides that the same event failed before."""
+    if row["state"] == WAITING:
+        rest = {name: value for name, value in row.items() if name != "_id"}
+        return UpdateOne({"_id": row_id}, {"$setOnInsert": rest}, upsert=True)
+    return ReplaceOne({"_id": row_id}, row, upsert=True)
+
+
 def pack(messages: Iterable[Message]) -> list[Document]:
     """The outbox documents for `messages`, in order: few and bounded.
 
@@ -226,9 +233,9 @@ def pack(messages: Iterable[Message]) -> list[Document]:
 def translated(error: PyMongoError) -> ServiceError | PyMongoError:
     """What an error of the driver means to the engine; itself where it can never pass."""
     if isinstance(error, DuplicateKeyError):
-        return Conflict("a document of that id was written by somebody else")
+        return Taken("a document of that id exists already")
     if isinstance(error, BulkWriteError) and is_duplicate(error.details):
-        return Conflict("a document of that id was written by somebody else")
+        return Taken("a document of that id exists already")
     if error.has_error_label("UnknownTransactionCommitResult"):
         return Unavailable("it is not known whether the transaction was committed")
     if error.has_error_label("TransientTransactionError") and not isinstance(

@@ -13,13 +13,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    ConsumerStoppedError,
-    CorruptRecordException,
-    KafkaError,
-    OffsetOutOfRangeError,
-    UnsupportedCodecError,
-)
+from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
@@ -28,7 +22,8 @@ from shared.engine.door import Door
 from shared.engine.lane import Lane
 from shared.engine.records import Record
 from shared.engine.slices import Slices
-from shared.engine.unreadable import next_readable
+from shared.engine.unreadable import is_unreadable, next_readable
+from shared.errors import Unavailable
 
 __all__ = ["Subscription"]
 
@@ -145,15 +140,19 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await asyncio.gather(*(lane.leave() for lane in leaving))
 
     async def _poll(self) -> None:
+        suspicious = False
         while True:
             try:
+                if suspicious:
+                    suspicious = False
+                    await self._look_closer()
                 await self._deliver()
             except ConsumerStoppedError:
                 return
             except Exception as error:  # noqa: BLE001 - a poll may raise anything a partner wrote
                 log.warning("poll_failed", group=self.group, error=type(error).__name__)
+                suspicious = True
                 await asyncio.sleep(_LOOK_AGAIN_S)
-                await self._look_closer()
 
     async def _deliver(
         self, *places: TopicPartition, wait_ms: int = _POLL_MS, most: int = _POLLED_RECORDS
@@ -168,26 +167,36 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """After an exception out of a poll: back to the watermarks, and find whose log it is."""
         for lane in self.lanes.values():
             lane.rewind()
+        ends = await self.consumer.end_offsets(list(self.lanes))
         for place, lane in list(self.lanes.items()):
-            if not await lane.ready():
+            if place not in ends or not await lane.ready():
                 continue
             try:
-                while await self._deliver(place, wait_ms=_ANSWER_MS, most=1):
-                    pass
+                await self._read_singly(place, ends[place])
             except ConsumerStoppedError:
-                return
+                raise
             except OffsetOutOfRangeError:
                 lane.retake()
             except Exception as cause:  # noqa: BLE001 - see above
                 await self._suspect(place, lane, cause)
 
+    async def _read_singly(self, place: TopicPartition, end: int) -> None:
+        """Deliver up to `end` one by one: an error comes out where it lies, and idle logs cost nothing."""
+        while await self.consumer.position(place) != end:
+            if not await self._deliver(place, wait_ms=_ANSWER_MS, most=1):
+                break
+
     async def _suspect(self, place: TopicPartition, lane: Lane, cause: Exception) -> None:
         """What the broker cannot answer passes; what cannot be decoded never will."""
-        if isinstance(cause, KafkaError) and not isinstance(cause, _UNREADABLE):
+        if not is_unreadable(cause):
             return
-        at = await self.consumer.position(place)
-        until = await next_readable(self.consumer, place, at)
-        lane.step_over(at, until, type(cause).__name__)
+        try:
+            at = await self.consumer.position(place)
+            until = await next_readable(self.consumer, place, at)
+        except (KafkaError, Unavailable):
+            lane.rewind()  # the partition went elsewhere, or the broker is away: nothing is skipped
+        else:
+            lane.step_over(at, until, type(cause).__name__)
 
     async def _watch(self) -> None:
         """Measure lag as log end minus watermark, show progress, and end what does not move."""
@@ -201,7 +210,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 log.info("lag_unknown", group=self.group, error=type(error).__name__)
 
     async def _measure(self) -> None:
-        owned = {place: lane for place, lane in self.lanes.items() if lane.mark is not None}
+        owned = {place: lane for place, lane in self.lanes.items() if lane.mark or lane.halted}
         if not owned:
             return
         ends = await self.consumer.end_offsets(list(owned))
@@ -215,9 +224,6 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 lane.rewind()
         offsets = {place: lane.mark.offset for place, lane in owned.items() if lane.mark}
         await self.consumer.commit(offsets)
-
-
-_UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError)
 
 
 def _record(record: ConsumerRecord) -> Record:

@@ -8,7 +8,7 @@ guarded, and `protocol`, in which a case counts what it has taken in (`marks`, p
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -17,12 +17,15 @@ from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
 from shared.engine.records import Message, Record
 
-__all__ = ["Document", "Held", "Key", "Needs", "Protocol", "Unit"]
+__all__ = ["WAITING", "Document", "Held", "Key", "Needs", "Protocol", "Unit"]
 
 Document = dict[str, Any]
 Key = tuple[str, str]
 Needs = Mapping[str, Any]
 """Which documents are wanted: collection -> ids."""
+
+WAITING = "waiting"
+"""The state of an event in the room that nothing is wrong with: it waits for one before it."""
 
 _FACTS = uuid5(NAMESPACE_URL, "samraad:facts")
 
@@ -42,11 +45,12 @@ class Protocol:
 
     def marked(self, source: str, sequence: int) -> "Protocol":
         """The same, with one more event taken in."""
-        return replace(self, marks={**self.marks, source: sequence})
+        return Protocol({**self.marks, source: sequence}, self.sequences, self.waiting, self.parked)
 
     def told(self, stream: str, sequence: int) -> "Protocol":
         """The same, with one more fact told."""
-        return replace(self, sequences={**self.sequences, stream: sequence})
+        sequences = {**self.sequences, stream: sequence}
+        return Protocol(self.marks, sequences, self.waiting, self.parked)
 
     def as_document(self) -> Document:
         """As it is stored."""
@@ -123,11 +127,14 @@ class Unit:
     def load(self, collection: str, document_id: str) -> Document | None:
         """Return the document as the unit's earlier events left it, or None.
 
+        It is the caller's own: what is changed in it counts once it is saved, and not before.
+
         Raises:
             LookupError: it is not among what the event `needs`: a bug of the handler.
 
         """
-        return self.held(collection, document_id).fields
+        fields = self.held(collection, document_id).fields
+        return None if fields is None else _copied(fields)
 
     def held(self, collection: str, document_id: str) -> Held:
         """Return the document with what the engine knows of it."""
@@ -141,12 +148,14 @@ class Unit:
     def save(self, collection: str, document: Document) -> None:
         """Write the whole document at commit, if nobody else wrote it since it was loaded."""
         key = (collection, document["_id"])
-        self._put(key, replace(self.held(*key), fields=document, changed=True))
+        held = self.held(*key)
+        self._put(key, Held(document, held.protocol, held.version, changed=True))
 
     def touch(self, collection: str, document_id: str, protocol: Protocol) -> None:
         """Write what the engine knows of a case; its content stays as it is."""
         held = self.held(collection, document_id)
-        self._put((collection, document_id), replace(held, protocol=protocol, changed=True))
+        changed = Held(held.fields, protocol, held.version, changed=True)
+        self._put((collection, document_id), changed)
 
     def add(self, collection: str, document: Document) -> None:
         """Insert a row at commit that nobody loads: an audit entry, say."""
@@ -185,8 +194,11 @@ class Unit:
         self.kept[row["_id"]] = row
 
     def keep(self, row: Document) -> None:
-        """Put an event into its case's room."""
-        self.room.setdefault(row["case_id"], {})[row["_id"]] = row
+        """Put an event into its case's room; a repeat of one that is there changes nothing."""
+        room = self.room.setdefault(row["case_id"], {})
+        if row["state"] == WAITING and row["_id"] in room:
+            return
+        room[row["_id"]] = row
         self.freed.discard(row["_id"])
         self.kept[row["_id"]] = row
 
@@ -227,6 +239,15 @@ class Unit:
         if self._undo is not None:
             self._undo.append((key, self._held[key]))
         self._held[key] = held
+
+
+def _copied(value: Any) -> Any:
+    """Copy what can be changed in place; everything else in a document is a value."""
+    if isinstance(value, dict):
+        return {name: _copied(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_copied(each) for each in value]
+    return value
 
 
 def record_row(record: Record, *, state: str, reason: str | None, at: datetime) -> Document:

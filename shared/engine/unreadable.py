@@ -8,30 +8,50 @@ from dataclasses import replace
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from shared.engine import watermarks
 from shared.engine.store import Store
 from shared.engine.watermarks import Watermark
+from shared.errors import Unavailable
 
-__all__ = ["next_readable", "step_over"]
+__all__ = ["is_unreadable", "next_readable", "step_over"]
 
 _ANSWER_MS: Final = 1_000
+_PATIENCE: Final = 10
+_UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError)
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether the bytes are at fault: what the broker or the network did passes."""
+    return isinstance(error, _UNREADABLE) or not isinstance(error, KafkaError | OSError)
 
 
 async def next_readable(consumer: AIOKafkaConsumer, place: TopicPartition, at: int) -> int:
-    """The first offset behind `at` that can be read, or the log's end. Leaves `place` paused."""
+    """The first offset behind `at` that can be read, or the log's end. Leaves `place` paused.
+
+    Raises:
+        Unavailable: the broker does not answer; no offset is passed over for that.
+
+    """
     end = int((await consumer.end_offsets([place]))[place])
-    for candidate in range(at + 1, end):
+    candidate, unanswered = at + 1, 0
+    while candidate < end:
         consumer.seek(place, candidate)
         try:
             polled = await consumer.getmany(place, timeout_ms=_ANSWER_MS, max_records=1)
-        except Exception:  # noqa: BLE001, S112 - still inside the batch, whatever it raises
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
+            candidate, unanswered = candidate + 1, 0
             continue
         if polled.get(place):
-            end = candidate
             break
+        unanswered += 1
+        if unanswered == _PATIENCE:
+            raise Unavailable("the broker does not answer")
     consumer.pause(place)
-    return end
+    return candidate
 
 
 async def step_over(
