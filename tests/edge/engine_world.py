@@ -1,0 +1,343 @@
+"""A small service on the engine, and the broker and database around it: what the attacks are on.
+
+Its facts say what its handler does with them, so a test writes its own poison. The handler counts
+every effect as a row that nobody loads: an effect that happened twice stands there twice.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+import httpx
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from pymongo import AsyncMongoClient
+
+from shared.contracts import CaseFact, source_of
+from shared.contracts.envelope import Envelope, write_envelope
+from shared.engine import Facts, Rejected, Subscription
+from shared.process import make_engine, make_service
+from shared.settings import ServiceSettings
+
+SECONDS = 15.0
+
+
+class Counted(CaseFact):
+    """A numbered thing that happened to a case, and what the handler is to do with it."""
+
+    type: ClassVar[str] = "test.counted.v1"
+
+    number: int
+    does: str = "count"
+    on: str
+
+    def topic(self):
+        return self.on
+
+
+class Told(CaseFact):
+    """What the service tells of each effect."""
+
+    type: ClassVar[str] = "test.told.v1"
+
+    number: int
+    on: str
+    padding: str = ""
+
+    def topic(self):
+        return self.on
+
+
+class Behaviour:
+    """What the handlers do; `mended` is a roll-out of better code."""
+
+    def __init__(self, told):
+        self.told = told
+        self.mended = False
+
+    def facts(self):
+        facts = Facts()
+
+        @facts.on(Counted, needs=self._needs)
+        def on_counted(fact, unit):
+            self._count(fact, unit)
+
+        return facts
+
+    def _needs(self, fact):
+        if fact.does == "need badly" and not self.mended:
+            raise KeyError(fact.number)
+        return {"helpers": [f"helper-{fact.number}"]} if fact.does == "help" else {}
+
+    def _count(self, fact, unit):
+        case = unit.load("cases", fact.subject()) or {"_id": fact.subject(), "numbers": []}
+        if fact.does == "change and fail" and not self.mended:
+            case["numbers"].append(-1)
+            case["trace"] = "of a failed attempt"
+        unit.add("effects", {"_id": uuid4().hex, "case_id": case["_id"], "number": fact.number})
+        unit.emit(Told(case_id=fact.case_id, number=fact.number, on=self.told))
+        if not self.mended:
+            self._fail(fact, unit)
+        unit.save("cases", case | {"numbers": [*case["numbers"], fact.number]})
+
+    def _fail(self, fact, unit):
+        match fact.does:
+            case "fail" | "change and fail":
+                raise ZeroDivisionError(f"secret {fact.number}")
+            case "reject":
+                raise Rejected("this can never be")
+            case "take a taken id":
+                unit.add("effects", {"_id": "taken", "case_id": "nobody", "number": fact.number})
+            case "tell too much":
+                told = Told(case_id=fact.case_id, number=0, on=self.told, padding="x" * 1_100_000)
+                unit.emit(told)
+            case "write what cannot be stored":
+                unit.add("effects", {"_id": uuid4().hex, "number": 2**70})
+            case _:
+                pass
+
+
+class Service:
+    """One running process of the test service."""
+
+    def __init__(self, app, engine):
+        self.app = app
+        self.engine = engine
+        self.store = engine.store
+        self.room = engine.room
+        self.lanes = engine.subscriptions[0].lanes
+
+    async def health(self):
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return (await client.get("/health/ready")).json()
+
+
+class EngineWorld:
+    """Topics and a database of one test, the service's code, and eyes to see what it did."""
+
+    def __init__(self, stack):
+        self.name = f"test_{uuid4().hex[:10]}"
+        self.topic = f"{self.name}.cases"
+        self.told = f"{self.name}.told"
+        self.home = stack.home
+        self.kafka_file = stack.home.secrets / "kafka" / "admin.json"
+        self.mongo_file = stack.home.secrets / "mongo" / "admin.uri"
+        self.login = stack.kafka("admin") | {"log_level": 0}
+        self.admin = AdminClient(self.login)
+        self.client = AsyncMongoClient(stack.mongo("admin"), tz_aware=True)
+        self.db = self.client[self.name]
+        self.behaviour = Behaviour(self.told)
+        self._producer = Producer({**self.login, "acks": "all", "linger.ms": 0})
+
+    async def make_topic(self, name, partitions=1):
+        made = self.admin.create_topics([NewTopic(name, partitions, 1)])
+        await asyncio.to_thread(made[name].result, 10)
+
+    async def remove_topic(self, name):
+        removed = self.admin.delete_topics([name])
+        await asyncio.to_thread(removed[name].result, 10)
+
+    def make_app(self, *topics, instance="one", group=None, behaviour=None):
+        behaviour = behaviour or self.behaviour
+        settings = settings_class(self.name)(
+            kafka_file=self.kafka_file, mongo_file=self.mongo_file, port=1, instance=instance
+        )
+        facts = behaviour.facts()
+        subscription = Subscription(
+            *(topics or (self.topic,)), door=facts, group=group or self.name
+        )
+        engine = make_engine(settings, cases="cases", subscriptions=[subscription], facts=facts)
+        return make_service(engine, title="test"), engine
+
+    @asynccontextmanager
+    async def service(self, *topics, **changed):
+        """Run a process of the service in this one, from its start to its orderly end."""
+        app, engine = self.make_app(*topics, **changed)
+        async with app.router.lifespan_context(app):
+            await until(lambda: engine.ready, "the service is ready")
+            yield Service(app, engine)
+
+    @asynccontextmanager
+    async def process(self, *topics, instance="other"):
+        """Run it in a process of its own, which a test may stop and kill."""
+        said = {
+            "name": self.name,
+            "topics": topics or [self.topic],
+            "told": self.told,
+            "kafka_file": str(self.kafka_file),
+            "mongo_file": str(self.mongo_file),
+            "instance": instance,
+        }
+        command = (sys.executable, "-m", "tests.edge.engine_process", json.dumps(said))
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+        try:
+            await asyncio.wait_for(process.stdout.readuntil(b"ready\n"), SECONDS)
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def send(self, case, *numbers, does="count", topic=None, type_=Counted.type, partition=None):
+        """Send facts of a case under these sequence numbers, as an upstream relay does."""
+        topic = topic or self.topic
+        for number in numbers:
+            fact = Counted(case_id=case, number=number, does=does, on=topic)
+            envelope = Envelope(
+                id=f"{case}-{number}",
+                source=source_of(topic),
+                type=type_,
+                subject=str(case),
+                sequence=number,
+            )
+            self.put(topic, str(case), fact.write(), write_envelope(envelope), partition)
+        self._producer.flush(10)
+
+    def put(self, topic, key, value, headers, partition=None, **more):
+        """Send any record."""
+        place = {} if partition is None else {"partition": partition}
+        self._producer.produce(topic, value, key=key, headers=headers, **place, **more)
+
+    def flush(self):
+        assert self._producer.flush(10) == 0
+
+    async def numbers(self, case):
+        """What the case's own document says it took in, in that order."""
+        document = await self.db.cases.find_one({"_id": str(case)})
+        return (document or {}).get("numbers", [])
+
+    async def effects(self, case):
+        """Every effect that was ever written for the case."""
+        rows = self.db.effects.find({"case_id": str(case)}).sort("number", 1)
+        return [row["number"] async for row in rows]
+
+    async def parked(self, **query):
+        return await self.db.parked.find(query).sort("_id", 1).to_list()
+
+    async def counted(self, case, *numbers, seconds=SECONDS):
+        """Wait until the case took in exactly these, in this order, each once."""
+        await until(
+            self._has(case, list(numbers)),
+            f"{case} took in {numbers[:9]}",
+            seconds=seconds,
+            was=self.db,
+        )
+        assert await self.effects(case) == sorted(numbers)
+
+    def _has(self, case, numbers):
+        async def look():
+            return await self.numbers(case) == numbers
+
+        return look
+
+    async def settled(self):
+        """Wait until the outbox is empty."""
+
+        async def look():
+            return await self.db.outbox.count_documents({}) == 0
+
+        await until(look, "the outbox is empty")
+
+    async def published(self, topic=None):
+        """Every record of a topic, oldest first within each partition."""
+        return await asyncio.to_thread(self._read, topic or self.told)
+
+    def _read(self, topic):
+        settings = {"group.id": f"{self.name}.eyes", "enable.auto.commit": False}
+        consumer = Consumer({**self.login, **settings, "auto.offset.reset": "earliest"})
+        found = []
+        try:
+            for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+                place = TopicPartition(topic, partition)
+                start, end = consumer.get_watermark_offsets(place, timeout=10)
+                consumer.assign([TopicPartition(topic, partition, start)])
+                while start < end:
+                    message = consumer.poll(10)
+                    if message is None or message.error():
+                        raise KafkaException(message and message.error())
+                    found.append(Published(message))
+                    start = message.offset() + 1
+        finally:
+            consumer.close()
+        return found
+
+    def segment(self, topic, partition=0):
+        """The file that holds a partition's records."""
+        return self.home.kafka / f"{topic}-{partition}" / f"{0:020d}.log"
+
+    async def close(self):
+        await self.client.drop_database(self.name)
+        await self.client.close()
+        mine = [
+            name for name in self.admin.list_topics(timeout=10).topics if name.startswith(self.name)
+        ]
+        for removed in self.admin.delete_topics(mine).values():
+            await asyncio.to_thread(removed.result, 10)
+
+
+class Published:
+    """A record that the service published."""
+
+    def __init__(self, message):
+        self.partition = message.partition()
+        self.offset = message.offset()
+        self.headers = dict(message.headers())
+        self.case = message.key().decode()
+        self.sequence = int(self.headers["ce_sequence"])
+        self.number = json.loads(message.value())["number"]
+        self.bytes = (message.key(), message.value(), tuple(sorted(self.headers.items())))
+
+    def __repr__(self):
+        return f"{self.case[:4]}#{self.sequence}"
+
+
+def settings_class(name):
+    return type("Settings", (ServiceSettings,), {"service": name, "__module__": __name__})
+
+
+@asynccontextmanager
+async def an_engine_world(stack, partitions=1):
+    world = EngineWorld(stack)
+    await world.make_topic(world.topic, partitions)
+    await world.make_topic(world.told, partitions)
+    try:
+        yield world
+    finally:
+        await world.close()
+
+
+async def until(condition, what, *, seconds=SECONDS, was=None):
+    """Look again and again until it is so; say what was not, and what was there instead."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return
+        if time.monotonic() > end:
+            seen = "" if was is None else await _seen(was)
+            raise AssertionError(f"after {seconds} s it is not so that {what}{seen}")
+        await asyncio.sleep(0.02)
+
+
+async def _seen(db):
+    cases = await db.cases.find().to_list()
+    parked = await db.parked.find({}, {"value": 0, "headers": 0}).to_list()
+    return f"\n{str(cases)[:2_000]}\n{str(parked)[:2_000]}"
+
+
+def a_case(number=0):
+    """A case id; the same number gives the same one."""
+    return UUID(int=0x5A3A0000_0000_4000_8000_000000000000 + number) if number else uuid4()
+
+
+__all__ = ["Counted", "EngineWorld", "Told", "a_case", "an_engine_world", "until"]
