@@ -74,7 +74,7 @@ async def test_triage_does_not_exist_to_those_who_do_not_sort(as_staff, who):
 
 
 async def test_triage_shows_what_waits_and_why_and_no_person(as_staff, partners):
-    lena = await as_staff("lena", path="/intake/triage")
+    lena = await as_staff("lena", path="/intake/triage?kilde=police")
     partners.send(SSP)
     partners.send(DANGER)
     rows = lena.page.locator("#queue tbody tr")
