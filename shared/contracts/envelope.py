@@ -16,7 +16,7 @@ from shared.contracts.fields import read_moment
 from shared.contracts.receipts import FieldError, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 __all__ = [
     "LETTER_CONTENT_TYPE",
@@ -146,14 +146,17 @@ class _Headers:
     def __init__(self, headers: Iterable[tuple[str, bytes | None]]) -> None:
         self.errors: list[FieldError] = []
         self.values: dict[str, str] = {}
-        raw: dict[str, list[bytes | None]] = {}
+        self._repeated: set[str] = set()
+        self._named: set[str] = set()
         for name, value in headers:
             lowered = name.lower()
-            if lowered in _READ:
-                raw.setdefault(lowered, []).append(value)
-        for name, values in raw.items():
-            self._keep(name, values)
-        self._named: Mapping[str, object] = raw
+            if lowered not in _READ:
+                continue
+            if lowered in self._named:
+                self._repeat(lowered)
+            else:
+                self._named.add(lowered)
+                self._keep(lowered, value)
 
     def refuse(self, name: str, rule: Rule, message: str) -> None:
         """Note a fault of the header called `name`."""
@@ -165,14 +168,19 @@ class _Headers:
             self.refuse(name, Rule.MISSING, "The header is missing.")
         return self.values.get(name)
 
-    def _keep(self, name: str, values: list[bytes | None]) -> None:
+    def _repeat(self, name: str) -> None:
         if name == "traceparent":
-            self._keep_trace(values)
-            return
-        if len(values) > 1:
+            self.values.pop(name, None)
+        elif name not in self._repeated:
+            self._repeated.add(name)
+            self.values.pop(name, None)
+            self.errors = [each for each in self.errors if each.field != f"header:{name}"]
             self.refuse(name, Rule.REPEATED, "The header stands more than once.")
+
+    def _keep(self, name: str, value: bytes | None) -> None:
+        if name == "traceparent":
+            self._keep_trace(value)
             return
-        value = values[0]
         if value is None:
             self.refuse(name, Rule.UNREADABLE, "The header has no value.")
             return
@@ -185,15 +193,15 @@ class _Headers:
             self.refuse(name, Rule.BLANK, "The header is empty.")
         elif len(text) > _MAX_VALUE:
             self.refuse(name, Rule.TOO_LONG, f"The header exceeds {_MAX_VALUE} characters.")
-        elif _CONTROL.search(text):
+        elif not text.isprintable() and _CONTROL.search(text):
             self.refuse(name, Rule.MALFORMED, "The header holds control characters.")
         else:
             self.values[name] = text
 
-    def _keep_trace(self, values: list[bytes | None]) -> None:
-        """Drop a trace that cannot be read is dropped: it is a courtesy, not a claim."""
-        text = (values[0] or b"").decode("ascii", "replace")
-        if len(values) == 1 and _TRACEPARENT.match(text):
+    def _keep_trace(self, value: bytes | None) -> None:
+        """A trace that cannot be read is dropped: it is a courtesy, not a claim."""
+        text = (value or b"").decode("ascii", "replace")
+        if _TRACEPARENT.match(text):
             self.values["traceparent"] = text
 
 

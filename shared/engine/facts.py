@@ -152,13 +152,14 @@ class Facts:
             unit.touch(unit.cases, case_id, replace(protocol, waiting=False))
 
     def _apply(self, arrival: Arrival, unit: Unit) -> None:
+        before = unit.savepoint()
         try:
-            with unit.attempt():
-                self._handle(arrival, unit)
-                protocol = unit.held(unit.cases, arrival.case_id).protocol
-                moved = protocol.marked(arrival.source, arrival.sequence)
-                unit.touch(unit.cases, arrival.case_id, moved)
+            self._handle(arrival, unit)
+            protocol = unit.held(unit.cases, arrival.case_id).protocol
+            moved = protocol.marked(arrival.source, arrival.sequence)
+            unit.touch(unit.cases, arrival.case_id, moved)
         except Exception as error:  # noqa: BLE001 - a bug in one handler must stop its own case only
+            unit.roll_back(before)
             self.park(arrival, unit, *explain(error))
 
     def _handle(self, arrival: Arrival, unit: Unit) -> None:

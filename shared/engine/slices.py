@@ -83,10 +83,11 @@ class Slices:
 
     def take(self, arrival: Any, unit: Unit) -> None:
         """Let one arrival have its effect, or park it without a trace of the attempt."""
+        before = unit.savepoint()
         try:
-            with unit.attempt():
-                self.door.take(arrival, unit)
+            self.door.take(arrival, unit)
         except Exception as error:  # noqa: BLE001 - whatever one arrival does, the others flow on
+            unit.roll_back(before)
             self.door.park(arrival, unit, *explain(error))
 
     async def _load(self, unit: Unit, arrivals: Sequence[Any], session: Any) -> None:

@@ -7,7 +7,6 @@ guarded, and `protocol`, in which a case counts what it has taken in (`marks`, p
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,6 +25,8 @@ Needs = Mapping[str, Any]
 
 WAITING = "waiting"
 """The state of an event in the room that nothing is wrong with: it waits for one before it."""
+
+Savepoint = tuple[int, int, int, int]
 
 _FACTS = uuid5(NAMESPACE_URL, "samraad:facts")
 
@@ -114,7 +115,7 @@ class Unit:
         """(cause, case) of what was parked."""
         self.duplicates = 0
         self._held: dict[Key, Held] = {}
-        self._undo: list[tuple[Key, Held]] | None = None  # what `attempt` would restore
+        self._undo: list[tuple[Key, Held]] = []
 
     def hold(self, collection: str, document_id: str, held: Held) -> None:
         """Take a loaded document in (or the knowledge that there is none)."""
@@ -208,36 +209,27 @@ class Unit:
         self.kept.pop(row["_id"], None)
         self.freed.add(row["_id"])
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Undo all that was done inside, should it raise."""
-        messages, rows, kept = len(self.messages), len(self.rows), len(self.kept)
-        outer = self._undo
-        undo: list[tuple[Key, Held]] = []
-        self._undo = undo
-        try:
-            yield
-        except BaseException:
-            for key, before in reversed(undo):
-                self._held[key] = before
-            del self.messages[messages:]
-            del self.rows[rows:]
-            for row_id in list(self.kept)[kept:]:
-                del self.kept[row_id]
-            raise
-        else:
-            if outer is not None:
-                outer.extend(undo)
-        finally:
-            self._undo = outer
+    def savepoint(self) -> Savepoint:
+        """Where the unit stands now, to come back to."""
+        return len(self._undo), len(self.messages), len(self.rows), len(self.kept)
+
+    def roll_back(self, to: Savepoint) -> None:
+        """Undo all that was saved, added, emitted and set aside since the savepoint."""
+        undo, messages, rows, kept = to
+        while len(self._undo) > undo:
+            key, before = self._undo.pop()
+            self._held[key] = before
+        del self.messages[messages:]
+        del self.rows[rows:]
+        for row_id in list(self.kept)[kept:]:
+            del self.kept[row_id]
 
     def changes(self) -> Iterator[tuple[Key, Held]]:
         """The documents to be written."""
         return ((key, held) for key, held in self._held.items() if held.changed)
 
     def _put(self, key: Key, held: Held) -> None:
-        if self._undo is not None:
-            self._undo.append((key, self._held[key]))
+        self._undo.append((key, self._held[key]))
         self._held[key] = held
 
 
