@@ -11,14 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.embedded import credentials
+from deploy.embedded import credentials, tether
 from deploy.embedded.paths import CLONE, Home
 from deploy.embedded.ports import read_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TETHER = CLONE / "deploy" / "embedded" / "tether.py"
 START_SECONDS = 150.0
 STOP_SECONDS = 90.0
 RUN_SECONDS = 120.0
@@ -45,10 +44,9 @@ class LiveStack:
     def start(self, *options: str) -> None:
         """Run `samraad up` in the foreground of our own, and return when everything is ready."""
         log = self.home.root.with_suffix(".up.log")
-        tie = [sys.executable, "-I", "-S", str(TETHER), str(int(signal.SIGTERM)), str(os.getpid())]
         with log.open("ab") as output:
             self._up = subprocess.Popen(
-                [*tie, sys.executable, "-m", "cli.main", "up", *options],
+                [*tether.command(signal.SIGTERM), sys.executable, "-m", "cli.main", "up", *options],
                 cwd=CLONE,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

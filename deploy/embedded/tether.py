@@ -12,6 +12,12 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
+def command(signal_number: int, parent: str = "") -> list[str]:
+    """Give the start of a command line that ties what follows to `parent`, or else to us."""
+    tie = [__file__, str(int(signal_number)), parent or str(os.getpid())]
+    return [sys.executable, "-I", "-S", *tie]
+
+
 def tether(signal_number: int, parent: int) -> None:
     """Ask the kernel for `signal_number` when the parent ends; end now if it has ended already."""
     library = ctypes.CDLL(None, use_errno=True)

@@ -229,13 +229,19 @@ def test_the_whole_stack_fits_into_a_gigabyte_and_a_half(stack: LiveStack) -> No
     assert sum(process.memory_info().rss for process in family) < 1.5 * 1024**3
 
 
+def is_service(process: psutil.Process, service: str) -> bool:
+    try:
+        return f"services.{service}" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_killed_service_is_back_every_time(stack: LiveStack, service: str) -> None:
     supervisor = psutil.Process(stack.pid("supervisor"))
 
     def running() -> list[int]:
-        module = f"services.{service}"
-        return [one.pid for one in supervisor.children() if module in one.cmdline()]
+        return [one.pid for one in supervisor.children() if is_service(one, service)]
 
     for _ in range(5):
         [killed] = running()
