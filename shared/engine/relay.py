@@ -37,6 +37,7 @@ _BATCH_BYTES: Final = 1_040_000
 _RENEW_S: Final = lease.LEASE_S / 2.5
 _RIVAL_S: Final = 0.5
 _PAUSE_S: Final = 0.5
+_CLOSE_S: Final = 5.0
 _UNDELIVERABLE: Final = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
 
 log = structlog.get_logger()
@@ -84,7 +85,8 @@ class Relay:
             await self._publish(documents)
         else:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.store.committed.wait(), _POLL_S)
+                async with asyncio.timeout(_POLL_S):  # wait_for may swallow the word to end
+                    await self.store.committed.wait()
 
     async def _holds_lease(self) -> bool:
         if monotonic() < self._renew_at:
@@ -237,7 +239,8 @@ class Relay:
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(Exception):
-                await asyncio.wait_for(producer.stop(), 5)
+                async with asyncio.timeout(_CLOSE_S):
+                    await producer.stop()
 
     async def _watch(self) -> None:
         """Wake when another process of the service commits. A wake-up only: the poll is the floor."""
