@@ -1,21 +1,24 @@
 """The supervisor's process: PyPI's supervisor, quicker to see a death and never tired of restarts.
 
 The library looks at its children once a second and waits one second longer after each failed start,
-without end. Here it looks five times a second, and no pause between two starts grows past
-`LONGEST_PAUSE` seconds.
+without end. Here it looks five times a second, and the pauses between failing starts are `PAUSES`.
+A process that had been running for a second starts again at once.
 """
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.options import ServerOptions
+from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
 LOOK_SECONDS = 0.2
-LONGEST_PAUSE = 10
+PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds until the next try after one, two, … starts in a row that ended within a second."""
 OWN_PID = "SAMRAAD_SUPERVISOR_PID"
 """Environment variable that children compare their parent with."""
 
@@ -30,11 +33,14 @@ class PatientSupervisor(Supervisor):  # type: ignore[misc]  # the library has no
         super().runforever()
 
     def tick(self, now: float | None = None) -> None:
-        """Keep the pause between two failing starts bounded."""
+        """Keep the pauses between failing starts short at first and bounded at last."""
         super().tick(now)
         for group in self.process_groups.values():
             for process in group.processes.values():
-                process.backoff = min(process.backoff, LONGEST_PAUSE)
+                if process.state == ProcessStates.BACKOFF:
+                    process.backoff = min(process.backoff, len(PAUSES))
+                    pause = PAUSES[process.backoff - 1]
+                    process.delay = min(process.delay, time.time() + pause)
 
 
 def main() -> None:
