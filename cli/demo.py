@@ -34,6 +34,8 @@ app = typer.Typer()
 EXAMPLES: Final = CLONE / "examples"
 KINDS_OF_REPORT: Final[tuple[Process | None, ...]] = (*Process, None)
 """Every process of the district, and reports that leave it to triage."""
+_OFTEN: Final = (*KINDS_OF_REPORT, *[Process.MEDIATION] * 4, *[Process.PSP] * 2)
+"""What is drawn from: mostly what services run, so that there is something to follow."""
 WRONG, TWICE, CHANGED = 1 / 8, 1 / 10, 1 / 40
 """How often a report is wrong, comes again as it was, or comes again with another content."""
 
@@ -126,7 +128,7 @@ class Drafts:
     def for_ever(self) -> Iterator[Draft]:
         """Reports of all kinds, some of them odd, without end."""
         while True:
-            process = self._dice.choice(KINDS_OF_REPORT)
+            process = self._dice.choice(_OFTEN)
             if self._dice.random() < WRONG:
                 yield self._wrong(process)
                 continue

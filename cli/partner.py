@@ -22,6 +22,7 @@ from rich.table import Table
 
 from cli.identity import SUFFIX, Credentials, CredentialsWrong, known_places
 from cli.reach import AsJson, Exit, Running, kafka_admin, print_json, reach, say, stop
+from deploy.broker import Broker
 from deploy.declaration import load
 from deploy.embedded.credentials import new_password
 from deploy.embedded.paths import write_private
@@ -44,8 +45,6 @@ _NOT_LET = frozenset(
     {
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.SECURITY_DISABLED,
-        KafkaError.UNSUPPORTED_VERSION,
     }
 )
 
@@ -167,12 +166,36 @@ def admit(
     try:
         apply_partner(admin, partner, credentials.kafka["sasl.password"])
     except KafkaException as error:
-        code = Exit.REFUSED if error.args[0].code() in _NOT_LET else Exit.FAILED
-        stop(f"The broker did not make {partner}'s login, rights and topics: {error}", code)
+        if error.args[0].code() != KafkaError.SECURITY_DISABLED:
+            code = Exit.REFUSED if error.args[0].code() in _NOT_LET else Exit.FAILED
+            stop(f"The broker did not make {partner}'s login, rights and topics: {error}", code)
+        _make_topics(admin, credentials)
     except TopicsNotReady as error:
         stop(f"{error} Run this again.", Exit.FAILED)
     _keep(file, credentials)
     return Added(credentials, file, is_password_new=password is None)
+
+
+def _make_topics(admin: "AdminClient", credentials: Credentials) -> None:
+    """Make a partner's topics on a broker that keeps no rights, and say what that means."""
+    say(
+        "This broker keeps no rights: nothing keeps one partner from reading another's replies "
+        "or from sending in its name."
+    )
+    broker = Broker(admin)
+    there = broker.partitions()
+    wanted = [
+        topic for topic in load().partner_topics(credentials.partner) if topic.name not in there
+    ]
+    try:
+        if wanted:
+            broker.create(wanted)
+        if credentials.kafka["security.protocol"].startswith("SASL"):
+            broker.set_password(
+                credentials.kafka["sasl.username"], credentials.kafka["sasl.password"]
+            )
+    except KafkaException as error:
+        stop(f"The broker did not make {credentials.partner}'s topics: {error}", Exit.FAILED)
 
 
 def wait_until_read(running: Running, partners: "Iterable[str]") -> list[str]:

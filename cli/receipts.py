@@ -53,9 +53,9 @@ def receipts(
 def answers_table(*, first: str | None = None, headed: bool = True) -> Table:
     """Make a table for answers; `first` heads a column before the reference."""
     table = Table(box=None, show_header=headed, pad_edge=False)
-    for column in () if first is None else (first,):
+    for column in (*(() if first is None else (first,)), "Reference", "Answer", "Case"):
         table.add_column(column, no_wrap=True)
-    for column in ("Reference", "Answer", "Case", "Field", "What is wrong"):
+    for column in ("Field", "What is wrong"):
         table.add_column(column, overflow="fold")
     return table
 
