@@ -1,7 +1,8 @@
 """The broker as one process reaches it, and a partition as its lane sees it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +43,25 @@ class Connection:
             Unavailable: the broker does not say.
 
         """
+        found = await self.topic_ids([topic])
+        if topic not in found:
+            raise Unavailable(f"the broker does not describe {topic}")
+        return found[topic]
 
-        def ask() -> str:
+    async def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Return the ids of those topics that the broker describes now."""
+        wanted = list(topics)
+
+        def ask() -> dict[str, str]:
             admin = AdminClient({**self.properties, "log_level": 0})
-            answers = admin.describe_topics(TopicCollection([topic]), request_timeout=10)
-            return str(answers[topic].result().topic_id)
+            answers = admin.describe_topics(TopicCollection(wanted), request_timeout=10)
+            found = {}
+            for topic, answer in answers.items():
+                with suppress(Exception):  # away, unknown, or not ours to see: it is left out
+                    found[topic] = str(answer.result().topic_id)
+            return found
 
-        try:
-            return await asyncio.to_thread(ask)
-        except Exception as error:
-            raise Unavailable(f"the broker does not describe {topic}") from error
+        return await asyncio.to_thread(ask)
 
 
 class Partition:

@@ -31,7 +31,8 @@ _POLL_MS: Final = 500
 _POLLED_RECORDS: Final = 2_000
 _LOOK_AGAIN_S: Final = 0.05
 _ANSWER_MS: Final = 200
-_TOPIC_ID_FOR_S: Final = 5.0
+_TOPIC_ID_FOR_S: Final = 1.0
+_TOPIC_IDS_EVERY_S: Final = 10.0
 _DISPLAY_EVERY_S: Final = 2.0
 _STUCK_S: Final = 30.0
 
@@ -54,6 +55,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.group = group
         self.lanes: dict[TopicPartition, Lane] = {}
         self._topic_ids: dict[str, tuple[float, asyncio.Task[str]]] = {}
+        self._same_until = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._on_stuck: Callable[[str], None] = log.error
 
@@ -120,6 +122,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Open a lane for each partition; it takes the watermark by itself."""
+        self._topic_ids.clear()
         consumer = self._subscriber.consumer
         for place in assigned:
             partition = Partition(consumer, place, self._topic_id)
@@ -176,6 +179,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             except ConsumerStoppedError:
                 raise
             except OffsetOutOfRangeError:
+                self._topic_ids.clear()
                 lane.retake()
             except Exception as cause:  # noqa: BLE001 - see above
                 await self._suspect(place, lane, cause)
@@ -224,6 +228,18 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 lane.rewind()
         offsets = {place: lane.mark.offset for place, lane in owned.items() if lane.mark}
         await self.consumer.commit(offsets)
+        if monotonic() >= self._same_until:
+            await self._check_topics({place.topic for place in offsets})
+
+    async def _check_topics(self, topics: set[str]) -> None:
+        """A topic that was removed and made again is another log, which only its id tells."""
+        self._same_until = monotonic() + _TOPIC_IDS_EVERY_S
+        ids = await self._connection.topic_ids(topics)
+        for lane in self.lanes.values():
+            known = ids.get(lane.log.topic)
+            if known is not None and lane.mark is not None and not lane.mark.is_of(known):
+                self._topic_ids.clear()
+                lane.retake()
 
 
 def _record(record: ConsumerRecord) -> Record:

@@ -29,6 +29,10 @@ class Watermark:
     session: AsyncClientSession
     """The owner's own session: all its slices are transactions of it."""
 
+    def is_of(self, topic_id: str) -> bool:
+        """Whether it belongs to the topic of that id."""
+        return self.id.startswith(f"{topic_id}|")
+
 
 def watermark_id(topic_id: str, partition: int) -> str:
     """The key under which a partition's watermark is stored."""
