@@ -133,6 +133,7 @@ class EngineWorld:
         self.client = AsyncMongoClient(stack.mongo("admin"), tz_aware=True)
         self.db = self.client[self.name]
         self.behaviour = Behaviour(self.told)
+        self._refused = []
         self._producer = Producer({**self.login, "acks": "all", "linger.ms": 0})
 
     async def make_topic(self, name, partitions=1):
@@ -144,16 +145,15 @@ class EngineWorld:
         await asyncio.to_thread(removed[name].result, 10)
 
     def make_app(self, *topics, instance="one", group=None, behaviour=None):
-        behaviour = behaviour or self.behaviour
-        settings = settings_class(self.name)(
-            kafka_file=self.kafka_file, mongo_file=self.mongo_file, port=1, instance=instance
+        return an_app(
+            self.name,
+            topics or (self.topic,),
+            behaviour or self.behaviour,
+            kafka_file=self.kafka_file,
+            mongo_file=self.mongo_file,
+            instance=instance,
+            group=group or self.name,
         )
-        facts = behaviour.facts()
-        subscription = Subscription(
-            *(topics or (self.topic,)), door=facts, group=group or self.name
-        )
-        engine = make_engine(settings, cases="cases", subscriptions=[subscription], facts=facts)
-        return make_service(engine, title="test"), engine
 
     @asynccontextmanager
     async def service(self, *topics, **changed):
@@ -164,7 +164,7 @@ class EngineWorld:
             yield Service(app, engine)
 
     @asynccontextmanager
-    async def process(self, *topics, instance="other"):
+    async def process(self, *topics, instance="other", group=None):
         """Run it in a process of its own, which a test may stop and kill."""
         said = {
             "name": self.name,
@@ -173,6 +173,7 @@ class EngineWorld:
             "kafka_file": str(self.kafka_file),
             "mongo_file": str(self.mongo_file),
             "instance": instance,
+            "group": group or self.name,
         }
         command = (sys.executable, "-m", "tests.edge.engine_process", json.dumps(said))
         process = await asyncio.create_subprocess_exec(
@@ -199,15 +200,22 @@ class EngineWorld:
                 sequence=number,
             )
             self.put(topic, str(case), fact.write(), write_envelope(envelope), partition)
-        self._producer.flush(10)
+        self.flush()
 
     def put(self, topic, key, value, headers, partition=None, **more):
         """Send any record."""
         place = {} if partition is None else {"partition": partition}
-        self._producer.produce(topic, value, key=key, headers=headers, **place, **more)
+        self._producer.produce(
+            topic, value, key=key, headers=headers, on_delivery=self._told, **place, **more
+        )
 
     def flush(self):
-        assert self._producer.flush(10) == 0
+        assert self._producer.flush(20) == 0
+        assert self._refused == []
+
+    def _told(self, error, _):
+        if error is not None:
+            self._refused.append(str(error))
 
     async def numbers(self, case):
         """What the case's own document says it took in, in that order."""
@@ -237,6 +245,18 @@ class EngineWorld:
             return await self.numbers(case) == numbers
 
         return look
+
+    @asynccontextmanager
+    async def failing(self, *commands, **how):
+        """Let the database fail these commands of the test service, and of nobody else."""
+        mode = how.pop("mode", "alwaysOn")
+        data = {"failCommands": commands, "appName": self.name, **how}
+        on = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
+        await self.client.admin.command(on)
+        try:
+            yield
+        finally:
+            await self.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
     async def settled(self):
         """Wait until the outbox is empty."""
@@ -299,6 +319,15 @@ class Published:
         return f"{self.case[:4]}#{self.sequence}"
 
 
+def an_app(name, topics, behaviour, *, group, **settings):
+    """Wire the test service as every service is wired."""
+    settings = settings_class(name)(port=1, **settings)
+    facts = behaviour.facts()
+    subscription = Subscription(*topics, door=facts, group=group)
+    engine = make_engine(settings, cases="cases", subscriptions=[subscription], facts=facts)
+    return make_service(engine, title="test"), engine
+
+
 def settings_class(name):
     return type("Settings", (ServiceSettings,), {"service": name, "__module__": __name__})
 
@@ -340,4 +369,13 @@ def a_case(number=0):
     return UUID(int=0x5A3A0000_0000_4000_8000_000000000000 + number) if number else uuid4()
 
 
-__all__ = ["Counted", "EngineWorld", "Told", "a_case", "an_engine_world", "until"]
+__all__ = [
+    "Behaviour",
+    "Counted",
+    "EngineWorld",
+    "Told",
+    "a_case",
+    "an_app",
+    "an_engine_world",
+    "until",
+]

@@ -1,0 +1,32 @@
+"""The test service in a process of its own, which may be stopped, killed and left for dead.
+
+Says "ready" on its standard output; what it is to read comes as one JSON argument.
+"""
+
+import asyncio
+import json
+import sys
+
+from tests.edge.engine_world import Behaviour, an_app
+
+
+async def main(said):
+    app, engine = an_app(
+        said["name"],
+        said["topics"],
+        Behaviour(said["told"]),
+        kafka_file=said["kafka_file"],
+        mongo_file=said["mongo_file"],
+        instance=said["instance"],
+        group=said["group"],
+    )
+    async with app.router.lifespan_context(app):
+        while not engine.ready:
+            await asyncio.sleep(0.01)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))
