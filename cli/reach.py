@@ -99,9 +99,10 @@ class Running:
             stop(f"There is no login for {user} in {self.home.secrets}.", Exit.NOT_RUNNING)
 
     @property
-    def partners(self) -> str:
-        """Where this stack keeps the credentials of partners that it made for itself."""
-        return str(self.home.root / "partners")
+    def onlooker(self) -> dict[str, str]:
+        """Give the login that sees all topics: the inspector's, on a broker of ours."""
+        has_inspector = credentials.kafka_file(self.home, "inspector").exists()
+        return self.kafka("inspector" if has_inspector else "admin")
 
     def ask(self, service: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Ask a service's operator API; raises httpx.TransportError where it does not answer."""

@@ -162,7 +162,7 @@ def watch(
     With --count and --for it ends with 1 where time was up before so many had come.
     """
     wanted = None if case is None else _case(case)
-    login = reach().kafka("inspector")
+    login = reach().onlooker
     watching = Watch(login, from_start=from_start or wanted is not None)
     until = None if seconds is None else time.monotonic() + seconds
     shown = 0
