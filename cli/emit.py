@@ -35,6 +35,8 @@ app = typer.Typer()
 
 MANY = 10
 """From so many reports on, a bar shows how far it is."""
+LISTED = 50
+"""Beyond so many, accepted ones are counted, and the others listed."""
 
 
 @dataclass
@@ -212,7 +214,12 @@ def _tell(post: Post, letters: Sequence[Letter], *, wait: bool, as_json: bool) -
 def _show(post: Post, letters: Sequence[Letter]) -> None:
     processes = {letter.reference: letter.process for letter in letters}
     table = answers_table()
+    accepted = [answer for answer in post.answers if answer.status == "accepted"]
+    if len(accepted) > LISTED:
+        Console().print(f"{len(accepted)} were accepted.", highlight=False)
     for answer in post.answers:
+        if answer.status == "accepted" and len(accepted) > LISTED:
+            continue
         process = processes.get(answer.reference)
         name = case_reference(process, UUID(answer.case_id)) if answer.case_id else ""
         add_answer(table, (answer.reference, answer.status, answer.case_shown(name)), answer.errors)
