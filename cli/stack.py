@@ -18,8 +18,9 @@ from deploy.embedded import doctor as examination
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.ports import given_ports
 from deploy.embedded.programs import Wanted
-from deploy.embedded.stack import Stack, Told
+from deploy.embedded.stack import Stack
 from deploy.embedded.status import read_status
+from deploy.embedded.telling import Told
 
 if TYPE_CHECKING:
     import subprocess

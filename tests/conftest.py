@@ -28,7 +28,7 @@ def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     live = LiveStack(tmp_path_factory.mktemp("stack") / "home", downloads.cache, SAMRAAD_FAULTS="1")
     live.start()
     yield live
-    live.stop()
+    live.discard()
 
 
 @pytest.fixture(scope="session")
@@ -41,4 +41,4 @@ def kafka_and_mongo(
     )
     live.start("--brokers-only")
     yield live
-    live.stop()
+    live.discard()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,12 @@ class LiveStack:
             raise
         finally:
             self._up = None
+
+    def discard(self) -> None:
+        """Stop everything and throw the data away; logs stay for whoever asks why."""
+        self.stop()
+        for place in (self.home.kafka, self.home.mongo):
+            shutil.rmtree(place, ignore_errors=True)
 
     @property
     def ports(self) -> dict[str, int]:

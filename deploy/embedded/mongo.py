@@ -5,6 +5,7 @@ process can be first; from then on there is no way in without a login.
 """
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -27,6 +28,8 @@ OPLOG_MEGABYTES = 512
 READY_SECONDS = 60.0
 REPLICA_SET = "rs0"
 NOT_INITIALISED = 94
+NEVER = 2_000_000_000
+"""Milliseconds: longer than anything takes."""
 
 Document = dict[str, Any]
 
@@ -62,7 +65,10 @@ def server_command(home: Home, ports: dict[str, int]) -> list[str]:
 def _storage(home: Home) -> list[str]:
     return [
         *("--dbpath", str(home.mongo), "--wiredTigerCacheSizeGB", str(CACHE_GIGABYTES)),
+        *("--wiredTigerEngineConfigString", "log=(file_max=20MB,prealloc=false)"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        # A slow operation would be logged with the values it was about.
+        *("--quiet", "--slowms", str(NEVER)),
         *("--setParameter", "minSnapshotHistoryWindowInSeconds=60"),
     ]
 
@@ -135,7 +141,7 @@ def _wait_for_ping(
     until = time.monotonic() + READY_SECONDS
     while True:
         if mongod.poll() is not None:
-            raise StackProblem(f"mongod does not run on this machine: see {log}. {WAYS_ON}")
+            raise StackProblem(f"mongod does not run on this machine{_reason(log)}. {WAYS_ON}")
         try:
             client.admin.command("ping")
         except ConnectionFailure as problem:
@@ -144,6 +150,15 @@ def _wait_for_ping(
             time.sleep(0.05)
         else:
             return
+
+
+def _reason(log: Path) -> str:
+    """Name the library that this machine lacks, or else where to look."""
+    for line in reversed(log.read_text(errors="replace").splitlines()[-20:]):
+        found = re.search(r"shared libraries: ([^:]+):", line)
+        if found:
+            return f": it lacks {found[1]}"
+    return f": see {log}"
 
 
 def wait_until_writable(

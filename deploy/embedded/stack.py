@@ -10,25 +10,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
-from deploy.embedded import (
-    broker_rights,
-    credentials,
-    database_rights,
-    download,
-    external,
-    front,
-    kafka,
-    mongo,
-    npm,
-    probes,
-    quickstart,
-)
+from deploy.embedded import credentials, download, front, kafka, npm, probes, quickstart
+from deploy.embedded.brokers import Brokers
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
 from deploy.embedded.ports import NAMES, choose_ports, read_ports
@@ -45,41 +32,13 @@ from deploy.embedded.programs import (
     site_url,
 )
 from deploy.embedded.supervision import Supervision
+from deploy.embedded.telling import Told, Up
 
 READY_SECONDS = 90.0
 """How long services may take until they are ready."""
+MOST_LIVES = 5
+"""How often a process may start anew before `up` stops waiting for it."""
 LOOK_AGAIN_SECONDS = 0.1
-
-
-def _quiet(_text: str) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """Whom to tell how far it is."""
-
-    say: Callable[[str], None] = _quiet
-    """A sentence that the person should still see when all is done."""
-    step: Callable[[str], None] = _quiet
-    """What is under way now."""
-    meter: download.Meter = download.silent
-
-
-@dataclass(frozen=True)
-class Up:
-    """What `up` came to."""
-
-    ports: dict[str, int]
-    kafka: str
-    """Where the broker is, ours or another."""
-    mongo: str
-    """Where the database is, ours or another."""
-    was_up: bool
-    supervisor: "subprocess.Popen[bytes] | None"
-    """The supervisor's process where this call started it."""
-    late: list[str] = field(default_factory=list)
-    """Services that were not ready in time."""
 
 
 class Stack:
@@ -108,11 +67,11 @@ class Stack:
         answer, for the supervisor goes on trying.
         """
         told = told or Told()
-        login, uri = external.kafka_login(), external.mongo_uri()
-        wanted = replace(wanted, own_kafka=login is None, own_mongo=uri is None)
+        brokers = Brokers(self.home, self.supervision, told)
+        wanted = replace(wanted, own_kafka=brokers.own_kafka, own_mongo=brokers.own_mongo)
         self.home.make()
         with self._alone():
-            return self._converge(wanted, given_ports or {}, login, uri, tethered, told)
+            return self._converge(wanted, given_ports or {}, brokers, tethered=tethered, told=told)
 
     def down(self, told: Told | None = None) -> bool:
         """Stop all, last started first; False when nothing ran."""
@@ -144,9 +103,9 @@ class Stack:
         self,
         wanted: Wanted,
         given: Mapping[str, int],
-        login: dict[str, str] | None,
-        uri: str | None,
-        tethered: bool,  # noqa: FBT001 (passed on by name)
+        brokers: Brokers,
+        *,
+        tethered: bool,
         told: Told,
     ) -> Up:
         running = self.supervision.pid() is not None
@@ -161,7 +120,11 @@ class Stack:
         ports = choose_ports(
             self.home, given, frozenset(holders), frozenset(NAMES) - needed_ports(wanted), told.say
         )
-        self._prepare(ports, wanted, told)
+        told.step("Preparing")
+        credentials.make_local_secrets(self.home)
+        brokers.prepare(ports)
+        if not wanted.brokers_only:
+            front.prepare(self.home, ports)
         listed = self._listed(ports, wanted)
         changed = self.supervision.write(listed)
         process = None
@@ -173,16 +136,22 @@ class Stack:
         was_up = running and all(program.name in now for program in listed)
         try:
             if not was_up:
-                self._start(listed, ports, wanted, login, uri, told)
+                told.step("Starting Kafka and MongoDB")
+                self.supervision.start(one.name for one in listed if one.order == BROKERS)
+                brokers.settle(ports)
+                told.step("Starting the services")
+                self.supervision.start(one.name for one in listed if one.order == SERVICES)
+                self.supervision.start(one.name for one in listed if one.order == FRONT)
             late = self._wait_until_ready(listed, ports, told)
         except BaseException:
             if process is not None:
                 self._give_up(process)
             raise
+        at_kafka, at_mongo = brokers.addresses(ports)
         return Up(
             ports=ports,
-            kafka=(login or {}).get("bootstrap.servers", kafka.bootstrap(ports)),
-            mongo=external.hosts(uri) if uri else f"127.0.0.1:{ports['mongo']}",
+            kafka=at_kafka,
+            mongo=at_mongo,
             was_up=was_up,
             supervisor=process,
             late=late,
@@ -204,20 +173,6 @@ class Stack:
             npm.fetch_dkfds(self.home, told.meter)
             npm.fetch_htmx(self.home, told.meter)
 
-    def _prepare(self, ports: dict[str, int], wanted: Wanted, told: Told) -> None:
-        told.step("Preparing")
-        credentials.make_local_secrets(self.home)
-        if not wanted.brokers_only:
-            front.prepare(self.home, ports)
-        with ThreadPoolExecutor() as pool:
-            tasks = []
-            if wanted.own_kafka:
-                tasks.append(pool.submit(kafka.prepare, self.home, ports))
-            if wanted.own_mongo:
-                tasks.append(pool.submit(mongo.prepare, self.home, ports))
-            for task in tasks:
-                task.result()
-
     def _listed(self, ports: dict[str, int], wanted: Wanted) -> list[Program]:
         """List the programs; one whose settings file changed is another program."""
         settings = {
@@ -235,78 +190,25 @@ class Stack:
                 listed.append(program)
         return listed
 
-    def _start(
-        self,
-        listed: list[Program],
-        ports: dict[str, int],
-        wanted: Wanted,
-        login: dict[str, str] | None,
-        uri: str | None,
-        told: Told,
-    ) -> None:
-        told.step("Starting Kafka and MongoDB")
-        self.supervision.start(one.name for one in listed if one.order == BROKERS)
-        with ThreadPoolExecutor() as pool:
-            tasks = [
-                pool.submit(self._settle_kafka, login, told),
-                pool.submit(self._settle_mongo, ports, uri, told),
-            ]
-            for task in tasks:
-                task.result()
-        if wanted.brokers_only:
-            return
-        told.step("Starting the services")
-        self.supervision.start(one.name for one in listed if one.order == SERVICES)
-        self.supervision.start(one.name for one in listed if one.order == FRONT)
-
-    def _require_life(self, name: str) -> Callable[[], None]:
-        """Give a check that raises StackProblem once this process has died since now."""
-        first: list[int] = []
-
-        def look() -> None:
-            seen = self.supervision.look().get(name)
-            if seen is not None and seen.pid:
-                first.append(seen.pid)
-            if seen is None or not seen.runs or len(set(first)) > 1:
-                log = self.home.logs / f"{name}.log"
-                taken = "ddress already in use" in _end_of(log)
-                why = "its port was taken meanwhile: try again" if taken else f"see {log}"
-                raise StackProblem(f"{name} does not start: {why}.")
-
-        return look
-
-    def _settle_kafka(self, login: dict[str, str] | None, told: Told) -> None:
-        if login is not None:
-            broker_rights.wait_until_answering(login)
-            external.use_kafka(self.home, login, told.say)
-            return
-        admin = credentials.read_kafka_login(self.home, "admin")
-        broker_rights.wait_until_answering(admin, look=self._require_life("kafka"))
-        broker_rights.upsert_users(self.home, admin, (*credentials.SERVICES, "inspector"))
-        broker_rights.make_topics(admin, inspector=True)
-        credentials.keep_inspector_password(self.home)
-
-    def _settle_mongo(self, ports: dict[str, int], uri: str | None, told: Told) -> None:
-        if uri is not None:
-            external.use_mongo(self.home, uri, told.say)
-            return
-        mongo.wait_until_writable(self.home, ports, look=self._require_life("mongo"))
-        database_rights.apply_rights(
-            self.home, credentials.read_mongo_uri(self.home, "admin"), inspector=True
-        )
-
     def _wait_until_ready(
         self, listed: list[Program], ports: dict[str, int], told: Told
     ) -> list[str]:
         waiting = {one.name for one in listed if one.order != BROKERS and one.name != "demo"}
+        late: set[str] = set()
+        lives: dict[str, set[int]] = {name: set() for name in waiting}
         until = time.monotonic() + READY_SECONDS
         while waiting:
             waiting -= {name for name in waiting if self.is_ready(name, ports)}
+            seen = self.supervision.look()
+            for name in waiting & seen.keys():
+                lives[name].add(seen[name].pid)
+            late |= {name for name in waiting if len(lives[name]) > MOST_LIVES}
+            waiting -= late
             if not waiting or time.monotonic() > until:
                 break
             told.step(f"Waiting for {', '.join(sorted(waiting))}")
             time.sleep(LOOK_AGAIN_SECONDS)
-        return sorted(waiting)
+        return sorted(waiting | late)
 
     def is_ready(self, name: str, ports: dict[str, int]) -> bool:
         """Tell whether one process does its work."""
@@ -330,14 +232,6 @@ class Stack:
         with (self.home.run / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _end_of(log: Path, characters: int = 20_000) -> str:
-    """Give the end of a log."""
-    try:
-        return log.read_text(errors="replace")[-characters:]
-    except FileNotFoundError:
-        return ""
 
 
 def _wait_for_end(pid: int, seconds: float = 60.0) -> None:

@@ -6,7 +6,9 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -31,6 +33,7 @@ def own_stack(downloads: Home, tmp_path: Path) -> Iterator[LiveStack]:
     yield live
     live.stop()
     live.run("down")
+    live.discard()
 
 
 def send(login: dict[str, str], topic: str) -> KafkaError | None:
@@ -342,6 +345,15 @@ def test_no_process_outlives_a_killed_foreground_command(own_stack: LiveStack) -
     assert alive == []
 
 
+def test_two_starts_at_once_make_one_stack(own_stack: LiveStack) -> None:
+    with ThreadPoolExecutor() as pool:
+        start = partial(own_stack.run, "up", "--detach", "--brokers-only")
+        done = [task.result() for task in [pool.submit(start), pool.submit(start)]]
+
+    assert [one.returncode for one in done] == [0, 0]
+    assert sum("was up already" in one.stdout for one in done) == 1
+
+
 def test_a_given_port_that_is_taken_is_refused_in_one_sentence(own_stack: LiveStack) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as squatter:
         port = squatter.getsockname()[1]
@@ -377,7 +389,7 @@ def test_brokers_of_your_own_are_used_and_locked_down(
     assert is_refused(refused.code())
     with MongoClient(guest.mongo("psp")) as client, pytest.raises(OperationFailure):
         client["intake"]["persons"].find_one()
-    guest.stop()
+    guest.discard()
 
 
 @pytest.mark.parametrize("given", ["kafka", "kafka=0", "kafka=99999", "oracle=1521", "kafka=x"])
