@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from confluent_kafka import TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from shared.errors import Unavailable
 
 __all__ = ["Connection", "Partition"]
+
+_LACKING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,20 @@ class Connection:
                 with suppress(Exception):  # away, unknown, or not ours to see: it is left out
                     found[topic] = str(answer.result().topic_id)
             return found
+
+        return await asyncio.to_thread(ask)
+
+    async def lacks(self, topic: str) -> bool:
+        """Whether the broker says that there is no such topic, or none for us to see."""
+
+        def ask() -> bool:
+            admin = AdminClient({**self.properties, "log_level": 0})
+            answers = admin.describe_topics(TopicCollection([topic]), request_timeout=10)
+            try:
+                answers[topic].result()
+            except KafkaException as refusal:
+                return refusal.args[0].code() in _LACKING
+            return False
 
         return await asyncio.to_thread(ask)
 

@@ -15,16 +15,14 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    KafkaError,
-    TopicAuthorizationFailedError,
-    UnknownTopicOrPartitionError,
-)
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.partitioner import DefaultPartitioner
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
 from shared import telemetry
 from shared.engine import lease
+from shared.engine.absent import AbsentTopics
 from shared.engine.connection import Connection
 from shared.engine.store import Store
 from shared.engine.unit import Document
@@ -38,7 +36,6 @@ _RENEW_S: Final = lease.LEASE_S / 2.5
 _RIVAL_S: Final = 0.5
 _PAUSE_S: Final = 0.5
 _CLOSE_S: Final = 5.0
-_UNDELIVERABLE: Final = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
 
 log = structlog.get_logger()
 
@@ -54,6 +51,7 @@ class Relay:
         self._holder = holder
         self._producer: AIOKafkaProducer | None = None
         self._partitioner = DefaultPartitioner()
+        self._absent = AbsentTopics(connection)
         self._renew_at = 0.0
 
     async def run(self) -> None:
@@ -80,9 +78,10 @@ class Relay:
             await asyncio.sleep(_RIVAL_S)
             return
         self.store.committed.clear()
-        documents = await self._oldest()
+        absent = self._absent.names
+        documents = await self._oldest(absent)
         if documents:
-            await self._publish(documents)
+            await self._publish(documents, absent)
         else:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):  # wait_for may swallow the word to end
@@ -95,20 +94,24 @@ class Relay:
         self._renew_at = monotonic() + _RENEW_S if held else 0.0
         return held
 
-    async def _oldest(self) -> list[Document]:
+    async def _oldest(self, absent: Sequence[str]) -> list[Document]:
+        """The oldest, but for those of which nothing is left but what waits for an absent topic."""
+        elsewhere = {"messages": {"$elemMatch": {"topic": {"$nin": list(absent)}}}}
         async with self.store.client.start_session(snapshot=True) as session:
-            oldest = self.store.db.outbox.find({}, session=session).sort("at", 1)
-            return await oldest.limit(_READ_AT_ONCE).to_list()
+            found = self.store.db.outbox.find(elsewhere if absent else {}, session=session)
+            return await found.sort("at", 1).limit(_READ_AT_ONCE).to_list()
 
-    async def _publish(self, documents: Sequence[Document]) -> None:
+    async def _publish(self, documents: Sequence[Document], absent: Sequence[str]) -> None:
         producer = await self._open()
+        # a topic that turns up in the middle waits for the next reading: its oldest may not be here
+        partitions: dict[str, list[int] | None] = dict.fromkeys(absent)
         places: dict[Place, list[Mapping[str, Any]]] = {}
         broken: dict[str, Exception] = {}
         placed: list[list[Place]] = []
         for document in documents:
             places_of: list[Place] = []
             for message in document["messages"]:
-                place = await self._place(producer, message, broken)
+                place = await self._place(producer, message, partitions)
                 places_of.append(place)
                 places.setdefault(place, []).append(message)
             placed.append(places_of)
@@ -124,22 +127,49 @@ class Relay:
         if done:
             await self.store.db.outbox.delete_many({"_id": {"$in": done}})
         if failed:
+            await self._after_failure(documents, placed, failed, broken)
+
+    async def _after_failure(
+        self,
+        documents: Sequence[Document],
+        placed: Sequence[Sequence[Place]],
+        failed: set[Place],
+        broken: Mapping[str, Exception],
+    ) -> None:
+        """Keep of each document what did not land; give up what never will."""
+        stopped = any(partition >= 0 for _, partition in failed)
+        if stopped:
             await self._close()
-            for document, went in zip(documents, placed, strict=True):
-                if not failed.isdisjoint(went):
-                    await self._give_up(document, broken)
+        gone = {topic for topic, _ in failed if await self._is_gone(topic, broken.get(topic))}
+        for document, went in zip(documents, placed, strict=True):
+            left = [
+                message
+                for message, place in zip(document["messages"], went, strict=True)
+                if place in failed
+            ]
+            if left:
+                await self._keep(document, left, gone)
+        if stopped:
             await asyncio.sleep(_PAUSE_S)
 
+    async def _is_gone(self, topic: str, error: Exception | None) -> bool:
+        """Only letters to partners, whose topics can be taken away; facts wait for an operator."""
+        if not topic.startswith("partner."):
+            return False
+        refused = isinstance(error, TopicAuthorizationFailedError)
+        return refused or await self._absent.is_gone(topic)
+
     async def _place(
-        self, producer: AIOKafkaProducer, message: Mapping[str, Any], broken: dict[str, Exception]
+        self,
+        producer: AIOKafkaProducer,
+        message: Mapping[str, Any],
+        known: dict[str, list[int] | None],
     ) -> Place:
         topic: str = message["topic"]
-        if topic in broken:
-            return topic, -1
-        try:
-            partitions = sorted(await producer.partitions_for(topic))
-        except KafkaError as error:
-            broken[topic] = error
+        if topic not in known:
+            known[topic] = await self._absent.partitions(producer, topic)
+        partitions = known[topic]
+        if partitions is None:
             return topic, -1
         return topic, self._partitioner(message["key"].encode(), partitions, partitions)
 
@@ -181,41 +211,37 @@ class Relay:
             return False
         return True
 
-    async def _give_up(self, document: Document, broken: Mapping[str, Exception]) -> None:
-        """Park what a partner's topic will never take: it must not hold up everyone else.
-
-        Only letters to partners, whose topics can be taken away; facts wait for an operator.
-        """
-        lost = [
-            message
-            for message in document["messages"]
-            if message["topic"].startswith("partner.")
-            and isinstance(broken.get(message["topic"]), _UNDELIVERABLE)
-        ]
-        if not lost:
+    async def _keep(
+        self, document: Document, left: Sequence[Mapping[str, Any]], gone: set[str]
+    ) -> None:
+        """Leave in the outbox what is still to be sent, and park what no topic will ever take."""
+        lost = [message for message in left if message["topic"] in gone]
+        kept = [message for message in left if message["topic"] not in gone]
+        if len(kept) == len(document["messages"]):
             return
-        kept = [message for message in document["messages"] if message not in lost]
 
-        async def step(session: Any) -> None:
-            row = {
-                "_id": f"outbox|{document['_id']}",
-                "state": "undeliverable",
-                "reason": "the topic is gone, or we may not write to it",
-                "at": self.store.clock(),
-                "topic": lost[0]["topic"],
-                "messages": lost,
-            }
-            await self.store.db.parked.replace_one(
-                {"_id": row["_id"]}, row, upsert=True, session=session
-            )
-            change = {"$set": {"messages": kept}}
-            await self.store.db.outbox.update_one({"_id": document["_id"]}, change, session=session)
-            await self.store.db.outbox.delete_one(
-                {"_id": document["_id"], "messages": []}, session=session
-            )
+        async def step(session: AsyncClientSession) -> None:
+            here = {"_id": document["_id"]}
+            if lost:
+                row = {
+                    "_id": f"outbox|{document['_id']}",
+                    "state": "undeliverable",
+                    "reason": "the topic is gone, or we may not write to it",
+                    "at": self.store.clock(),
+                    "topic": lost[0]["topic"],
+                    "messages": lost,
+                }
+                parked = {"_id": row["_id"]}
+                await self.store.db.parked.replace_one(parked, row, upsert=True, session=session)
+            if kept:
+                rest = {"$set": {"messages": kept}}
+                await self.store.db.outbox.update_one(here, rest, session=session)
+            else:
+                await self.store.db.outbox.delete_one(here, session=session)
 
         await self.store.persist(step)
-        log.error("message_undeliverable", topic=lost[0]["topic"], messages=len(lost))
+        if lost:
+            log.error("message_undeliverable", topic=lost[0]["topic"], messages=len(lost))
 
     async def _open(self) -> AIOKafkaProducer:
         if self._producer is None:
