@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 
-from tests.edge.engine_world import Behaviour, an_app
+from tests.edge.engine_world import Behaviour, an_app, until
 
 
 async def main(said):
@@ -21,8 +21,7 @@ async def main(said):
         group=said["group"],
     )
     async with app.router.lifespan_context(app):
-        while not engine.ready:
-            await asyncio.sleep(0.01)
+        await until(lambda: engine.ready, "the service is ready")
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

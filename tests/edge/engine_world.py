@@ -134,7 +134,12 @@ class EngineWorld:
         self.db = self.client[self.name]
         self.behaviour = Behaviour(self.told)
         self._refused = []
-        self._producer = Producer({**self.login, "acks": "all", "linger.ms": 0})
+        self.use_codec("none")
+
+    def use_codec(self, codec):
+        """Send as batches that are packed in this way from now on."""
+        settings = {"acks": "all", "linger.ms": 5, "compression.codec": codec}
+        self._producer = Producer({**self.login, **settings})
 
     async def make_topic(self, name, partitions=1):
         made = self.admin.create_topics([NewTopic(name, partitions, 1)])
@@ -268,9 +273,10 @@ class EngineWorld:
 
     async def published(self, topic=None):
         """Every record of a topic, oldest first within each partition."""
-        return await asyncio.to_thread(self._read, topic or self.told)
+        return [Published(each) for each in await asyncio.to_thread(self.raw, topic or self.told)]
 
-    def _read(self, topic):
+    def raw(self, topic):
+        """Every record of a topic as the client library gives it."""
         settings = {"group.id": f"{self.name}.eyes", "enable.auto.commit": False}
         consumer = Consumer({**self.login, **settings, "auto.offset.reset": "earliest"})
         found = []
@@ -283,7 +289,7 @@ class EngineWorld:
                     message = consumer.poll(10)
                     if message is None or message.error():
                         raise KafkaException(message and message.error())
-                    found.append(Published(message))
+                    found.append(message)
                     start = message.offset() + 1
         finally:
             consumer.close()

@@ -171,8 +171,9 @@ def _read_partition(consumer: Consumer, place: TopicPartition, seen: Observed) -
         for message in consumer.consume(num_messages=500, timeout=1.0):
             if message.error() is not None:
                 raise KafkaException(message.error())
-            at = message.offset() + 1
-            if message.offset() < end:
+            offset = int(message.offset() or 0)
+            at = offset + 1
+            if offset < end:
                 seen.records.append(_record(message))
         if time.monotonic() > until:
             raise TimeoutError(f"{place.topic}[{place.partition}] was not read to its end")
