@@ -63,7 +63,7 @@ def up(
         except KeyboardInterrupt:
             console.print("Stopped before it was up.")
             raise typer.Exit(FAILED) from None
-        welcome(Console(), done, brokers_only=brokers_only)
+        welcome(Console(), done, wanted)
         if done.late:
             logs = ", ".join(str(stack.home.logs / f"{name}.log") for name in done.late)
             console.print(
@@ -130,12 +130,12 @@ def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console)
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this command the way Ctrl-C does."""
+    """Let SIGTERM and SIGHUP end this command the way Ctrl-C does, which a shell's `&` turns off."""
 
     def interrupt(_number: int, _frame: "FrameType | None") -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     yield
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deploy.embedded.paths import CLONE
-from deploy.embedded.programs import issuer_url, site_url
+from deploy.embedded.programs import Wanted, issuer_url, site_url
 from deploy.embedded.telling import Up
 
 __all__ = ["welcome"]
@@ -17,17 +17,17 @@ __all__ = ["welcome"]
 STAFF = CLONE / "deploy" / "embedded" / "staff.yaml"
 
 
-def welcome(console: Console, done: Up, *, brokers_only: bool) -> None:
+def welcome(console: Console, done: Up, wanted: Wanted) -> None:
     """Tell a person what there is now."""
     console.print("[bold]Samråd was up already.[/]" if done.was_up else "[bold]Samråd is up.[/]")
     addresses = Table(box=None, show_header=False, pad_edge=False)
-    if not brokers_only:
+    if not wanted.brokers_only:
         addresses.add_row("Pages", f"{site_url(done.ports)}/")
         addresses.add_row("Login issuer", f"{issuer_url(done.ports)}/")
     addresses.add_row("Kafka", done.kafka)
     addresses.add_row("MongoDB", done.mongo)
     console.print(addresses)
-    if brokers_only:
+    if wanted.brokers_only:
         return
     console.print("\nLog in as, without a password (nobody here exists):")
     staff = Table(box=None, show_header=False, pad_edge=False)
@@ -35,7 +35,7 @@ def welcome(console: Console, done: Up, *, brokers_only: bool) -> None:
         staff.add_row(escape(person["name"]), escape(person["title"]), escape(person["does"]))
     console.print(staff)
     console.print("\nTry next:")
-    for line in _next_steps():
+    for line in _next_steps(demo=wanted.demo):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -47,18 +47,20 @@ def _first_staff() -> list[dict[str, Any]]:
     return [person for person in declared["staff"] if person.get("first")]
 
 
-def _next_steps() -> list[str]:
+def _next_steps(*, demo: bool) -> list[str]:
+    """Give commands that work as they stand; the demo has its partners already."""
     command = ".venv/bin/samraad"
-    steps = [("stack", f"{command} status")]
-    steps += [
-        (
-            "partner",
-            f"{command} partner add prosecution-syd --kind prosecution",
-        ),
-        ("emit", f"{command} emit examples/reports/valid/{_example()} --as prosecution-syd"),
+    steps = [
         ("watch", f"{command} watch"),
+        ("partner", f"{command} partner add prosecution-syd --kind prosecution"),
+        ("emit", f"{command} emit examples/reports/valid/{_example()} --as prosecution-syd"),
+        ("stack", f"{command} status"),
     ]
-    return [step for module, step in steps if find_spec(f"cli.{module}") is not None]
+    return [
+        step
+        for module, step in steps
+        if find_spec(f"cli.{module}") is not None and not (demo and module == "partner")
+    ]
 
 
 def _example() -> str:

@@ -302,6 +302,18 @@ def test_a_restart_keeps_what_was_written(own_stack: LiveStack) -> None:
         assert any(consumer.poll(1) is not None for _ in range(20))
 
 
+def test_up_adds_what_is_missing_and_leaves_what_runs(own_stack: LiveStack) -> None:
+    assert own_stack.run("up", "--detach", "--brokers-only").returncode == 0
+    kafka, mongo = own_stack.pid("kafka"), own_stack.pid("mongo")
+    assert own_stack.status()["services"] == {}
+
+    whole = own_stack.run("up", "--detach")
+
+    assert whole.returncode == 0, whole.stderr
+    assert set(own_stack.status()["services"]) == set(SERVICES)
+    assert (own_stack.pid("kafka"), own_stack.pid("mongo")) == (kafka, mongo)
+
+
 def test_a_moved_port_loses_no_data(own_stack: LiveStack) -> None:
     own_stack.start("--brokers-only")
     with MongoClient(own_stack.mongo("psp")) as client:
