@@ -43,6 +43,7 @@ def java(home: Home, *options: str) -> list[str]:
         "-XX:MaxDirectMemorySize=128m",
         "-Xss512k",
         "-XX:+ExitOnOutOfMemoryError",
+        "--sun-misc-unsafe-memory-access=allow",  # no four lines of warning at each start
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
         "-cp",
