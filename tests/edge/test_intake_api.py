@@ -12,7 +12,8 @@ from shared.seal import SealKeys, SealRefused, new_seal_key, seal
 from shared.settings import from_environment
 from tests.edge.intake_world import a_report, accepted, facts
 
-OPERATOR = {"Authorization": "Bearer operator-token"}
+OPERATOR_TOKEN = "operator-token-" + "o" * 32
+OPERATOR = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ async def site(intake, intake_uri, tmp_path):  # noqa: ARG001 - the intake comes
     files = {
         "kafka.json": json.dumps({"bootstrap.servers": "127.0.0.1:9"}),
         "mongo.uri": intake_uri,
-        "operator.token": "operator-token\n",
+        "operator.token": f"{OPERATOR_TOKEN}\n",
         "session.secret": "x" * 32,
         "tokens/mediation": "mediation-token\n",
         "tokens/psp": "psp-token\n",
@@ -73,14 +74,14 @@ async def test_details_go_to_the_service_of_the_case_with_its_token_and_to_nobod
 
     answers = {
         token: (await site.get(address, headers={"Authorization": f"Bearer {token}"})).status_code
-        for token in ("mediation-token", "psp-token", "operator-token", "")
+        for token in ("mediation-token", "psp-token", OPERATOR_TOKEN, "")
     }
     got = await site.get(address, headers={"Authorization": "Bearer mediation-token"})
 
     assert answers == {
         "mediation-token": 200,
         "psp-token": 404,
-        "operator-token": 404,
+        OPERATOR_TOKEN: 404,
         "": 404,
     }
     assert got.json() == {
