@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from bson.binary import STANDARD, Binary
+from bson.binary import STANDARD, UUID_SUBTYPE, Binary
 from bson.codec_options import CodecOptions
 from pymongo import ReadPreference
 from pymongo.asynchronous.encryption import AsyncClientEncryption
@@ -45,7 +45,10 @@ erasure would be a lie for a minute.
 _LOCAL_BYTES: Final = 96
 _CREATED_AT_ONCE: Final = 32
 _CIPHER_SUBTYPE: Final = 6
-_NO_CIPHERTEXT: Final = ("unsupported FLE blob", "malformed ciphertext")
+_ALGORITHM: Final = Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random
+_RANDOM: Final = 2
+"""The first byte of every blob that is sealed here; the id of its key follows."""
+_KEY_ID: Final = slice(1, 17)
 
 Result = TypeVar("Result")
 
@@ -55,7 +58,7 @@ class KeyDestroyed(Exception):
 
 
 class NotABlob(ValueError):
-    """The bytes were never sealed by data keys."""
+    """The bytes were never sealed by data keys, or not all of them are as they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,15 +143,35 @@ class Keys:
         return await _unwrapped(
             self._cipher.encrypt(
                 Binary(opened),
-                Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random,
+                _ALGORITHM,
                 key_alt_name=name,
             )
         )
 
     async def decrypt(self, blob: Binary) -> bytes:
-        """Open a blob; raises KeyDestroyed when its key is gone, NotABlob for other bytes."""
-        opened: bytes = await _unwrapped(self._cipher.decrypt(Binary(blob, _CIPHER_SUBTYPE)))
-        return opened
+        """Open a blob; raises KeyDestroyed when its key is gone, NotABlob for other bytes.
+
+        libmongocrypt tells a damaged blob and a key that cannot be unwrapped in the same words, so
+        where it does not open the key is tried by itself: a key that works has only the blob left
+        to blame, and one that does not is a reason to wait.
+
+        Raises:
+            KeyDestroyed: its key is gone.
+            NotABlob: the bytes were never sealed here, or are damaged.
+            Unavailable: data keys cannot be unwrapped at present.
+
+        """
+        if len(blob) < _KEY_ID.stop or blob[0] != _RANDOM:
+            raise NotABlob("these bytes are no blob")
+        try:
+            return await self._decrypt(blob)
+        except Unavailable:
+            key_id = Binary(blob[_KEY_ID], UUID_SUBTYPE)
+            await _unwrapped(self._cipher.encrypt(Binary(b""), _ALGORITHM, key_id=key_id))
+        try:
+            return await self._decrypt(blob)  # the key may have been away for a moment only
+        except Unavailable:
+            raise NotABlob("these bytes are no blob, or a damaged one") from None
 
     async def destroy(self, name: str) -> bool:
         """End all that is encrypted under the name; say whether there was such a key.
@@ -160,6 +183,10 @@ class Keys:
         # old cipher alive until it is done.
         self._cipher = self._new_cipher()
         return deleted.deleted_count > 0
+
+    async def _decrypt(self, blob: Binary) -> bytes:
+        opened: bytes = await _unwrapped(self._cipher.decrypt(Binary(blob, _CIPHER_SUBTYPE)))
+        return opened
 
     async def _create(self, name: str) -> None:
         async with self._creating:
@@ -189,8 +216,7 @@ async def _unwrapped(working: Awaitable[Result]) -> Result:
 
     Raises:
         KeyDestroyed: there is no such key.
-        NotABlob: what was to be opened is no ciphertext.
-        Unavailable: keys cannot be wrapped or unwrapped at present.
+        Unavailable: keys cannot be wrapped or unwrapped at present, or the bytes are damaged.
 
     """
     try:
@@ -201,8 +227,6 @@ async def _unwrapped(working: Awaitable[Result]) -> Result:
             raise cause from None
         if "not all keys requested were satisfied" in str(cause):
             raise KeyDestroyed("the key of this blob is gone") from None
-        if str(cause).startswith(_NO_CIPHERTEXT):
-            raise NotABlob("these bytes are no blob") from None
         # A key service that is away, or a master key that is not the right one: whoever waits
         # keeps everything, and what is set right by a person then goes on.
         raise Unavailable(f"data keys cannot be had now ({type(cause).__name__})") from error

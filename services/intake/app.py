@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.intake import cases
 from services.intake.api import details_routes, partner_routes, public_routes
 from services.intake.blind import BlindIndex
-from services.intake.handlers import ReportDoor
+from services.intake.handlers import RedriveDoor, ReportDoor
 from services.intake.indexes import make_indexes
 from services.intake.opening import TOPIC_PATTERN
 from services.intake.pages import TEMPLATES, make_pages
@@ -32,13 +32,12 @@ def make_app(settings: Settings) -> FastAPI:
     seal_keys.make_first()
     index = BlindIndex(settings.index_key_file.read_bytes())
     desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys, clock=store.clock)
-    door = ReportDoor(desk, index)
-    reports = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
+    reports = Subscription(pattern=TOPIC_PATTERN, door=ReportDoor(desk, index), group=GROUP)
     engine = make_engine(
         settings,
         cases=cases.COLLECTION,
         subscriptions=[reports],
-        doors={"partner.": door},
+        doors={"partner.": RedriveDoor(desk, index)},
         store=store,
     )
 

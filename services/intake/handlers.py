@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.contracts.report import Report
     from shared.engine import Record, Unit
 
-__all__ = ["ReportDoor"]
+__all__ = ["RedriveDoor", "ReportDoor"]
 
 Document = dict[str, Any]
 
@@ -209,6 +209,22 @@ class ReportDoor:
                 person_ids=dict.fromkeys(sealed.person_ids),
             ),
         )
+
+
+class RedriveDoor(ReportDoor):
+    """The same door for what was set aside: each stand-in gives its record back first.
+
+    Never for what comes from the log, where a partner may write whatever it likes.
+    """
+
+    async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
+        """Open, check and seal what the stand-ins carry.
+
+        Raises:
+            Rejected: what was kept gives no record back.
+
+        """
+        return await super().prepare(await self._desk.restored(records))
 
 
 def _sealed(arrival: Arrived) -> SealedReport:

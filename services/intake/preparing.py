@@ -69,13 +69,25 @@ class Desk:
 
         """
         try:
-            whole = [await withheld.restore(record, self._keys) for record in records]
-            arrivals = _within_bounds(await self._open(whole))
+            arrivals = _within_bounds(await self._open(records))
             return await self._withhold(await self._seal(arrivals))
         except PyMongoError as error:
             raise translated(error) from error
         except KeyDestroyed:
             raise Unavailable("a key was destroyed while it was about to be used") from None
+
+    async def restored(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Return what was set aside as it came, for another try.
+
+        Raises:
+            Rejected: what was kept gives no record back.
+            Unavailable: MongoDB or the data keys cannot be had now.
+
+        """
+        try:
+            return [await withheld.restore(record, self._keys) for record in records]
+        except PyMongoError as error:
+            raise translated(error) from error
 
     async def _open(self, records: Sequence[Record]) -> list[Arrival]:
         owners = [opening.partner_of(record.topic) for record in records]

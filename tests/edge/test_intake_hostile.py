@@ -5,6 +5,7 @@ from joserfc import jwe
 from joserfc.jwk import ECKey, OctKey
 
 from shared.contracts.processes import PartnerKind
+from shared.engine import Rejected
 from shared.seal import new_seal_key, public_seal_key
 from tests.edge.intake_world import a_person, a_report, accepted, facts, rejected
 
@@ -298,6 +299,45 @@ async def test_a_forged_mark_opens_nothing(intake):
     (refused,) = rejected(await intake.arrive(copied))
 
     assert ("header:ce_type", "missing") in refused.faults
+
+
+@pytest.mark.parametrize("first", range(20))
+async def test_a_record_that_says_it_was_set_aside_stops_nobody(intake, first):
+    mark = (("samraad-withheld", b"1"),)
+    forged = [intake.record(value, headers=mark) for value in (bytes([first]), None, b"")]
+    nameless = intake.record(bytes([first]), headers=mark, key=None)
+
+    sent = await intake.arrive(*forged, nameless, intake.record(reference="S-9"))
+
+    assert [each.key for each in rejected(sent)] == ["S-1"] * 3
+    assert [each.key for each in accepted(sent)] == ["S-9"]
+    (row,) = await intake.parked()
+    assert "no reference" in row["reason"]
+
+
+async def test_a_copy_of_what_was_set_aside_is_not_opened_where_it_comes_from_the_log(intake):
+    await intake.arrive(intake.record(reference="0105094123"))
+    (row,) = await intake.parked()
+    headers = tuple((name, value) for name, value in row["headers"])
+    copied = intake.record(row["value"], headers=headers, key=b"S-1")
+    intake.marks.clear()
+    await intake.db.watermarks.delete_many({})
+
+    (refused,) = rejected(await intake.arrive(copied))
+
+    assert ("header:ce_type", "missing") in refused.faults, "also at the very same position"
+
+
+async def test_what_was_set_aside_and_no_longer_opens_says_so_and_stays(intake):
+    await intake.arrive(intake.record(reference="0105094123"))
+    (row,) = await intake.parked()
+    damaged = row["value"][:-1] + bytes([row["value"][-1] ^ 1])
+    await intake.db.parked.update_one({"_id": row["_id"]}, {"$set": {"value": damaged}})
+
+    with pytest.raises(Rejected, match="does not open"):
+        await intake.room.redrive(row["_id"])
+
+    assert (await intake.parked())[0]["value"] == damaged
 
 
 async def test_no_refusal_repeats_a_value(intake):

@@ -119,12 +119,47 @@ async def test_a_database_that_is_away_is_told_as_such(vault, tmp_path):
             await away.decrypt(blob)
 
 
-@pytest.mark.parametrize("junk", [b"", b"x", b"\x01short"])
+@pytest.mark.parametrize(
+    "junk", [b"", b"x", b"\x01short", *(bytes([first]) for first in range(20)), b"\x02" + b"k" * 16]
+)
 async def test_other_bytes_are_no_blob(vault, junk):
     keys, _ = vault
 
-    with pytest.raises(NotABlob):
+    with pytest.raises((NotABlob, KeyDestroyed)):
         await keys.decrypt(Binary(junk, 6))
+
+
+@pytest.mark.parametrize("first", range(20))
+async def test_a_blob_of_another_kind_is_none_of_ours(vault, first):
+    keys, _ = vault
+    await keys.ensure(["person:a"])
+    blob = await keys.encrypt("person:a", b"a")
+
+    if first == blob[0]:
+        assert await keys.decrypt(blob) == b"a"
+    else:
+        with pytest.raises(NotABlob):
+            await keys.decrypt(Binary(bytes([first]) + blob[1:], 6))
+
+
+@pytest.mark.parametrize(
+    "damage", ["a byte in the middle", "the last byte", "cut", "nearly all cut"]
+)
+async def test_a_damaged_blob_is_no_blob_and_no_reason_to_wait(vault, damage):
+    keys, open_again = vault
+    await keys.ensure(["person:a"])
+    blob = bytes(await keys.encrypt("person:a", b"a"))
+    damaged = {
+        "a byte in the middle": blob[:40] + bytes([blob[40] ^ 1]) + blob[41:],
+        "the last byte": blob[:-1] + bytes([blob[-1] ^ 1]),
+        "cut": blob[:-1],
+        "nearly all cut": blob[:18],
+    }[damage]
+
+    for each in (keys, open_again()):
+        with pytest.raises(NotABlob):
+            await each.decrypt(Binary(damaged, 6))
+        assert await each.decrypt(Binary(blob, 6)) == b"a"
 
 
 def test_a_master_key_is_96_bytes_or_names_a_key_service(tmp_path):
