@@ -168,7 +168,7 @@ def _read_partition(consumer: Consumer, place: TopicPartition, seen: Observed) -
     until = time.monotonic() + _PATIENCE_S
     at = start
     while at < end:
-        for message in consumer.consume(num_messages=500, timeout=1.0):
+        for message in consumer.consume(num_messages=min(500, end - at), timeout=1.0):
             if message.error() is not None:
                 raise KafkaException(message.error())
             offset = int(message.offset() or 0)
