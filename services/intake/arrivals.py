@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from services.intake.domain import Letter
     from services.intake.sealing import SealedReport
     from shared.contracts.processes import PartnerKind
     from shared.engine import Record
 
-__all__ = ["Arrival", "Arrived", "LeftOut"]
+__all__ = ["Arrival", "Arrived", "Identity", "LeftOut"]
+
+Identity = tuple[UUID, str | None]
+"""A report, and the mark of what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class LeftOut:
 
     record: Record
     reason: str
+    cause: str | None = None
+    """What failed here, to count by; None where the record itself is at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Arrived:
     """None where there is nothing new to keep."""
 
     @property
-    def identity(self) -> tuple[UUID, str | None]:
+    def identity(self) -> Identity:
         """What is told, and under which reference."""
         return self.report_id, self.letter.content
 

@@ -62,6 +62,8 @@ class ReportDoor:
         """Judge the letter and answer it, or set it aside whole where no answer can be sent."""
         if isinstance(arrival, LeftOut):
             unit.set_aside(arrival.record, arrival.reason)
+            if arrival.cause is not None:
+                unit.failures.append((arrival.cause, arrival.record.position))
             return
         before = unit.load(reports.COLLECTION, str(arrival.report_id))
         verdict = domain.judge(arrival.letter, reports.known(before))
@@ -78,9 +80,14 @@ class ReportDoor:
                 assert_never(verdict)
         unit.send(reports.replied(arrival.letter, receipt))
 
-    def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:  # noqa: ARG002 - every cause alike
-        """Set aside whole what failed through no fault of its partner: a redrive answers it."""
+    def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:
+        """Set aside whole what failed through no fault of its partner: a redrive answers it.
+
+        Each is a failure of ours, and many at once of one cause are a reason to stand still.
+        """
         unit.set_aside(arrival.record, reason)
+        whose = arrival.record.position if isinstance(arrival, LeftOut) else str(arrival.report_id)
+        unit.failures.append((cause, whose))
 
     def _open_case(
         self, arrival: Arrived, opens: OpensCase, before: Document | None, unit: Unit

@@ -7,16 +7,17 @@ sealed and not written is forgotten.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pymongo.errors import PyMongoError
 
 from services.intake import opening, partners, persons, reports, withheld
-from services.intake.arrivals import Arrival, Arrived, LeftOut
+from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut
 from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
-from services.intake.sealing import part, seal_all
+from services.intake.sealing import Parted, part, seal_all
 from shared.engine.store import translated
 from shared.errors import Unavailable
 from shared.keys import KeyDestroyed
@@ -106,7 +107,8 @@ class Desk:
             try:
                 read = opening.read_letter(record, partner, keys=keys, index=self._index, now=now)
             except Exception as error:  # noqa: BLE001 - a stranger's bytes: one letter stops no other
-                read = Unanswerable(f"reading it failed with {type(error).__name__}")
+                arrivals.append(_failed(record, error))
+                continue
             if isinstance(read, Unanswerable):
                 arrivals.append(LeftOut(record, read.reason))
                 continue
@@ -141,15 +143,22 @@ class Desk:
                 if person.cpr is not None
             },
         )
-        parted = {
-            each.identity: part(
-                report, each.opened, report_id=each.report_id, index=self._index, known=known
-            )
-            for each, report in new
-        }
+        parted: dict[Identity, Parted] = {}
+        unread: dict[Identity, Exception] = {}
+        for each, report in new:
+            try:
+                parted[each.identity] = part(
+                    report, each.opened, report_id=each.report_id, index=self._index, known=known
+                )
+            except Exception as error:  # noqa: BLE001 - as in reading: one letter stops no other
+                unread[each.identity] = error
         sealed = await seal_all(parted, self._keys)
         return [
-            replace(each, sealed=sealed.get(each.identity)) if isinstance(each, Arrived) else each
+            each
+            if isinstance(each, LeftOut)
+            else _failed(each.record, unread[each.identity])
+            if each.identity in unread
+            else replace(each, sealed=sealed.get(each.identity))
             for each in arrivals
         ]
 
@@ -163,6 +172,14 @@ class Desk:
             else each
             for each in arrivals
         ]
+
+
+def _failed(record: Record, error: Exception) -> LeftOut:
+    """Leave a record out that our own reading failed on. Nothing that the error says is repeated."""
+    name = type(error).__name__
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+    return LeftOut(record, f"reading it failed with {name}", cause=f"{name} {place}")
 
 
 def _within_bounds(arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

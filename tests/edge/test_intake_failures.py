@@ -1,0 +1,84 @@
+"""What is our own fault: a failure of intake's stops intake, and nothing personal lies in the open."""
+
+import pytest
+
+from services.intake import opening, preparing
+from shared.errors import Halted
+from tests.edge.intake_world import accepted, rejected
+
+MANY = 60
+
+
+async def spoil(intake, *references):
+    """Let what stands under the references be such that judging a letter fails on it."""
+    for reference in references:
+        report_id = str(intake.index.report_id("skole", reference))
+        row = {"_id": report_id, "version": 1, "partner": "skole", "reference": reference}
+        await intake.db.reports.insert_one(row | {"status": "of another release", "content": None})
+
+
+async def mend(intake):
+    await intake.db.reports.delete_many({"status": "of another release"})
+
+
+def broken(*_, **__):
+    raise ZeroDivisionError
+
+
+async def test_one_letter_that_judging_fails_on_is_set_aside_and_the_others_flow_on(intake):
+    await spoil(intake, "S-1")
+
+    sent = await intake.arrive(intake.record(), intake.record(reference="S-9"))
+
+    assert [each.key for each in accepted(sent)] == ["S-9"]
+    (row,) = await intake.parked()
+    assert "ValueError" in row["reason"]
+    await mend(intake)
+    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    assert [each.key for each in accepted(await intake.sent())] == ["S-9", "S-1"]
+
+
+async def test_when_judging_fails_for_every_letter_intake_stands_still_and_loses_none(intake):
+    references = [f"S-{n}" for n in range(MANY)]
+    records = [intake.record(reference=reference) for reference in references]
+    await spoil(intake, *references)
+
+    with pytest.raises(Halted, match="ValueError"):
+        await intake.arrive(*records)
+    assert await intake.parked() == []
+
+    await mend(intake)
+    assert [each.key for each in accepted(await intake.arrive(*records))] == references
+
+
+@pytest.mark.parametrize(("slice_of", "early"), [(1, 19), (50, 0)])
+@pytest.mark.parametrize(("where", "what"), [(opening, "check_report"), (preparing, "part")])
+async def test_when_reading_fails_for_every_letter_intake_stands_still_and_loses_none(
+    intake, monkeypatch, where, what, slice_of, early
+):
+    records = [intake.record(reference=f"S-{n}") for n in range(MANY)]
+    monkeypatch.setattr(where, what, broken)
+
+    with pytest.raises(Halted, match="ZeroDivisionError"):
+        await intake.arrive(*records, slice_of=slice_of)
+
+    monkeypatch.undo()
+    set_aside = await intake.parked()
+    assert len(set_aside) == early
+    for row in set_aside:
+        assert await intake.room.redrive(row["_id"]) == (1, 0)
+    await intake.arrive(*records[early:])
+    assert len(accepted(await intake.sent())) == MANY
+
+
+@pytest.mark.parametrize("value", [b"rubbish", None, b"\x00" * 2_000])
+async def test_what_a_partner_does_wrong_never_makes_intake_stand_still(intake, value):
+    nameless = [intake.record(value, reference=None) for _ in range(MANY)]
+    unknown = [intake.record(partner="retten") for _ in range(MANY)]
+    refused = [intake.record(value, reference=f"S-{n}") for n in range(MANY)]
+
+    sent = await intake.arrive(*nameless, *unknown, *refused, intake.record(reference="S-99"))
+
+    assert len(await intake.parked()) == 2 * MANY
+    assert len(rejected(sent)) == MANY
+    assert [each.key for each in accepted(sent)] == ["S-99"]
