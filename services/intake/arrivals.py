@@ -24,6 +24,7 @@ class LeftOut:
     """A record that cannot be answered."""
 
     record: Record
+    """As it came; once it is prepared, the stand-in that carries it unreadably."""
     reason: str
     cause: str | None = None
     """What failed here, to count by; None where the record itself is at fault."""
@@ -34,6 +35,7 @@ class Arrived:
     """A record with a letter that will be answered, read and sealed ahead of its transaction."""
 
     record: Record
+    """As it came; once it is prepared, the stand-in that carries it unreadably."""
     letter: Letter
     kind: PartnerKind
     report_id: UUID

@@ -1,4 +1,4 @@
-"""Records that cannot be answered, kept whole and unreadable: nobody knows what is written in them.
+"""Records that are set aside, kept whole and unreadable: nobody knows what is written in them.
 
 A partner may have put a CPR number into the key, or a report without its seal. So what is set
 aside carries the whole record as one sealed blob, and a redrive gets the record back out of it.
@@ -17,9 +17,9 @@ from shared.keys import KeyDestroyed, NotABlob
 if TYPE_CHECKING:
     from shared.keys import Keys
 
-__all__ = ["KEY_NAME", "restore", "withhold"]
+__all__ = ["restore", "withhold"]
 
-KEY_NAME: Final = "set-aside"
+_KEY_NAME: Final = "set-aside"
 """One key for all: what cannot be read belongs to no person and no case."""
 
 _MARK: Final = ("samraad-withheld", b"1")
@@ -41,9 +41,18 @@ async def withhold(record: Record, keys: Keys) -> Record:
         offset=record.offset,
         timestamp_ms=record.timestamp_ms,
         key=None,
-        value=bytes(await keys.encrypt(KEY_NAME, whole)),
+        value=bytes(await _sealed(whole, keys)),
         headers=(_MARK,),
     )
+
+
+async def _sealed(whole: bytes, keys: Keys) -> Binary:
+    """Seal under the key that is nearly always there; make it only where it is not."""
+    try:
+        return await keys.encrypt(_KEY_NAME, whole)
+    except KeyDestroyed:
+        await keys.ensure([_KEY_NAME])
+        return await keys.encrypt(_KEY_NAME, whole)
 
 
 async def restore(record: Record, keys: Keys) -> Record:

@@ -1,10 +1,12 @@
 """What is our own fault: a failure of intake's stops intake, and nothing personal lies in the open."""
 
+import json
+
 import pytest
 
 from services.intake import opening, preparing
 from shared.errors import Halted
-from tests.edge.intake_world import accepted, rejected
+from tests.edge.intake_world import a_person, a_report, accepted, rejected
 
 MANY = 60
 
@@ -82,3 +84,47 @@ async def test_what_a_partner_does_wrong_never_makes_intake_stand_still(intake, 
     assert len(await intake.parked()) == 2 * MANY
     assert len(rejected(sent)) == MANY
     assert [each.key for each in accepted(sent)] == ["S-99"]
+
+
+SECRET = "0105094123"
+OPEN = json.dumps(a_report(people=[a_person(cpr=SECRET)])).encode()
+SHAPES = {
+    "a report without its seal": {"value": OPEN},
+    "a number in a header": {"change": {"x-note": SECRET.encode()}},
+    "a number as a header's name": {"change": {SECRET: b""}},
+    "a number in the trace": {"change": {"traceparent": SECRET.encode()}},
+    "a number in the key": {"key": SECRET.encode()},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_what_a_failure_of_ours_sets_aside_is_unreadable_and_can_be_taken_again(
+    intake, shape
+):
+    record = intake.record(**SHAPES[shape])
+    await spoil(intake, "S-1")
+
+    assert await intake.arrive(record) == []
+
+    (row,) = await intake.parked()
+    assert SECRET.encode() not in await intake.everything()
+    assert (row["topic"], row["partition"], row["offset"]) == (record.topic, 0, 0)
+    await mend(intake)
+    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    (answer,) = [each for each in await intake.sent() if each.envelope.sequence is None]
+    assert answer.key == "S-1"
+    assert SECRET.encode() not in await intake.everything()
+
+
+async def test_what_the_database_refuses_is_set_aside_unreadable(intake):
+    await intake.db.audit.insert_one({"_id": "there"})
+    await intake.db.command("collMod", "audit", validator={"closed": True})
+
+    try:
+        await intake.arrive(intake.record(change={"x-note": SECRET.encode()}))
+    finally:
+        await intake.db.command("collMod", "audit", validator={})
+
+    (row,) = await intake.parked()
+    assert "cannot be written" in row["reason"]
+    assert SECRET.encode() not in await intake.everything()
