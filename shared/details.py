@@ -27,9 +27,10 @@ from tenacity import (
 
 from shared.engine import Store, Unavailable, Unit
 from shared.engine.unit import Document
-from shared.keys import Keys, MasterKey
+from shared.errors import Conflict
+from shared.keys import KeyDestroyed, Keys, MasterKey
 from shared.process import Engine
-from shared.settings import ReadableFile, ServiceSettings
+from shared.settings import ReadableFile, SecretFile, ServiceSettings
 
 __all__ = ["CaseSettings", "DetailsDesk", "case_key", "fetch_details", "held", "wanted"]
 
@@ -50,7 +51,7 @@ class CaseSettings(ServiceSettings):
     """What wraps the data keys of the cases."""
     intake_url: str
     """Where a case's details are fetched."""
-    intake_token_file: ReadableFile
+    intake_token_file: SecretFile
     """What we show there."""
 
 
@@ -137,12 +138,11 @@ class DetailsDesk:
             sealed = await self.keys.encrypt(case_key(case_id), json.dumps(said).encode())
             await self._keep(case_id, sealed)
             patience.pop(case_id, None)
-        except httpx.HTTPStatusError as error:
+        except (httpx.HTTPStatusError, ValueError, TypeError, KeyDestroyed, Conflict) as error:
             _, waited = patience.get(case_id, (0.0, _LOOK_EVERY_S))
             pause = min(2 * waited, _LONGEST_WAIT_S)
             patience[case_id] = (monotonic() + pause, pause)
-            status = error.response.status_code
-            log.warning("details_not_fetched", case_id=case_id, status=status)
+            log.warning("details_not_fetched", case_id=case_id, error=type(error).__name__)
 
     async def _ask(self, case_id: str, intake: httpx.AsyncClient) -> dict[str, Any]:
         async for attempt in AsyncRetrying(
@@ -155,6 +155,8 @@ class DetailsDesk:
                 answer = await intake.get(f"/cases/{case_id}/details")
                 answer.raise_for_status()
         said = answer.json()
+        if not isinstance(said, dict):
+            raise TypeError("intake answered with something else than details")
         return {name: said.get(name) for name in _KEPT}
 
     async def _keep(self, case_id: str, sealed: Binary) -> None:

@@ -26,6 +26,10 @@ class AcceptGap(BaseModel):
     """Events that are gone: of one case, or below the start of one partition's log."""
 
     case_id: str | None = None
+    source: str | None = None
+    """Whose facts are missing, with `case_id`."""
+    mark: int | None = None
+    """The last of them that had its effect, as the operator saw it, with `case_id`."""
     lane: str | None = None
     reason: str
 
@@ -39,7 +43,7 @@ class Discard(BaseModel):
 
 def operator_only(settings: ServiceSettings) -> Any:
     """A dependency that lets through who shows the operator's token; to others nothing is here."""
-    token = settings.operator_token
+    token = settings.operator_token or None
 
     async def check(authorization: Annotated[str, Header()] = "") -> None:
         shown = authorization.removeprefix("Bearer ")
@@ -88,6 +92,12 @@ def operator_routes(
     return router
 
 
+async def _accept_case(room: Room, case_id: str, asked: AcceptGap) -> tuple[int, int]:
+    if asked.source is None or asked.mark is None:
+        raise Rejected("name the source and the last of its events that had its effect")
+    return await room.accept_gap(case_id, source=asked.source, mark=asked.mark, reason=asked.reason)
+
+
 async def _accept_lane(room: Room, subscriptions: Sequence[Subscription], asked: AcceptGap) -> int:
     lanes = {lane.name: lane for each in subscriptions for lane in each.lanes.values()}
     lane = lanes.get(asked.lane or "")
@@ -108,7 +118,7 @@ def _add_halts(router: APIRouter, room: Room, subscriptions: Sequence[Subscripti
     async def accept_gap(asked: AcceptGap) -> dict[str, int]:
         try:
             if asked.case_id is not None:
-                done, left = await room.accept_gap(asked.case_id, asked.reason)
+                done, left = await _accept_case(room, asked.case_id, asked)
                 return {"applied": done, "left": left}
             return {"from": await _accept_lane(room, subscriptions, asked)}
         except Rejected as error:

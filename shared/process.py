@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -31,8 +30,8 @@ __all__ = ["Engine", "make_service", "run"]
 
 _COMMITTING_AT_ONCE: Final = 2
 _SWEEP_S: Final = 1.0
+_AGAIN_S: Final = 1.0
 _MONGO_TIMEOUT_MS: Final = 10_000
-_STUCK_EXIT: Final = 70
 
 log = structlog.get_logger()
 
@@ -64,7 +63,9 @@ class Engine:
         """Why partitions stand still or wait, a sentence each."""
         lanes = [lane for each in self.subscriptions for lane in each.lanes.values()]
         halted = [lane.halted for lane in lanes if lane.halted]
-        return halted + sorted({lane.waiting for lane in lanes if lane.waiting})
+        waiting = {lane.waiting for lane in lanes if lane.waiting}
+        troubled = {each.trouble for each in self.subscriptions if each.trouble}
+        return halted + sorted(waiting | troubled)
 
     async def state(self) -> dict[str, Any]:
         """What `/health/ready` says."""
@@ -200,6 +201,7 @@ async def _start(engine: Engine, broker: KafkaBroker) -> None:
         except Exception as error:  # noqa: BLE001 - whatever is away: say so, and try again
             log.warning("start_waits", error=type(error).__name__)
             with suppress(Exception):
+                await asyncio.gather(*(each.stop() for each in engine.subscriptions))
                 await broker.stop()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 3.0)
@@ -211,18 +213,22 @@ async def _start(engine: Engine, broker: KafkaBroker) -> None:
 
 async def _after(starting: "asyncio.Task[None]", loop: Background) -> None:
     await asyncio.shield(starting)
-    await loop()
+    while True:
+        try:
+            await loop()
+            break
+        except Exception as error:
+            log.exception("background_failed", error=type(error).__name__)
+            await asyncio.sleep(_AGAIN_S)
 
 
 async def _sweep(engine: Engine) -> None:
     while True:
         await asyncio.sleep(_SWEEP_S)
-        try:
-            await engine.room.sweep()
-        except Exception as error:  # noqa: BLE001 - the sweeper tries again
-            log.warning("sweep_waits", error=type(error).__name__)
+        await engine.room.sweep()
+        told = await engine.state()
         for what in ("lag", "outbox", "parked"):
-            telemetry.BACKLOG.labels(what).set((await engine.state())[what] or 0)
+            telemetry.BACKLOG.labels(what).set(told[what] or 0)
 
 
 def _end(reason: str) -> None:
@@ -273,8 +279,3 @@ def _health(engine: Engine) -> APIRouter:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-def templates_beside(module_file: str) -> Path:
-    """The templates folder of a service."""
-    return Path(module_file).parent / "templates"

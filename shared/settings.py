@@ -11,7 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.engine.connection import Connection
 
-__all__ = ["ReadableFile", "ServiceSettings", "from_environment"]
+__all__ = ["ReadableFile", "SecretFile", "ServiceSettings", "from_environment"]
+
+_SECRET_BYTES = 32
 
 
 def _readable(path: Path) -> Path:
@@ -20,7 +22,15 @@ def _readable(path: Path) -> Path:
     return path
 
 
+def _secret(path: Path) -> Path:
+    if len(_readable(path).read_bytes().strip()) < _SECRET_BYTES:
+        raise ValueError(f"the file holds no secret of {_SECRET_BYTES} bytes or more")
+    return path
+
+
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
+SecretFile = Annotated[Path, AfterValidator(_secret)]
+"""A file with one line that nobody can guess; an empty one would open a door to everybody."""
 
 
 def _shared(name: str, default: Any) -> Any:
@@ -44,9 +54,9 @@ class ServiceSettings(BaseSettings):
 
     site_url: str = _shared("SITE_URL", "http://127.0.0.1")
     issuer: str = _shared("ISSUER", "")
-    client_secret_file: ReadableFile | None = _shared("CLIENT_SECRET_FILE", None)
-    session_secret_file: ReadableFile | None = _shared("SESSION_SECRET_FILE", None)
-    operator_token_file: ReadableFile | None = _shared("OPERATOR_TOKEN_FILE", None)
+    client_secret_file: SecretFile | None = _shared("CLIENT_SECRET_FILE", None)
+    session_secret_file: SecretFile | None = _shared("SESSION_SECRET_FILE", None)
+    operator_token_file: SecretFile | None = _shared("OPERATOR_TOKEN_FILE", None)
     assets_dir: Path | None = _shared("ASSETS_DIR", None)
     demo: bool = _shared("DEMO", default=False)
 

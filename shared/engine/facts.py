@@ -114,7 +114,7 @@ class Facts:
     def take(self, arrival: Arrival, unit: Unit) -> None:
         """Drop a repeat, apply what is next and what waited for it, keep the rest."""
         if arrival.envelope is None:
-            unit.set_aside(arrival.record, arrival.fault)
+            self.park(arrival, unit, arrival.fault, arrival.fault)
             return
         protocol = unit.held(unit.cases, arrival.case_id).protocol
         mark = protocol.marks.get(arrival.source, 0)
@@ -130,6 +130,7 @@ class Facts:
         """Keep the event, leave its mark, and let its case stand still."""
         if arrival.envelope is None:
             unit.set_aside(arrival.record, reason)
+            unit.failures.append((cause, arrival.record.position))
             return
         self._keep(arrival, unit, state="failed", reason=reason)
         protocol = unit.held(unit.cases, arrival.case_id).protocol
@@ -139,17 +140,23 @@ class Facts:
     def drain(self, case_id: str, unit: Unit) -> None:
         """Apply what waits in the case's room, as long as the next one is there."""
         room = unit.room.get(case_id, {})
-        while room and not unit.held(unit.cases, case_id).protocol.parked:
-            marks = unit.held(unit.cases, case_id).protocol.marks
-            row = next((row for row in _in_order(room) if is_due(row, marks)), None)
-            if row is None:
-                break
+        while unit.may_drain and (row := self.first_due(case_id, unit)) is not None:
+            unit.may_drain -= 1
             unit.free(row)
+            marks = unit.held(unit.cases, case_id).protocol.marks
             if row["sequence"] > marks.get(row["source"], 0):
                 self._apply(read_arrival(row_record(row)), unit)
         protocol = unit.held(unit.cases, case_id).protocol
         if protocol.waiting and not room and unit.room_is_whole:
             unit.touch(unit.cases, case_id, replace(protocol, waiting=False))
+
+    def first_due(self, case_id: str, unit: Unit) -> Document | None:
+        """The kept event that is next, unless the case is parked or waits for another."""
+        protocol = unit.held(unit.cases, case_id).protocol
+        room = unit.room.get(case_id)
+        if not room or protocol.parked:
+            return None
+        return next((row for row in _in_order(room) if is_due(row, protocol.marks)), None)
 
     def _apply(self, arrival: Arrival, unit: Unit) -> None:
         before = unit.savepoint()

@@ -192,6 +192,7 @@ class Lane:
                     if self._unreadable is not None:
                         await self._step_over(*self._unreadable)
                         continue
+                    self.waiting = None  # nothing fails while there is nothing to do
                     await self._arrived.wait()
                     self._arrived.clear()
                     continue

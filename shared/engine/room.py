@@ -1,7 +1,7 @@
 """What stands still, for people: parked cases and unreadable records, redriven or discarded.
 
-Redrive and discard go through the same door as the lane: from the mark on, in order of sequence,
-under the version guard. A discard moves the mark past the event and then drains what waited.
+Redrive and discard go through the same door as the lane (`drains`): from the mark on, in order of
+sequence, under the version guard. A discard moves the mark past the event, then drains what waited.
 """
 
 from collections.abc import Mapping
@@ -9,24 +9,19 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import structlog
 from bson import Timestamp
-from bson.errors import BSONError
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
 
 from shared.engine.door import Door
-from shared.engine.facts import Facts, read_arrival
+from shared.engine.drains import Drains
+from shared.engine.facts import Facts
 from shared.engine.store import Store
-from shared.engine.unit import Document, Unit, row_record
-from shared.errors import Rejected, ServiceError
+from shared.engine.unit import WAITING, Document, Protocol, Unit, row_record
+from shared.errors import Rejected
 
 __all__ = ["Room"]
 
 _LISTED = 1_000
-_SWEPT = 50
-
-log = structlog.get_logger()
 
 
 class Room:
@@ -37,8 +32,7 @@ class Room:
         self.facts = facts
         self._doors = doors
         """Doors for records that belong to no case, by the beginning of the topic's name."""
-        self._swept = ""
-        """The last case that the sweeper looked at."""
+        self._made: Drains | None = None
 
     async def ensure_indexes(self) -> None:
         """Make the indexes that order and sweeping rest on."""
@@ -86,80 +80,78 @@ class Room:
         return await self._redrive_record(row)
 
     async def redrive_case(self, case_id: str) -> tuple[int, int]:
-        """Lift a case's parking and apply what its room holds, in order. Returns (done, left)."""
-        assert self.facts is not None  # noqa: S101 - only facts have cases
-        facts = self.facts
-
-        async def step(session: AsyncClientSession) -> tuple[int, int]:
-            unit, before = await self._open_case(case_id, session)
-            if not unit.held(self.store.cases, case_id).version:
-                raise Rejected("there is no such case")
-            facts.drain(case_id, unit)
-            left = len(unit.room.get(case_id, {}))
-            self._log(unit, "redrive", case_id, None)
-            await self.store.write(unit, session)
-            return before - left, left
-
-        outcome = await self.store.persist(step)
-        self.store.committed.set()
-        return outcome
-
-    async def discard(self, row_id: str, reason: str) -> None:
-        """Give a parked event up, for a reason that is kept.
+        """Lift a case's parking and apply what its room holds, in order. Returns (done, left).
 
         Raises:
-            Rejected: there is no such row, it only waits for another, or the reason is missing.
+            Rejected: there is no such case.
+
+        """
+
+        def begin(unit: Unit) -> None:
+            protocol = self._protocol(unit, case_id)
+            unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
+            self._log(unit, "redrive", case_id, None)
+
+        return await self._drains.go_on(case_id, begin)
+
+    async def discard(self, row_id: str, reason: str) -> None:
+        """Give a parked event up, for a reason that is kept, and let its case go on.
+
+        Raises:
+            Rejected: there is no such row, it is not the one that its case stands at, or the
+                reason is missing.
 
         """
         if not reason.strip():
             raise Rejected("a discard needs a reason")
+        row = await self.store.db.parked.find_one({"_id": row_id})
+        if row is None:
+            raise Rejected("there is no such parked event")
+        if row["state"] == WAITING:
+            raise Rejected("it waits for an event before it: discard or redrive that one")
+        once = f"discard|{row_id}|{row['at'].isoformat()}"
+        if "case_id" not in row:
+            await self.store.act(once, {}, lambda unit: self._remove(unit, row_id, reason))
+            return
+        await self._drains.go_on(
+            row["case_id"], lambda unit: self._pass_over(unit, row, reason), once=once
+        )
 
-        async def step(session: AsyncClientSession) -> None:
-            row = await self.store.db.parked.find_one({"_id": row_id}, session=session)
-            if row is None:
-                raise Rejected("there is no such parked event")
-            if row["state"] == "waiting":
-                raise Rejected("it waits for an event before it: discard or redrive that one")
-            if "case_id" not in row:
-                unit = self.store.unit()
-                unit.freed.add(row_id)
-            else:
-                unit = await self._without(row, session)
-            self._log(unit, "discard", row_id, reason)
-            await self.store.write(unit, session)
+    async def accept_gap(
+        self, case_id: str, *, source: str, mark: int, reason: str
+    ) -> tuple[int, int]:
+        """Go on without the facts that a case waits for: a person knows that they are gone.
 
-        await self.store.persist(step)
-        self.store.committed.set()
+        Args:
+            case_id: the case.
+            source: whose facts are missing.
+            mark: the last of them that had its effect, as the person saw it.
+            reason: why they will never come; it is kept.
 
-    async def accept_gap(self, case_id: str, reason: str) -> tuple[int, int]:
-        """Go on without the facts that a case still waits for: they are gone. (done, left).
+        Returns how many events are done and left.
 
         Raises:
-            Rejected: the case waits for nothing, stands parked, or the reason is missing.
+            Rejected: the case does not wait there any more, stands parked, or the reason is
+                missing.
 
         """
         if not reason.strip():
             raise Rejected("to go on without an event needs a reason")
 
-        async def step(session: AsyncClientSession) -> tuple[int, int]:
-            unit, before = await self._open_case(case_id, session, lift=False)
-            room = unit.room.get(case_id, {})
-            protocol = unit.held(self.store.cases, case_id).protocol
-            if protocol.parked or not room:
-                raise Rejected("the case waits for no event that is missing")
-            first = min(room.values(), key=lambda row: (row["source"], row["sequence"]))
-            moved = protocol.marked(first["source"], first["sequence"] - 1)
-            unit.touch(self.store.cases, case_id, moved)
-            assert self.facts is not None  # noqa: S101 - only facts have cases
-            self.facts.drain(case_id, unit)
-            left = len(unit.room.get(case_id, {}))
+        def begin(unit: Unit) -> None:
+            protocol = self._protocol(unit, case_id)
+            kept = [
+                row["sequence"]
+                for row in unit.room.get(case_id, {}).values()
+                if row["source"] == source
+            ]
+            if protocol.parked or not kept or protocol.marks.get(source, 0) != mark:
+                raise Rejected("the case does not wait for that event")
+            unit.touch(self.store.cases, case_id, protocol.marked(source, min(kept) - 1))
             self._log(unit, "accept_gap", case_id, reason)
-            await self.store.write(unit, session)
-            return before - left, left
 
-        outcome = await self.store.persist(step)
-        self.store.committed.set()
-        return outcome
+        once = f"accept_gap|{case_id}|{source}|{mark}"
+        return await self._drains.go_on(case_id, begin, once=once)
 
     async def note(self, action: str, what: str, reason: str) -> None:
         """Log an operator's act that changes no case."""
@@ -172,89 +164,39 @@ class Room:
         await self.store.persist(step)
 
     async def sweep(self) -> int:
-        """Go on with drains that stopped for size. Returns how many events were applied.
+        """Go on with what stopped for size; see `Drains`."""
+        return 0 if self.facts is None else await self._drains.sweep()
 
-        It looks at some of the waiting cases, the next time at the next ones: those that really
-        wait for an event, and those that cannot go on, hold up no other.
-        """
+    @property
+    def _drains(self) -> Drains:
         if self.facts is None:
-            return 0
-        found = await self._waiting_after(self._swept)
-        self._swept = found[-1]["_id"] if len(found) == _SWEPT else ""
-        applied = 0
-        for case_id in await self._due(found):
-            try:
-                applied += await self._resume(case_id)
-            except (ServiceError, PyMongoError, BSONError, OverflowError) as error:
-                log.warning("sweep_waits", case_id=case_id, error=type(error).__name__)
-        return applied
+            raise Rejected("this service has no cases with a room")
+        if self._made is None:
+            self._made = Drains(self.store, self.facts)
+        return self._made
 
-    async def _waiting_after(self, case_id: str) -> list[Document]:
-        waiting = {"protocol.waiting": True, "protocol.parked": None, "_id": {"$gt": case_id}}
-        cases = self.store.db[self.store.cases].find(waiting, {"protocol.marks": 1})
-        return await cases.sort("_id", 1).limit(_SWEPT).to_list()
+    def _protocol(self, unit: Unit, case_id: str) -> Protocol:
+        held = unit.held(self.store.cases, case_id)
+        if not held.version:
+            raise Rejected("there is no such case")
+        return held.protocol
 
-    async def _due(self, cases: list[Document]) -> list[str]:
-        """Cases whose room holds, of any source, the event after the mark."""
-        marks = {case["_id"]: case["protocol"]["marks"] for case in cases}
-        first = {
-            "_id": {"case_id": "$case_id", "source": "$source"},
-            "sequence": {"$min": "$sequence"},
-        }
-        rows = await self.store.db.parked.aggregate(
-            [{"$match": {"case_id": {"$in": list(marks)}}}, {"$group": first}]
-        )
-        return sorted(
-            {
-                row["_id"]["case_id"]
-                async for row in rows
-                if row["sequence"] <= marks[row["_id"]["case_id"]].get(row["_id"]["source"], 0) + 1
-            }
-        )
+    def _remove(self, unit: Unit, row_id: str, reason: str) -> None:
+        unit.freed.add(row_id)
+        self._log(unit, "discard", row_id, reason)
 
-    async def _resume(self, case_id: str) -> int:
-        """Drain a case that is not parked; nothing is logged, it is the engine's own work."""
-
-        async def step(session: AsyncClientSession) -> int:
-            assert self.facts is not None  # noqa: S101 - sweep made sure
-            unit, before = await self._open_case(case_id, session, lift=False)
-            self.facts.drain(case_id, unit)
-            await self.store.write(unit, session)
-            return before - len(unit.room.get(case_id, {}))
-
-        applied = await self.store.persist(step)
-        self.store.committed.set()
-        return applied
-
-    async def _open_case(
-        self, case_id: str, session: AsyncClientSession, *, lift: bool = True
-    ) -> tuple[Unit, int]:
-        unit = self.store.unit()
-        await self.store.load(unit, {self.store.cases: [case_id]}, session)
-        protocol = unit.held(self.store.cases, case_id).protocol
-        parked = None if lift else protocol.parked
-        unit.touch(self.store.cases, case_id, replace(protocol, parked=parked, waiting=True))
-        rows = await self.store.load_room(unit, [case_id], session)
-        assert self.facts is not None  # noqa: S101 - only facts have cases
-        for row in rows:
-            needs = self.facts.needs(read_arrival(row_record(row)))
-            await self.store.load(unit, needs, session)
-        return unit, len(rows)
-
-    async def _without(self, row: Document, session: AsyncClientSession) -> Unit:
-        unit, _ = await self._open_case(row["case_id"], session)
-        held_row = unit.room[row["case_id"]].get(row["_id"], row)
-        unit.room[row["case_id"]][row["_id"]] = held_row
-        unit.free(held_row)
-        protocol = unit.held(self.store.cases, row["case_id"]).protocol
-        moved = protocol.marked(row["source"], row["sequence"])
+    def _pass_over(self, unit: Unit, row: Document, reason: str) -> None:
+        protocol = self._protocol(unit, row["case_id"])
+        if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
+            raise Rejected("the case does not stand at this event")
+        unit.room.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
+        unit.free(row)
+        moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
         unit.touch(self.store.cases, row["case_id"], moved)
-        assert self.facts is not None  # noqa: S101 - only facts have cases
-        self.facts.drain(row["case_id"], unit)
-        return unit
+        self._log(unit, "discard", row["_id"], reason)
 
     async def _redrive_record(self, row: Document) -> tuple[int, int]:
-        door = next((d for start, d in self._doors.items() if row["topic"].startswith(start)), None)
+        door = self._door_of(row)
         if door is None or "value" not in row:
             raise Rejected("it cannot be read, so it cannot be taken again: discard it")
         arrivals = await door.prepare([row_record(row)])
@@ -262,6 +204,10 @@ class Room:
         async def step(session: AsyncClientSession) -> bool:
             unit = self.store.unit()
             for arrival in arrivals:
+                case_id = door.case_of(arrival)
+                if case_id is not None:
+                    await self.store.load(unit, {self.store.cases: [case_id]}, session)
+                    await self.store.load_room(unit, [case_id], session)
                 await self.store.load(unit, door.needs(arrival), session)
                 door.take(arrival, unit)
             done = row["_id"] not in unit.kept
@@ -274,6 +220,12 @@ class Room:
         done = await self.store.persist(step)
         self.store.committed.set()
         return (1, 0) if done else (0, 1)
+
+    def _door_of(self, row: Document) -> Door[Any] | None:
+        for beginning, door in self._doors.items():
+            if row["topic"].startswith(beginning):
+                return door
+        return self.facts
 
     async def _requeue(self, row: Document) -> tuple[int, int]:
         async def step(session: AsyncClientSession) -> None:

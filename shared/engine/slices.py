@@ -4,22 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bson.errors import BSONError
-from pymongo.errors import PyMongoError
-
 from shared.engine import watermarks
 from shared.engine.alarms import MassParking
 from shared.engine.door import Door
+from shared.engine.drains import TOO_MUCH
 from shared.engine.facts import explain, read_arrival
 from shared.engine.records import Record
-from shared.engine.store import Store
+from shared.engine.store import REFUSED, Store
 from shared.engine.unit import Unit, row_record
 from shared.engine.watermarks import Watermark
 from shared.errors import ServiceError
 
 __all__ = ["Slices"]
-
-_TOO_MUCH = "it cannot be written, alone in its transaction"
 
 
 class Slices:
@@ -43,12 +39,10 @@ class Slices:
 
         """
         try:
-            return await self._commit(mark, records, refused=None)
-        except ServiceError:
-            raise
-        except (PyMongoError, BSONError, OverflowError) as error:
+            return await self._commit(mark, records)
+        except REFUSED as error:
             if len(records) == 1:
-                return await self._commit(mark, records, refused=type(error).__name__)
+                return await self._alone(mark, records, type(error).__name__)
         middle = len(records) // 2
         mark, _ = await self.commit(mark, records[:middle])
         return await self.commit(mark, records[middle:])
@@ -59,13 +53,29 @@ class Slices:
         """Park a record that the database refused, alone in its transaction, again and again."""
         return await self._commit(mark, [record], refused=str(why))
 
+    async def _alone(
+        self, mark: Watermark, records: Sequence[Record], refused: str
+    ) -> tuple[Watermark, Unit]:
+        """Without what waits behind it, in case that is at fault; else it is parked itself."""
+        try:
+            return await self._commit(mark, records, may_drain=0)
+        except REFUSED:
+            return await self._commit(mark, records, refused=refused)
+
     async def _commit(
-        self, mark: Watermark, records: Sequence[Record], *, refused: str | None
+        self,
+        mark: Watermark,
+        records: Sequence[Record],
+        *,
+        refused: str | None = None,
+        may_drain: int | None = None,
     ) -> tuple[Watermark, Unit]:
         arrivals = await self.door.prepare(records)
         records, later = records[: len(arrivals)], records[len(arrivals) :]
         to = records[-1].offset + 1
         unit = self.store.unit()
+        if may_drain is not None:
+            unit.may_drain = may_drain
         async with self.store.transaction(mark.session) as session:
             await watermarks.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
@@ -73,7 +83,7 @@ class Slices:
                 if refused is None:
                     self.take(arrival, unit)
                 else:
-                    self.door.park(arrival, unit, f"{_TOO_MUCH} ({refused})", refused)
+                    self.door.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
             self.alarms.check(unit.failures)
             await self.store.write(unit, session)
         self.alarms.note(unit.failures)

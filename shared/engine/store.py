@@ -8,6 +8,7 @@ from random import uniform
 from typing import Any, Final, TypeVar
 
 from bson import Timestamp
+from bson.errors import BSONError, InvalidDocument
 from pymongo import AsyncMongoClient, DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -19,17 +20,23 @@ from shared.engine.records import Message
 from shared.engine.unit import WAITING, Document, Held, Needs, Unit
 from shared.errors import Conflict, ServiceError, Taken, Unavailable
 
-__all__ = ["Store", "may_pass"]
+__all__ = ["REFUSED", "Store", "never_passes", "translated"]
 
 T = TypeVar("T")
 Operation = Callable[[AsyncClientSession], Awaitable[T]]
 
 _DUPLICATE_KEY: Final = 11000
+_NEVER: Final = frozenset({2, 9, 52, 56, 57, 121, 10334, 17419, 17420})
+"""Server codes that are about the document: bad value or field name, failed validation, too large."""
 _PACKED_MESSAGES: Final = 500
 _PACKED_BYTES: Final = 8 * 1024 * 1024
 _ROOM_ROWS: Final = 500
 _PAUSES: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _MAJORITY: Final = WriteConcern("majority", j=True)
+
+REFUSED: Final = (PyMongoError, BSONError, OverflowError)
+"""What comes out of a transaction, beside the errors of `shared.errors`, when the database or the
+driver refuses the content for good."""
 
 
 class Store:
@@ -94,15 +101,20 @@ class Store:
                 unit.hold(collection, each, Held())
 
     async def load_room(
-        self, unit: Unit, cases: Iterable[str], session: AsyncClientSession
+        self,
+        unit: Unit,
+        cases: Iterable[str],
+        session: AsyncClientSession,
+        *,
+        parked_too: bool = False,
     ) -> list[Document]:
-        """Fetch what waits for the cases that are not parked; say so if it was not all."""
+        """Fetch what waits for cases (that are not parked); say so if it was not all."""
         wanted = [
             case
             for case in dict.fromkeys(cases)
             if case not in unit.room
             and (protocol := unit.held(unit.cases, case).protocol).waiting
-            and not protocol.parked
+            and (parked_too or not protocol.parked)
         ]
         if not wanted:
             return []
@@ -242,9 +254,9 @@ def translated(error: PyMongoError) -> ServiceError | PyMongoError:
         error, ConnectionFailure
     ):
         return Conflict("another transaction wrote the same document")
-    if may_pass(error):
-        return Unavailable(f"MongoDB cannot answer now ({type(error).__name__})")
-    return error
+    if never_passes(error):
+        return error
+    return Unavailable(f"MongoDB cannot answer now ({type(error).__name__})")
 
 
 def is_duplicate(details: Mapping[str, Any] | None) -> bool:
@@ -253,11 +265,9 @@ def is_duplicate(details: Mapping[str, Any] | None) -> bool:
     return bool(errors) and all(error.get("code") == _DUPLICATE_KEY for error in errors)
 
 
-def may_pass(error: PyMongoError) -> bool:
-    """Whether waiting can help."""
-    labels = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
-    return (
-        isinstance(error, ConnectionFailure)
-        or error.timeout
-        or any(error.has_error_label(label) for label in labels)
-    )
+def never_passes(error: PyMongoError) -> bool:
+    """Whether the content itself is refused; everything else is waited for, a full disk too."""
+    if isinstance(error, BulkWriteError):
+        errors = (error.details or {}).get("writeErrors", [])
+        return bool(errors) and all(each.get("code") in _NEVER for each in errors)
+    return isinstance(error, InvalidDocument) or getattr(error, "code", None) in _NEVER

@@ -28,6 +28,7 @@ WAITING = "waiting"
 
 Savepoint = tuple[int, int, int, int]
 
+_DRAINED = 500
 _FACTS = uuid5(NAMESPACE_URL, "samraad:facts")
 
 
@@ -109,6 +110,8 @@ class Unit:
         self.freed: set[str] = set()
         self.room: dict[str, dict[str, Document]] = {}
         """Per case, the events that wait, by row id."""
+        self.may_drain = _DRAINED
+        """How many waiting events may still be applied in this transaction."""
         self.room_is_whole = True
         """Whether all that waits was loaded."""
         self.failures: list[tuple[str, str]] = []

@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from shared.engine.store import Store, translated
+from shared.engine.unit import Document
 from shared.errors import Fenced, Halted
 
 __all__ = ["Watermark", "accept", "move", "read", "stored", "take"]
@@ -95,12 +98,17 @@ async def read(store: Store, mark: Watermark) -> Watermark:
 
     """
     try:
-        row = await store.db.watermarks.find_one({"_id": mark.id})
+        row = await _majority(store).find_one({"_id": mark.id})
     except PyMongoError as error:
         raise translated(error) from error
     if row is None or row["epoch"] != mark.epoch:
         raise Fenced("another owner has taken the partition")
     return replace(mark, offset=row["offset"])
+
+
+def _majority(store: Store) -> AsyncCollection[Document]:
+    """What cannot be rolled back any more: a lane goes on from it."""
+    return store.db.watermarks.with_options(read_concern=ReadConcern("majority"))
 
 
 async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSession) -> None:

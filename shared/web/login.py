@@ -41,7 +41,10 @@ def safe_next(wanted: str | None) -> str:
     """Return the address to go to after the login: a path of this site, else the inbox."""
     if not wanted or not wanted.startswith("/") or not wanted.isprintable():
         return HOME
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return HOME
     if parts.scheme or parts.netloc or wanted.startswith(("//", "/\\")) or "\\" in wanted:
         return HOME
     return wanted

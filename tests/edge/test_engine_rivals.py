@@ -6,6 +6,8 @@ import signal
 import pytest
 from confluent_kafka import TopicPartition
 
+from shared.contracts import source_of
+from shared.errors import Rejected
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -201,7 +203,13 @@ async def test_a_watermark_outside_the_log_halts_with_a_sentence_until_a_person_
             assert await lane.accept_gap() == 4
         await world.counted(other, 1)
         assert await world.numbers(case) == [1, 2], "the case waits for what is gone"
-        await service.room.accept_gap(str(case), "lost with the broker's disk")
+        source = source_of(world.topic)
+        with pytest.raises(Rejected):
+            await service.room.accept_gap(str(case), source=source, mark=1, reason="seen too early")
+        for _ in range(2):
+            await service.room.accept_gap(
+                str(case), source=source, mark=2, reason="lost with the broker's disk"
+            )
         await world.counted(case, 1, 2, 5)
 
 
