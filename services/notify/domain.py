@@ -7,7 +7,7 @@ makes two.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -24,10 +24,8 @@ from shared.deadlines import TRIAGE_WITHIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["STALE_AFTER", "Audience", "Desk", "Notice", "is_stale", "notices_of", "told"]
+__all__ = ["Audience", "Desk", "Notice", "notices_of", "told"]
 
-STALE_AFTER: Final = timedelta(hours=24)
-"""A fact older than this is remembered but told to nobody: a rebuilt reader must not cry wolf."""
 
 _NOTICES: Final = uuid5(NAMESPACE_URL, "samraad:notices")
 
@@ -78,11 +76,6 @@ def notices_of(fact: Fact) -> tuple[Notice, ...]:
     """Say whom a fact concerns; nobody where there is no rule for it."""
     rule = _RULES.get(fact.type)
     return () if rule is None else (rule(fact),)
-
-
-def is_stale(told_at: datetime, now: datetime) -> bool:
-    """Say whether a fact is too old to tell anybody."""
-    return now - told_at > STALE_AFTER
 
 
 def told(notice: Notice) -> NoticeCreated:

@@ -1,7 +1,6 @@
 """Kafka in: each fact is remembered with its case, and tells whom it concerns, once.
 
-A fact older than a day goes into the state alone (a rebuilt reader starts from the beginning of
-every topic): `services.notify.domain.is_stale`.
+However late a fact comes, its notice lies in the inbox: nobody goes untold because notify was away.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ def _notices(fact: Fact) -> dict[str, list[str]]:
 
 
 def _tell(fact: Fact, unit: Unit) -> None:
-    if domain.is_stale(unit.told_at, unit.now):
-        return
     for notice in domain.notices_of(fact):
         if unit.load(NOTICES, str(notice.id)) is None:
             unit.save(NOTICES, stored(notice, unit.now))

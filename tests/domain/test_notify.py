@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.notify.domain import STALE_AFTER, is_stale, notices_of
+from services.notify.domain import notices_of
 from services.notify.handlers import CASES, facts
 from services.notify.notices import NOTICES, acknowledge, is_for, stored
 from shared.access import Staff
@@ -135,17 +135,12 @@ def test_a_notice_is_told_to_the_others_with_its_reference_only():
     assert b'"audience":"psp-police:0630"' in message.value
 
 
-def test_a_fact_older_than_a_day_is_remembered_and_told_to_nobody():
+def test_a_fact_that_comes_days_late_still_lies_in_the_inbox():
     fact = a_triage_waiting()
-    unit = taken_in((fact, NOW - STALE_AFTER - timedelta(seconds=1)))
+    unit = taken_in((fact, NOW - timedelta(days=3)))
 
-    assert notices_in(unit) == []
-    assert unit.messages == []
+    assert len(notices_in(unit)) == 1
     assert unit.load(CASES, fact.subject())["municipality"] == fact.municipality
-
-
-def test_a_fact_of_just_a_day_is_still_told():
-    assert not is_stale(NOW - STALE_AFTER, NOW)
 
 
 def test_a_notice_names_the_case_by_reference_and_holds_no_more():
