@@ -30,6 +30,7 @@ __all__ = ["Subscription"]
 _POLL_MS: Final = 500
 _POLLED_RECORDS: Final = 2_000
 _LOOK_AGAIN_S: Final = 0.05
+_LOOK_AGAIN_AT_MOST_S: Final = 2.0
 _ANSWER_MS: Final = 200
 _TOPIC_ID_FOR_S: Final = 1.0
 _TOPIC_IDS_EVERY_S: Final = 10.0
@@ -56,6 +57,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.lanes: dict[TopicPartition, Lane] = {}
         self._topic_ids: dict[str, tuple[float, asyncio.Task[str]]] = {}
         self._same_until = 0.0
+        self.trouble: str | None = None
+        """Why nothing can be read at present."""
         self._tasks: list[asyncio.Task[None]] = []
         self._on_stuck: Callable[[str], None] = log.error
 
@@ -143,19 +146,22 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await asyncio.gather(*(lane.leave() for lane in leaving))
 
     async def _poll(self) -> None:
-        suspicious = False
+        suspicious, pause = False, _LOOK_AGAIN_S
         while True:
             try:
                 if suspicious:
                     suspicious = False
                     await self._look_closer()
                 await self._deliver()
+                self.trouble, pause = None, _LOOK_AGAIN_S
             except ConsumerStoppedError:
                 return
             except Exception as error:  # noqa: BLE001 - a poll may raise anything a partner wrote
                 log.warning("poll_failed", group=self.group, error=type(error).__name__)
+                self.trouble = f"{self.group} cannot read ({type(error).__name__})"
                 suspicious = True
-                await asyncio.sleep(_LOOK_AGAIN_S)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LOOK_AGAIN_AT_MOST_S)
 
     async def _deliver(
         self, *places: TopicPartition, wait_ms: int = _POLL_MS, most: int = _POLLED_RECORDS
@@ -163,8 +169,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         polled = await self.consumer.getmany(*places, timeout_ms=wait_ms, max_records=most)
         for place, records in polled.items():
             if lane := self.lanes.get(place):
-                lane.offer([_record(each) for each in records])
+                self._offer(lane, records)
         return sum(map(len, polled.values()))
+
+    def _offer(self, lane: Lane, records: Iterable[ConsumerRecord]) -> None:
+        """Hand records over. A failure of ours is never taken for bytes that cannot be read."""
+        try:
+            lane.offer([_record(each) for each in records])
+        except Exception as error:
+            log.exception("offer_failed", lane=lane.name, error=type(error).__name__)
+            lane.rewind()
 
     async def _look_closer(self) -> None:
         """After an exception out of a poll: back to the watermarks, and find whose log it is."""

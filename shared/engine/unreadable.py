@@ -20,11 +20,12 @@ __all__ = ["is_unreadable", "next_readable", "step_over"]
 _ANSWER_MS: Final = 1_000
 _PATIENCE: Final = 10
 _UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError)
+_OURS_OR_PASSING: Final = (KafkaError, OSError, MemoryError, AssertionError)
 
 
 def is_unreadable(error: Exception) -> bool:
     """Whether the bytes are at fault: what the broker or the network did passes."""
-    return isinstance(error, _UNREADABLE) or not isinstance(error, KafkaError | OSError)
+    return isinstance(error, _UNREADABLE) or not isinstance(error, _OURS_OR_PASSING)
 
 
 async def next_readable(consumer: AIOKafkaConsumer, place: TopicPartition, at: int) -> int:
