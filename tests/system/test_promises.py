@@ -1,0 +1,269 @@
+"""What a partner may rely on: once or ten times, answered, in time, and within its memory."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, Final
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from tests.faults.checker.observed import Observed, SeenRecord, inspect
+from tests.faults.checker.sender import PartnerClient
+from tests.faults.storm import SERVICES, Rest
+from tests.live import LiveStack, wait_until
+from tests.system.desk import DONE, REJECTED, Desk
+
+ROUNDS: Final = (3, 3, 3, 1)
+"""How many of three senders send the same report at once, before intake is killed again."""
+SETTLE_S: Final = 90.0
+LETTERS: Final = 15
+P50_S: Final = 1.0
+NOTICE_S: Final = 30.0
+SERVICE_MB: Final = 150.0
+STACK_MB: Final = 1536.0
+
+
+@pytest.fixture
+def partner(desk: Desk) -> Desk:
+    """A desk whose partner may send, and that nobody else uses."""
+    ran = desk.add()
+    assert ran.returncode == DONE, ran.stderr
+    return desk
+
+
+class Told:
+    """What the outside sees of one partner's reports, once all has had its effect."""
+
+    def __init__(self, desk: Desk, sent: int) -> None:
+        Rest(desk.stack, {desk.partner: sent}).wait(SETTLE_S)
+        self._seen: Observed = inspect(desk.stack.status(), services=SERVICES)
+        self._topic = f"partner.{desk.partner}.replies"
+        self.reports = [
+            each
+            for each in self._seen.documents("intake", "reports")
+            if each["partner"] == desk.partner
+        ]
+        own = {each["_id"] for each in self.reports}
+        self.cases = [
+            each for each in self._seen.documents("intake", "cases") if own & {*each["reports"]}
+        ]
+
+    @property
+    def receipts(self) -> list[SeenRecord]:
+        """Every receipt, in the order of the topic."""
+        return [each for each in self._seen.records if each.topic == self._topic]
+
+    def facts(self, type_: str) -> list[SeenRecord]:
+        """The facts of one type about the partner's cases; a repeat of the same bytes is none."""
+        cases = {each["_id"] for each in self.cases}
+        facts: list[SeenRecord] = []
+        for each in self._seen.records:
+            wanted = each.type == type_ and each.subject in cases
+            if wanted and not any(each.same_as(fact) for fact in facts):
+                facts.append(each)
+        return facts
+
+    @property
+    def notices(self) -> list[dict[str, Any]]:
+        """The notices in notify's store about the partner's cases."""
+        cases = {each["_id"] for each in self.cases}
+        kept = self._seen.documents("notify", "notices")
+        return [each for each in kept if each["subject"] in cases]
+
+    @property
+    def stored(self) -> list[list[dict[str, Any]]]:
+        """Whatever intake, mediation and notify keep of the partner's cases."""
+        cases = {each["_id"] for each in self.cases}
+        places = (("mediation", "mediations"), ("notify", "cases"))
+        others = [
+            [each for each in self._seen.documents(*place) if each["_id"] in cases]
+            for place in places
+        ]
+        return [self.cases, *others, self.notices]
+
+
+def test_a_report_sent_ten_times_by_three_senders_has_one_effect(partner: Desk) -> None:
+    report = json.loads(partner.report())
+    senders = [PartnerClient(partner.file) for _ in range(3)]
+    letters: list[bytes] = []
+
+    def send(client: PartnerClient) -> int:
+        letter = client.letter(report)
+        letters.append(letter.value)
+        client.send(letter)
+        return client.flush()
+
+    killed = set()
+    with ThreadPoolExecutor() as pool:
+        for number, together in enumerate(ROUNDS):
+            assert not any(pool.map(send, senders[:together]))
+            if number < len(ROUNDS) - 1:
+                killed.add(kill_when_it_runs(partner.stack, "intake"))
+
+    told = Told(partner, sent=10)
+    assert len(killed) == 3
+    assert len(set(letters)) == 10, "each was sealed anew"
+    assert len(told.receipts) >= 10
+    assert {each.type for each in told.receipts} == {"intake.report_accepted.v1"}
+    assert len({each.headers["ce_id"] for each in told.receipts}) == 1
+    assert all(each.same_as(told.receipts[0]) for each in told.receipts)
+    assert len(told.reports) == len(told.cases) == 1
+    assert told.receipts[0].body["case_id"] == told.cases[0]["_id"]
+    assert [each.sequence for each in told.facts("intake.case_opened.v1")] == [1]
+    assert [each.sequence for each in told.facts("mediation.case_received.v1")] == [1]
+    assert len(told.facts("notify.notice_created.v1")) == len(told.notices) == 1
+
+
+def kill_when_it_runs(stack: LiveStack, service: str) -> int:
+    """SIGKILL a service by the process id that `status --json` tells, once there is one."""
+    wait_until(
+        lambda: bool(stack.status()["services"][service]["instances"]),
+        SETTLE_S,
+        f"{service} to run",
+    )
+    pid = stack.pid(service)
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def test_another_content_under_an_accepted_reference_is_refused_and_the_first_stands(
+    partner: Desk,
+) -> None:
+    report = partner.report()
+    assert partner.emit(report)[0] == DONE
+    before = Told(partner, sent=1)
+
+    code, told = partner.emit(json.dumps({**json.loads(report), "text": "Noget andet."}))
+    assert code == REJECTED
+    assert [(each["field"], each["rule"]) for each in told[0]["errors"]] == [
+        ("/reference", "conflict")
+    ]
+
+    after = Told(partner, sent=2)
+    assert [each.type for each in after.receipts] == [
+        "intake.report_accepted.v1",
+        "intake.report_rejected.v1",
+    ]
+    assert after.receipts[0].same_as(before.receipts[0])
+    assert after.stored == before.stored
+    assert partner.emit(report)[0] == DONE
+    assert Told(partner, sent=3).receipts[2].same_as(before.receipts[0])
+
+
+def test_a_rejected_report_is_taken_once_it_is_mended(partner: Desk) -> None:
+    report = json.loads(partner.report())
+    code, told = partner.emit(json.dumps({**report, "municipality": "0461"}), "--unchecked")
+    assert code == REJECTED
+    assert [(each["field"], each["rule"]) for each in told[0]["errors"]] == [
+        ("/municipality", "unknown_municipality")
+    ]
+    assert not Told(partner, sent=1).cases
+
+    code, told = partner.emit(json.dumps(report))
+
+    assert (code, told[0]["status"]) == (DONE, "accepted")
+    after = Told(partner, sent=2)
+    assert [each["_id"] for each in after.cases] == [told[0]["case_id"]]
+    assert len(after.notices) == 1
+
+
+def test_a_notice_lies_in_the_inbox_soon_after_the_partner_was_acknowledged(
+    partner: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Rest(partner.stack, {}).wait(SETTLE_S)
+    client = PartnerClient(partner.file)
+    uri = Path(partner.stack.status()["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
+    taken_s: list[float] = []
+    subjects: list[str] = []
+    with (
+        MongoClient[dict[str, Any]](uri) as mongo,
+        mongo.notify.notices.watch(max_await_time_ms=1_000) as notices,
+    ):
+        for _ in range(LETTERS):
+            client.send(client.letter(json.loads(partner.report())))
+            assert client.flush() == 0
+            acknowledged = time.monotonic()
+            subjects.append(next_of(notices)["fullDocument"]["subject"])
+            taken_s.append(time.monotonic() - acknowledged)
+
+    told = Told(partner, sent=LETTERS)
+    assert sorted(subjects) == sorted(each["_id"] for each in told.cases)
+    cuts = quantiles(taken_s, n=100, method="inclusive")
+    p50, p99 = cuts[49], cuts[98]
+    with capsys.disabled():
+        print_lines(
+            f"from acknowledgement to notice, {LETTERS} reports one by one: "
+            f"p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms"
+        )
+    assert p50 <= P50_S
+
+
+def next_of(stream: Any) -> dict[str, Any]:
+    """Wait for the next change; fails when none comes."""
+    until = time.monotonic() + NOTICE_S
+    while time.monotonic() < until:
+        change: dict[str, Any] | None = stream.try_next()
+        if change is not None:
+            return change
+    raise AssertionError(f"no notice within {NOTICE_S} s")
+
+
+def test_the_stack_keeps_within_its_memory(
+    stack: LiveStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = stack.status()
+    services = {
+        name: resident_mb(told["instances"][0]["pid"]) for name, told in status["services"].items()
+    }
+    whole = {pid: (name_of(pid), resident_mb(pid)) for pid in tree(status["supervisor"]["pid"])}
+    names = {status["kafka"]["pid"]: "kafka", status["mongo"]["pid"]: "mongo"}
+    names |= {told["instances"][0]["pid"]: name for name, told in status["services"].items()}
+    total = sum(megabytes for _, megabytes in whole.values())
+
+    with capsys.disabled():
+        print_lines(
+            "resident memory, MB",
+            *(
+                f"  {names.get(pid, command):<12} {megabytes:7.0f}"
+                for pid, (command, megabytes) in whole.items()
+            ),
+            f"  {'whole stack':<12} {total:7.0f}",
+        )
+    assert set(names) <= set(whole), "all of it hangs below the supervisor"
+    assert set(services) == set(SERVICES)
+    assert {name: mb for name, mb in services.items() if mb > SERVICE_MB} == {}
+    assert total <= STACK_MB
+
+
+def tree(pid: int) -> Iterator[int]:
+    """Give a process and all below it."""
+    yield pid
+    for child in psutil.Process(pid).children(recursive=True):
+        yield child.pid
+
+
+def resident_mb(pid: int) -> float:
+    """What the kernel says a process holds in memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(f"process {pid} has ended")
+
+
+def name_of(pid: int) -> str:
+    """Name a process by what it runs: a module, else its program."""
+    words = psutil.Process(pid).cmdline()
+    module = words[words.index("-m") + 1] if "-m" in words else Path(words[0]).name
+    return module.rpartition(".")[2]
+
+
+def print_lines(*lines: str) -> None:
+    """Show figures for people."""
+    print("\n\n" + "\n".join(f"  {line}" for line in lines))  # noqa: T201 - what the run is for
