@@ -112,7 +112,7 @@ class Partner:
         assert self._producer.flush(30) == 0
 
     def listen(self, references: set[str], seconds: float) -> None:
-        """Read replies from the beginning until all of these were answered, and a little longer."""
+        """Go on reading replies until all of these were answered, and a little longer."""
         settings = {"group.id": self.group, "auto.offset.reset": "earliest", "log_level": 0}
         consumer = Consumer({**self.login, **settings})
         consumer.subscribe([self.topics["replies"]])
