@@ -64,7 +64,7 @@ def test_the_demo_reports_all_that_the_district_handles(stack: LiveStack) -> Non
             (one["reference"], one["status"] == "rejected") for ones in told for one in ones
         )
 
-    wait_until(lambda: answered() == wanted, 60, "a receipt for each report of the demo")
+    wait_until(lambda: answered() == wanted, 180, "a receipt for each report of the demo")
 
 
 def test_the_first_event_of_the_readme_goes_as_it_says(stack: LiveStack, tmp_path: Path) -> None:
