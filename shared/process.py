@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 from shared import telemetry
 from shared.engine import Connection, Door, Facts, Room, Store, Subscription
 from shared.engine.alarms import MassParking
+from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
 from shared.engine.slices import Slices
 from shared.operators import operator_routes
@@ -223,7 +224,7 @@ async def _after(starting: "asyncio.Task[None]", loop: Background) -> None:
 
 
 async def _sweep(engine: Engine) -> None:
-    while True:
+    while not told_to_end():
         await asyncio.sleep(_SWEEP_S)
         await engine.room.sweep()
         told = await engine.state()

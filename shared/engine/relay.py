@@ -24,6 +24,7 @@ from shared import telemetry
 from shared.engine import lease
 from shared.engine.absent import AbsentTopics
 from shared.engine.connection import Connection
+from shared.engine.ending import told_to_end
 from shared.engine.store import Store
 from shared.engine.unit import Document
 
@@ -58,7 +59,7 @@ class Relay:
         """Publish until cancelled; what fails is tried again."""
         watching = asyncio.create_task(self._watch(), name="outbox watch")
         try:
-            while True:
+            while not told_to_end():
                 try:
                     await self._step()
                 except (PyMongoError, KafkaError, OSError) as error:
@@ -270,7 +271,7 @@ class Relay:
 
     async def _watch(self) -> None:
         """Wake when another process of the service commits. A wake-up only: the poll is the floor."""
-        while True:
+        while not told_to_end():
             try:
                 inserts: list[dict[str, Any]] = [
                     {"$match": {"operationType": "insert"}},
@@ -279,5 +280,7 @@ class Relay:
                 async with await self.store.db.outbox.watch(inserts) as changes:
                     async for _ in changes:
                         self.store.committed.set()
+                        if told_to_end():
+                            return
             except PyMongoError:
                 await asyncio.sleep(1)

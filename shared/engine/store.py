@@ -196,15 +196,20 @@ class Store:
         return outcome
 
     async def persist(self, step: Operation[T]) -> T:
-        """Run `step` in a transaction until it commits; what it does must be safe to repeat."""
-        for pause in (*_PAUSES, None):
-            try:
-                async with self.transaction() as session:
-                    return await step(session)
-            except (Conflict, Unavailable):
-                if pause is None:
-                    raise
-                await asyncio.sleep(uniform(0, pause))  # noqa: S311 - jitter: rivals in step never finish
+        """Run `step` in a transaction until it commits; what it does must be safe to repeat.
+
+        Every try is a transaction of one session, so that it ends what a try before it left open
+        when its connection broke: that would hold the documents until it times out.
+        """
+        async with self.client.start_session() as session:
+            for pause in (*_PAUSES, None):
+                try:
+                    async with self.transaction(session):
+                        return await step(session)
+                except (Conflict, Unavailable):
+                    if pause is None:
+                        raise
+                    await asyncio.sleep(uniform(0, pause))  # noqa: S311 - jitter: rivals in step never finish
         raise AssertionError  # pragma: no cover - the loop ends by return or raise
 
 
