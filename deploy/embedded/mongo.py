@@ -26,6 +26,7 @@ from deploy.embedded.paths import Home, write_private
 CACHE_GIGABYTES = 0.25
 OPLOG_MEGABYTES = 512
 READY_SECONDS = 60.0
+TRANSACTION_SECONDS = 5
 REPLICA_SET = "rs0"
 NOT_INITIALISED = 94
 NEVER = 2_000_000_000
@@ -58,6 +59,8 @@ def server_command(home: Home, ports: dict[str, int]) -> list[str]:
         *("--keyFile", str(credentials.mongo_key_file(home))),
         *("--setParameter", "enableLocalhostAuthBypass=false"),
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+        # What a killed process left open holds its documents for so long; ours take milliseconds.
+        *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}"),
         *faults,
     ]
 
