@@ -139,6 +139,7 @@ class EngineWorld:
     def use_codec(self, codec):
         """Send as batches that are packed in this way from now on."""
         settings = {"acks": "all", "linger.ms": 5, "compression.codec": codec}
+        settings |= {"enable.idempotence": True, "message.timeout.ms": 60_000}
         self._producer = Producer({**self.login, **settings})
 
     async def make_topic(self, name, partitions=1):
@@ -192,20 +193,24 @@ class EngineWorld:
                 process.kill()
             await process.wait()
 
-    def send(self, case, *numbers, does="count", topic=None, type_=Counted.type, partition=None):
+    def send(self, case, *numbers, **said):
         """Send facts of a case under these sequence numbers, as an upstream relay does."""
-        topic = topic or self.topic
         for number in numbers:
-            fact = Counted(case_id=case, number=number, does=does, on=topic)
-            envelope = Envelope(
-                id=f"{case}-{number}",
-                source=source_of(topic),
-                type=type_,
-                subject=str(case),
-                sequence=number,
-            )
-            self.put(topic, str(case), fact.write(), write_envelope(envelope), partition)
+            self.post(case, number, **said)
         self.flush()
+
+    def post(self, case, number, *, does="count", topic=None, type_=Counted.type, partition=None):
+        """Hand one fact to the client library."""
+        topic = topic or self.topic
+        fact = Counted(case_id=case, number=number, does=does, on=topic)
+        envelope = Envelope(
+            id=f"{case}-{number}",
+            source=source_of(topic),
+            type=type_,
+            subject=str(case),
+            sequence=number,
+        )
+        self.put(topic, str(case), fact.write(), write_envelope(envelope), partition)
 
     def put(self, topic, key, value, headers, partition=None, **more):
         """Send any record."""
@@ -215,7 +220,7 @@ class EngineWorld:
         )
 
     def flush(self):
-        assert self._producer.flush(20) == 0
+        assert self._producer.flush(60) == 0
         assert self._refused == []
 
     def _told(self, error, _):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -144,6 +145,29 @@ async def test_a_commit_of_which_nobody_knows_counts_once_for_staff_and_for_fact
 
     firsts = {(each.case, each.sequence): each.number for each in await world.published()}
     assert firsts == {(str(other), 1): 7} | {(str(case), n): n for n in (1, 2, 3)}
+
+
+async def test_a_connection_that_breaks_in_the_middle_of_an_action_leaves_no_case_locked(world):
+    case = a_case()
+
+    def decide(number):
+        def decide(unit):
+            document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
+            unit.save("cases", document | {"numbers": [*document["numbers"], number]})
+            unit.emit(Told(case_id=case, number=number, on=world.told))
+
+        return decide
+
+    async with world.service() as service:
+        needs = {"cases": [str(case)]}
+        for number in range(1, 9):
+            broken = {"closeConnection": True, "mode": {"times": number % 3 + 1}}
+            async with world.failing("commitTransaction", "insert", **broken):
+                started = time.monotonic()
+                await service.store.act(f"act-{number}", needs, decide(number))
+                assert time.monotonic() - started < 5
+        assert await world.numbers(case) == list(range(1, 9))
+        await world.settled()
 
 
 async def test_a_database_that_goes_away_in_the_middle_costs_nothing(world):
