@@ -119,7 +119,7 @@ class Lane:
             if record.offset != self._next:
                 self.rewind()  # the client skipped or repeated: never trust it, ask again
                 return
-            size = record.size
+            size = record.held
             self._queue.append((record, size))
             self._bytes += size
         if self._bytes > _HELD_BYTES or len(self._queue) > _HELD_RECORDS:
@@ -266,8 +266,8 @@ class Lane:
             return records
         self._most = len(records) // 2
         for record in reversed(records[self._most :]):
-            self._queue.appendleft((record, record.size))
-            self._bytes += record.size
+            self._queue.appendleft((record, record.held))
+            self._bytes += record.held
         return records[: self._most]
 
     def _gather(self) -> list[Record]:

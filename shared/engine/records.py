@@ -12,6 +12,7 @@ MAX_RECORD_BYTES = 1_000_000
 """Below the topics' 1 MiB (design.md section 4), with room for the batch around a record."""
 
 _OVERHEAD_PER_HEADER = 8
+_HELD_PER_HEADER = 100
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -31,9 +32,14 @@ class Record:
 
     @property
     def size(self) -> int:
-        """Bytes that it holds in memory, near enough."""
+        """Bytes of its content."""
         size = len(self.key or b"") + len(self.value or b"")
         return size + sum(len(name) + len(value or b"") for name, value in self.headers)
+
+    @property
+    def held(self) -> int:
+        """Bytes that it holds in memory, near enough: empty headers hold much and say nothing."""
+        return self.size + _HELD_PER_HEADER * len(self.headers)
 
     @property
     def taken_at(self) -> datetime:

@@ -6,7 +6,8 @@ for operators' tools: written late, failures ignored, never read by us.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from time import monotonic
 from typing import Any, Final
@@ -18,6 +19,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.engine.connection import Connection, Partition
+from shared.engine.decoding import bound_decompression
 from shared.engine.door import Door
 from shared.engine.lane import Lane
 from shared.engine.records import Record
@@ -29,6 +31,7 @@ __all__ = ["Subscription"]
 
 _POLL_MS: Final = 500
 _POLLED_RECORDS: Final = 2_000
+_POLLED_BYTES: Final = 4 * 1024 * 1024
 _LOOK_AGAIN_S: Final = 0.05
 _LOOK_AGAIN_AT_MOST_S: Final = 2.0
 _ANSWER_MS: Final = 200
@@ -73,6 +76,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         on_stuck: Callable[[str], None],
     ) -> None:
         """Register with FastStream; nothing is read before `start`."""
+        bound_decompression()
         self._connection = connection
         self._slices = slices
         self._turns = turns
@@ -166,19 +170,40 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def _deliver(
         self, *places: TopicPartition, wait_ms: int = _POLL_MS, most: int = _POLLED_RECORDS
     ) -> int:
-        polled = await self.consumer.getmany(*places, timeout_ms=wait_ms, max_records=most)
-        for place, records in polled.items():
-            if lane := self.lanes.get(place):
-                self._offer(lane, records)
-        return sum(map(len, polled.values()))
+        """Hand records to their lanes; returns how many.
 
-    def _offer(self, lane: Lane, records: Iterable[ConsumerRecord]) -> None:
-        """Hand records over. A failure of ours is never taken for bytes that cannot be read."""
+        They are asked for one by one (which costs no more): the client unpacks a batch when its
+        turn comes, and many small ones may unpack to much.
+        """
+        taken: dict[TopicPartition, list[Record]] = {}
+        count = held = 0
+        while count < most and held < _POLLED_BYTES:
+            polled = await self.consumer.getmany(
+                *places, timeout_ms=0 if count else wait_ms, max_records=1
+            )
+            if not polled:
+                break
+            for place, records in polled.items():
+                count += len(records)
+                with self._by_ourselves(place):
+                    known = [_record(each) for each in records]
+                    taken.setdefault(place, []).extend(known)
+                    held += sum(each.held for each in known)
+        for place, known in taken.items():
+            with self._by_ourselves(place):
+                if lane := self.lanes.get(place):
+                    lane.offer(known)
+        return count
+
+    @contextmanager
+    def _by_ourselves(self, place: TopicPartition) -> Iterator[None]:
+        """A failure in here is ours, and never taken for bytes that cannot be read."""
         try:
-            lane.offer([_record(each) for each in records])
+            yield
         except Exception as error:
-            log.exception("offer_failed", lane=lane.name, error=type(error).__name__)
-            lane.rewind()
+            log.exception("offer_failed", place=str(place), error=type(error).__name__)
+            if lane := self.lanes.get(place):
+                lane.rewind()
 
     async def _look_closer(self) -> None:
         """After an exception out of a poll: back to the watermarks, and find whose log it is."""
@@ -214,7 +239,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         except (KafkaError, Unavailable):
             lane.rewind()  # the partition went elsewhere, or the broker is away: nothing is skipped
         else:
-            lane.step_over(at, until, type(cause).__name__)
+            lane.step_over(at, until, type(cause.__cause__ or cause).__name__)
 
     async def _watch(self) -> None:
         """Measure lag as log end minus watermark, show progress, and end what does not move."""

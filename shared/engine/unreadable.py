@@ -1,7 +1,8 @@
 """A batch that cannot be read at all: an odd codec, a broken checksum.
 
 It is kept by position, the watermark moves behind it, and the partition flows on. The client gives
-no bytes of such a batch, so its end is found by asking for one offset after the other.
+no bytes of such a batch. Where its checksum is right it says where it ends (see `decoding`), else
+that is found by asking for one offset after the other.
 """
 
 from dataclasses import replace
@@ -15,12 +16,21 @@ from shared.engine.store import Store
 from shared.engine.watermarks import Watermark
 from shared.errors import Unavailable
 
-__all__ = ["is_unreadable", "next_readable", "step_over"]
+__all__ = ["UnreadableBatch", "is_unreadable", "next_readable", "step_over"]
 
 _ANSWER_MS: Final = 1_000
 _PATIENCE: Final = 10
 _UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError)
 _OURS_OR_PASSING: Final = (KafkaError, OSError, MemoryError, AssertionError)
+
+
+class UnreadableBatch(CorruptRecordException):  # type: ignore[misc]  # aiokafka is not typed
+    """A batch that arrived as it was sent and cannot be read; its cause is chained."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__()
+        self.until = until
+        """The offset behind it."""
 
 
 def is_unreadable(error: Exception) -> bool:
@@ -44,7 +54,8 @@ async def next_readable(consumer: AIOKafkaConsumer, place: TopicPartition, at: i
         except Exception as error:
             if not is_unreadable(error):
                 raise
-            candidate, unanswered = candidate + 1, 0
+            behind = error.until if isinstance(error, UnreadableBatch) else 0
+            candidate, unanswered = max(candidate + 1, behind), 0
             continue
         if polled.get(place):
             break
