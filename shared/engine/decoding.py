@@ -9,7 +9,7 @@ The replacement also says of each batch that cannot be read where it ends (`Unre
 client's error does not, and a hostile batch spans as many offsets as it likes.
 
 A newer aiokafka without these names stops the start (AttributeError); one that no longer looks them
-up fails tests/edge/test_engine_bombs.py.
+up fails tests/edge/test_engine_decoding.py.
 """
 
 import gzip
