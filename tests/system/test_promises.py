@@ -14,7 +14,7 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from tests.faults.checker.observed import Observed, SeenRecord, inspect
+from tests.faults.checker.observed import SeenRecord, inspect
 from tests.faults.checker.sender import PartnerClient
 from tests.faults.storm import SERVICES, Rest
 from tests.live import LiveStack, wait_until
@@ -22,6 +22,7 @@ from tests.system.desk import DONE, REJECTED, Desk
 
 ROUNDS: Final = (3, 3, 3, 1)
 """How many of three senders send the same report at once, before intake is killed again."""
+TOPICS: Final = ("intake.cases.mediation", "mediation.cases", "notify.notices")
 SETTLE_S: Final = 90.0
 LETTERS: Final = 15
 P50_S: Final = 1.0
@@ -43,50 +44,37 @@ class Told:
 
     def __init__(self, desk: Desk, sent: int) -> None:
         Rest(desk.stack, {desk.partner: sent}).wait(SETTLE_S)
-        self._seen: Observed = inspect(desk.stack.status(), services=SERVICES)
-        self._topic = f"partner.{desk.partner}.replies"
-        self.reports = [
-            each
-            for each in self._seen.documents("intake", "reports")
-            if each["partner"] == desk.partner
-        ]
-        own = {each["_id"] for each in self.reports}
-        self.cases = [
-            each for each in self._seen.documents("intake", "cases") if own & {*each["reports"]}
-        ]
-
-    @property
-    def receipts(self) -> list[SeenRecord]:
-        """Every receipt, in the order of the topic."""
-        return [each for each in self._seen.records if each.topic == self._topic]
+        status = desk.stack.status()
+        replies = f"partner.{desk.partner}.replies"
+        seen = inspect(status, services=(), topics=[replies, *TOPICS])
+        with MongoClient[dict[str, Any]](inspector_uri(status)) as mongo:
+            self.reports = list(mongo.intake.reports.find({"partner": desk.partner}))
+            own = [each["_id"] for each in self.reports]
+            self.cases = list(mongo.intake.cases.find({"reports": {"$in": own}}))
+            cases = [each["_id"] for each in self.cases]
+            self.notices = list(mongo.notify.notices.find({"subject": {"$in": cases}}))
+            by_id = {"_id": {"$in": cases}}
+            self.stored = [
+                self.cases,
+                list(mongo.mediation.mediations.find(by_id)),
+                list(mongo.notify.cases.find(by_id)),
+                self.notices,
+            ]
+        self.receipts = [each for each in seen.records if each.topic == replies]
+        self._facts = [each for each in seen.records if each.subject in cases]
 
     def facts(self, type_: str) -> list[SeenRecord]:
         """The facts of one type about the partner's cases; a repeat of the same bytes is none."""
-        cases = {each["_id"] for each in self.cases}
         facts: list[SeenRecord] = []
-        for each in self._seen.records:
-            wanted = each.type == type_ and each.subject in cases
-            if wanted and not any(each.same_as(fact) for fact in facts):
+        for each in self._facts:
+            if each.type == type_ and not any(each.same_as(fact) for fact in facts):
                 facts.append(each)
         return facts
 
-    @property
-    def notices(self) -> list[dict[str, Any]]:
-        """The notices in notify's store about the partner's cases."""
-        cases = {each["_id"] for each in self.cases}
-        kept = self._seen.documents("notify", "notices")
-        return [each for each in kept if each["subject"] in cases]
 
-    @property
-    def stored(self) -> list[list[dict[str, Any]]]:
-        """Whatever intake, mediation and notify keep of the partner's cases."""
-        cases = {each["_id"] for each in self.cases}
-        places = (("mediation", "mediations"), ("notify", "cases"))
-        others = [
-            [each for each in self._seen.documents(*place) if each["_id"] in cases]
-            for place in places
-        ]
-        return [self.cases, *others, self.notices]
+def inspector_uri(status: dict[str, Any]) -> str:
+    """The login that reads every database and writes none."""
+    return Path(status["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
 
 
 def test_a_report_sent_ten_times_by_three_senders_has_one_effect(partner: Desk) -> None:
@@ -179,7 +167,7 @@ def test_a_notice_lies_in_the_inbox_soon_after_the_partner_was_acknowledged(
 ) -> None:
     Rest(partner.stack, {}).wait(SETTLE_S)
     client = PartnerClient(partner.file)
-    uri = Path(partner.stack.status()["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
+    uri = inspector_uri(partner.stack.status())
     taken_s: list[float] = []
     subjects: list[str] = []
     with (

@@ -122,10 +122,12 @@ def inspector_login(status: Any) -> dict[str, Any]:
     }
 
 
-def inspect(status: Any, *, services: Iterable[str]) -> Observed:
-    """Read every topic from its beginning to its end, and every collection of the services."""
+def inspect(
+    status: Any, *, services: Iterable[str], topics: Iterable[str] | None = None
+) -> Observed:
+    """Read topics from beginning to end, all where none is named, and the services' collections."""
     seen = Observed()
-    _read_topics(inspector_login(status), seen)
+    _read_topics(inspector_login(status), seen, None if topics is None else set(topics))
     uri = Path(status["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
     with MongoClient[dict[str, Any]](uri, tz_aware=True) as client:
         for service in services:
@@ -137,7 +139,7 @@ def inspect(status: Any, *, services: Iterable[str]) -> Observed:
     return seen
 
 
-def _read_topics(login: dict[str, Any], seen: Observed) -> None:
+def _read_topics(login: dict[str, Any], seen: Observed, wanted: set[str] | None) -> None:
     consumer = Consumer(
         {
             **login,
@@ -145,13 +147,14 @@ def _read_topics(login: dict[str, Any], seen: Observed) -> None:
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": False,
+            "fetch.wait.max.ms": 10,  # one partition after the other: no fetch may linger
             "log_level": 0,
         }
     )
     try:
         topics = consumer.list_topics(timeout=_PATIENCE_S).topics
         for name in sorted(topics):
-            if name.startswith("__"):
+            if name.startswith("__") or (wanted is not None and name not in wanted):
                 continue
             for partition in topics[name].partitions:
                 _read_partition(consumer, TopicPartition(name, partition), seen)
