@@ -37,7 +37,7 @@ class Process:
             "mongo.uri": live.mongo("intake").encode(),
             "master.key": os.urandom(96),
             "index.key": os.urandom(32),
-            "operator.token": b"operator-token",
+            "operator.token": b"operator-token-of-thirty-two-bytes-or-more",
             "session.secret": b"x" * 32,
         }
         for name, content in files.items():
@@ -59,7 +59,7 @@ class Process:
         self.process = None
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
-            headers={"Authorization": "Bearer operator-token"},
+            headers={"Authorization": "Bearer operator-token-of-thirty-two-bytes-or-more"},
             timeout=10,
         )
 
