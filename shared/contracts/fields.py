@@ -7,7 +7,7 @@ pydantic's errors into receipts (`faults`).
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -43,6 +43,7 @@ _FULL_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PHONE: Final = r"^\+[1-9][0-9]{1,14}$"
 _EMAIL: Final = r"^[^@\s]{1,64}@[^@\s]{1,189}$"
+_FIRST_YEAR: Final = 1900
 _LEAP_SECOND: Final = 60
 _MAX_OFFSET: Final = timedelta(hours=23, minutes=59)
 
@@ -71,18 +72,25 @@ def refusal(rule: Rule, message: str) -> PydanticCustomError:
 
 
 def read_moment(text: str) -> datetime | None:
-    """Read an RFC 3339 time with its offset, or None. A leap second is read as the one before."""
+    """Read an RFC 3339 time with its offset, or None. A leap second is read as the one before.
+
+    A time before 1900 is none either: nobody reports it, and some of them have no time in UTC.
+    """
     match = _RFC3339.match(text)
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     fraction, offset = match.group(7), match.group(8)
+    if year < _FIRST_YEAR:
+        return None
     if second == _LEAP_SECOND:
         second = 59
     clock = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
     zone = "+00:00" if offset in "Zz" else offset
     try:
-        return datetime.fromisoformat(f"{clock}{(fraction or '')[:7]}{zone}")
+        moment = datetime.fromisoformat(f"{clock}{(fraction or '')[:7]}{zone}")
+        moment.astimezone(UTC)
+        return moment
     except (ValueError, OverflowError):
         return None
 

@@ -175,6 +175,9 @@ def test_a_partners_clock_may_run_five_minutes_ahead():
         "20261120T133000Z",
         "",
         "٢٠٢٦-11-20T13:30:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "1899-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-23:00",
     ],
 )
 def test_a_time_is_rfc_3339_with_an_offset(moment):
