@@ -96,7 +96,7 @@ def open_two_cases(observed):
 
 
 def open_a_case_for_nobody(observed):
-    fact = _facts(observed, "intake.cases.ssp")[0]
+    fact = _facts(observed, "intake.cases.mediation")[0]
     headers = {**fact.headers, "ce_subject": "another", "ce_id": "another"}
     _append(observed, replace(fact, key="another", headers=headers))
 
