@@ -90,9 +90,9 @@ def read_moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(f"{clock}{(fraction or '')[:7]}{zone}")
         moment.astimezone(UTC)
-        return moment
     except (ValueError, OverflowError):
         return None
+    return moment
 
 
 def read_day(text: str) -> date | None:

@@ -157,7 +157,7 @@ words = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_
         id=words,
         source=words,
         type=words,
-        time=st.datetimes(timezones=st.just(UTC)) | st.none(),
+        time=st.datetimes(datetime(1900, 1, 1), timezones=st.just(UTC)) | st.none(),  # noqa: DTZ001 - hypothesis asks for a naive bound
         subject=words | st.none(),
         content_type=words,
         sequence=st.integers(1, 10**12) | st.none(),
