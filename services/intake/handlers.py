@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from services.intake import audit, cases, domain, persons, reports
+from services.intake import audit, cases, domain, persons, reports, withheld
 from services.intake.arrivals import Arrival, Arrived, LeftOut
 from services.intake.audit import Act
 from services.intake.domain import Conflict, OpensCase, Rejected, Repeated, Waits
@@ -61,7 +61,7 @@ class ReportDoor:
     def take(self, arrival: Arrival, unit: Unit) -> None:
         """Judge the letter and answer it, or set it aside whole where no answer can be sent."""
         if isinstance(arrival, LeftOut):
-            unit.set_aside(arrival.record, arrival.reason)
+            _set_aside(arrival, unit, arrival.reason)
             if arrival.cause is not None:
                 unit.failures.append((arrival.cause, arrival.record.position))
             return
@@ -85,7 +85,7 @@ class ReportDoor:
 
         Each is a failure of ours, and many at once of one cause are a reason to stand still.
         """
-        unit.set_aside(arrival.record, reason)
+        _set_aside(arrival, unit, reason)
         whose = arrival.record.position if isinstance(arrival, LeftOut) else str(arrival.report_id)
         unit.failures.append((cause, whose))
 
@@ -232,6 +232,10 @@ class RedriveDoor(ReportDoor):
 
         """
         return await super().prepare(await self._desk.restored(records))
+
+
+def _set_aside(arrival: Arrival, unit: Unit, reason: str) -> None:
+    unit.set_aside(arrival.record, withheld.explained(arrival.record, reason))
 
 
 def _sealed(arrival: Arrived) -> SealedReport:

@@ -2,10 +2,15 @@
 
 A partner may have put a CPR number into the key, or a report without its seal. So what is set
 aside carries the whole record as one sealed blob, and a redrive gets the record back out of it.
+
+A compressed batch can carry a record past the broker's limit and past what a document holds. Of
+such a record only where it lay, its size and the SHA-256 of its value are kept: enough to know it
+again in the partner's own files.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import bson
@@ -17,16 +22,26 @@ from shared.keys import KeyDestroyed, NotABlob
 if TYPE_CHECKING:
     from shared.keys import Keys
 
-__all__ = ["restore", "withhold"]
+__all__ = ["MOST_KEPT", "explained", "restore", "withhold"]
+
+MOST_KEPT: Final = 8 * 1024 * 1024
+"""Bytes of one record: half of what MongoDB takes as one document."""
 
 _KEY_NAME: Final = "set-aside"
 """One key for all: what cannot be read belongs to no person and no case."""
 
 _MARK: Final = ("samraad-withheld", b"1")
+_SIZE: Final = "samraad-not-kept-bytes"
+_DIGEST: Final = "samraad-not-kept-sha256"
+_PER_HEADER: Final = 40
+"""Bytes that a header weighs as a document, beside its name and value."""
 
 
 async def withhold(record: Record, keys: Keys) -> Record:
-    """Return a stand-in at the same position that carries the record unreadably."""
+    """Return a stand-in at the same position that carries the record unreadably, or its size."""
+    if _weight(record) > MOST_KEPT:
+        digest = sha256(record.value or b"").hexdigest().encode()
+        return _stand_in(record, None, ((_SIZE, str(record.size).encode()), (_DIGEST, digest)))
     whole = bson.encode(
         {
             "place": record.position,
@@ -35,14 +50,38 @@ async def withhold(record: Record, keys: Keys) -> Record:
             "headers": [[name, value] for name, value in record.headers],
         }
     )
+    return _stand_in(record, bytes(await _sealed(whole, keys)), (_MARK,))
+
+
+def explained(stand_in: Record, reason: str) -> str:
+    """Say why a record is set aside, and what is not kept of it."""
+    told = dict(stand_in.headers)
+    size, digest = told.get(_SIZE), told.get(_DIGEST)
+    if size is None or digest is None:
+        return reason
+    return (
+        f"{reason}; its {size.decode()} bytes are too many to keep, the SHA-256 of its value is "
+        f"{digest.decode()}"
+    )
+
+
+def _weight(record: Record) -> int:
+    names = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    envelope = names + _PER_HEADER * len(record.headers)
+    return envelope + len(record.key or b"") + len(record.value or b"")
+
+
+def _stand_in(
+    record: Record, value: bytes | None, headers: tuple[tuple[str, bytes], ...]
+) -> Record:
     return Record(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         timestamp_ms=record.timestamp_ms,
         key=None,
-        value=bytes(await _sealed(whole, keys)),
-        headers=(_MARK,),
+        value=value,
+        headers=headers,
     )
 
 
@@ -61,9 +100,11 @@ async def restore(record: Record, keys: Keys) -> Record:
     Only for what was set aside: in the log anybody can write the mark.
 
     Raises:
-        Rejected: what was kept does not open any more, or lay at another place.
+        Rejected: it was not kept, does not open any more, or lay at another place.
 
     """
+    if _SIZE in dict(record.headers):
+        raise Rejected("it was too large to be kept, so it cannot be taken again: discard it")
     if record.headers != (_MARK,) or record.value is None:
         return record
     try:

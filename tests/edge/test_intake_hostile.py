@@ -1,5 +1,7 @@
 import json
+from hashlib import sha256
 
+import bson
 import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey, OctKey
@@ -338,6 +340,54 @@ async def test_what_was_set_aside_and_no_longer_opens_says_so_and_stays(intake):
         await intake.room.redrive(row["_id"])
 
     assert (await intake.parked())[0]["value"] == damaged
+
+
+MIB = 1024 * 1024
+HUGE = {
+    "a value of 9 MiB": {"value": b"\x07" * (9 * MIB)},
+    "a value of 17 MiB": {"value": b"\x07" * (17 * MIB)},
+    "a key of 17 MiB": {"key": b"\xff" * (17 * MIB)},
+    "a header of 17 MiB": {"headers": (("x-note", b"\x07" * (17 * MIB)),)},
+    "a name of 5 M characters": {"headers": (("\U0001f4ef" * (5 * MIB), b""),)},
+    "700,000 headers of nothing": {"headers": (("", None),) * 700_000},
+}
+
+
+@pytest.mark.parametrize("shape", HUGE)
+async def test_what_is_too_large_to_be_kept_is_told_by_place_size_and_digest(intake, shape):
+    said = {"value": b"", "key": None, "headers": ()} | HUGE[shape]
+    record = intake.record(**said)
+
+    sent = await intake.arrive(record, intake.record(reference="S-9"))
+
+    assert [each.key for each in accepted(sent)] == ["S-9"]
+    (row,) = await intake.parked()
+    assert (row["topic"], row["partition"], row["offset"]) == ("partner.skole.reports", 0, 0)
+    assert f"{record.size} bytes are too many to keep" in row["reason"]
+    assert sha256(record.value).hexdigest() in row["reason"]
+    assert "no reference" in row["reason"]
+    assert len(bson.encode(row)) < 2_000
+    with pytest.raises(Rejected, match="discard it"):
+        await intake.room.redrive(row["_id"])
+    await intake.room.discard(row["_id"], "the partner knows")
+    assert await intake.parked() == []
+
+
+async def test_what_can_just_be_kept_is_kept_whole(intake):
+    record = intake.record(b"\x07" * (8 * MIB - 1_000), reference=None)
+
+    await intake.arrive(record)
+
+    (row,) = await intake.parked()
+    assert "too many" not in row["reason"]
+    assert await intake.room.redrive(row["_id"]) == (0, 1)
+
+
+async def test_a_huge_letter_that_can_be_answered_is_refused_unopened(intake):
+    sent = await intake.arrive(*(intake.record(b"." * (size * MIB)) for size in (1, 9, 17)))
+
+    assert [each.faults for each in rejected(sent)] == [{("seal", "seal_too_large")}] * 3
+    assert await intake.parked() == []
 
 
 async def test_no_refusal_repeats_a_value(intake):
