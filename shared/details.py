@@ -26,6 +26,7 @@ from tenacity import (
 )
 
 from shared.engine import Store, Unavailable, Unit
+from shared.engine.ending import told_to_end
 from shared.engine.unit import Document
 from shared.errors import Conflict
 from shared.keys import KeyDestroyed, Keys, MasterKey
@@ -97,7 +98,7 @@ class DetailsDesk:
         async with httpx.AsyncClient(
             base_url=self.intake_url, headers=headers, timeout=_TIMEOUT_S
         ) as intake:
-            while True:
+            while not told_to_end():
                 try:
                     found = await self._waiting(patience)
                     await asyncio.gather(*(self._fetch(case, intake, patience) for case in found))

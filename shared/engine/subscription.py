@@ -21,6 +21,7 @@ from faststream.kafka import KafkaBroker
 from shared.engine.connection import Connection, Partition
 from shared.engine.decoding import bound_decompression
 from shared.engine.door import Door
+from shared.engine.ending import told_to_end
 from shared.engine.lane import Lane
 from shared.engine.records import Record
 from shared.engine.slices import Slices
@@ -151,7 +152,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def _poll(self) -> None:
         suspicious, pause = False, _LOOK_AGAIN_S
-        while True:
+        while not told_to_end():
             try:
                 if suspicious:
                     suspicious = False
@@ -243,7 +244,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def _watch(self) -> None:
         """Measure lag as log end minus watermark, show progress, and end what does not move."""
-        while True:
+        while not told_to_end():
             await asyncio.sleep(_DISPLAY_EVERY_S)
             try:
                 await self._measure()
