@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test check lock bench clean
+.PHONY: setup run test outages check lock bench clean
 
 setup: $(STAMP)
 
@@ -17,6 +17,9 @@ run: setup
 
 test: setup
 	@$(BIN)/python -m pytest
+
+outages: setup
+	@$(BIN)/python -m pytest tests/outages
 
 check: setup
 	@$(BIN)/ruff format --check .
