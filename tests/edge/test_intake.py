@@ -5,6 +5,7 @@ import pytest
 
 from shared.contracts.processes import PartnerKind
 from shared.errors import Conflict
+from shared.seal import SealKeys
 from tests.edge.intake_world import a_person, a_report, accepted, facts, rejected
 
 
@@ -257,5 +258,20 @@ async def test_a_crowd_is_taken_in_several_steps_and_nobody_is_left_out(intake):
         *(f"T-{n}" for n in range(4)),
     ]
     assert await intake.db.persons.count_documents({}) == 4 * 60 + 4
-    assert await intake.db.outbox.count_documents({}) > 3
+    assert await intake.db.outbox.count_documents({}) > 2
     assert intake.marks["partner.skole.reports"].offset == 8
+
+
+async def test_a_crowd_of_crowds_is_opened_once_and_not_again_for_each_step(intake, monkeypatch):
+    crowd = [a_person(str(place)) for place in range(60)]
+    records = [intake.record(reference=f"S-{n}", people=crowd) for n in range(12)]
+    opened = []
+    open_one = SealKeys.open
+    monkeypatch.setattr(
+        SealKeys, "open", lambda keys, sealed: opened.append(sealed) or open_one(keys, sealed)
+    )
+
+    sent = await intake.arrive(*records)
+
+    assert [each.key for each in accepted(sent)] == [f"S-{n}" for n in range(12)]
+    assert opened == [record.value for record in records]
