@@ -46,6 +46,7 @@ _PARTS: Final = 5
 _BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z", re.ASCII)
 _PRIVATE_MEMBER: Final = "d"
+_PUBLIC_MEMBERS: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
 
 
 class SealRefused(ValueError):
@@ -129,8 +130,8 @@ def new_seal_key() -> Jwk:
 
 
 def public_seal_key(key: Mapping[str, Any]) -> Jwk:
-    """Return what partners get to see of a key: everything but how to open."""
-    return {name: value for name, value in key.items() if name != _PRIVATE_MEMBER}
+    """Return what partners get to see of a key: what they need to seal, and nothing else of it."""
+    return {name: key[name] for name in _PUBLIC_MEMBERS if name in key}
 
 
 def _import(key: Mapping[str, Any], *, private: bool) -> ECKey:
@@ -138,7 +139,10 @@ def _import(key: Mapping[str, Any], *, private: bool) -> ECKey:
         raise ValueError("A seal key must have an id.")  # noqa: TRY004 - a wrong key, not a bug
     if key.get("kty") != "EC" or key.get("crv") != CURVE or (_PRIVATE_MEMBER in key) != private:
         raise ValueError("A seal key must be an EC key on P-256.")
-    return ECKey.import_key(dict(key))
+    try:
+        return ECKey.import_key(dict(key))
+    except (JoseError, ValueError, TypeError):
+        raise ValueError("A seal key must be an EC key on P-256.") from None
 
 
 def _header(sealed: bytes) -> dict[str, Any]:

@@ -28,6 +28,7 @@ RETIRED: Final = "retired_at"
 FIRST: Final = "first.json"
 
 Jwk = dict[str, Any]
+_Files = tuple[tuple[str, int], ...]
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +38,8 @@ class SealKeyDirectory:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._seen: tuple[tuple[str, int], ...] | None = None
+        self._seen: _Files | None = None
+        self._complained_of: tuple[_Files, str] | None = None
         self._keys: tuple[Jwk, ...] = ()
         self._ready = SealKeys(())
 
@@ -61,7 +63,7 @@ class SealKeyDirectory:
         """Read the files when there are others than before.
 
         One that cannot be read leaves all as it was, and is told in the log: somebody may be
-        writing it just now.
+        writing it just now, or may be about to let us read it, so it is tried again each time.
 
         Raises:
             ValueError: a file is no key, and none was ever read.
@@ -77,10 +79,12 @@ class SealKeyDirectory:
         except ValueError as error:
             if not self._keys:
                 raise
-            _log.error("seal_keys_not_read", reason=str(error))
+            if self._complained_of != (seen, str(error)):
+                self._complained_of = (seen, str(error))
+                _log.error("seal_keys_not_read", reason=str(error))
         else:
-            self._keys, self._ready = keys, ready
-        self._seen = seen
+            self._keys, self._ready, self._seen = keys, ready, seen
+            self._complained_of = None
 
     def _write(self, target: Path, key: Mapping[str, Any]) -> None:
         """Write a key whole or not at all, and never over one that a rival wrote first."""

@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 
 import httpx
@@ -206,6 +207,43 @@ async def test_a_broken_file_among_the_seal_keys_takes_nothing_away(intake):
 
     assert len(accepted(await intake.arrive(record))) == 1
     assert len(intake.seal_keys.published()["keys"]) == 1
+
+
+def test_a_seal_key_that_could_not_be_read_is_tried_again_though_its_file_is_as_it_was(tmp_path):
+    keys = SealKeyDirectory(tmp_path)
+    keys.make_first()
+    (old,) = keys.published()["keys"]
+    new, elsewhere, link = new_seal_key(), tmp_path / "elsewhere", tmp_path / "second.json"
+    elsewhere.write_text("{" + " " * 500)
+    link.symlink_to(elsewhere)
+    assert keys.published()["keys"] == [old]
+
+    before = elsewhere.stat()
+    elsewhere.write_text(json.dumps(new))
+    os.utime(elsewhere, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert {key["kid"] for key in keys.published()["keys"]} == {old["kid"], new["kid"]}
+    assert keys.opening().open(seal(b"{}", new)) == b"{}"
+
+
+@pytest.mark.parametrize("wrong", [{"x": 5}, {"x": "AAAA"}, {"key_ops": ["sing"]}, {"alg": 7}])
+def test_a_key_that_is_none_takes_nothing_away_either(tmp_path, wrong):
+    keys = SealKeyDirectory(tmp_path)
+    keys.make_first()
+    before = keys.published()
+
+    (tmp_path / "second.json").write_text(json.dumps(new_seal_key() | wrong))
+
+    assert keys.published() == before
+
+
+def test_what_else_stands_in_a_key_file_is_not_published(tmp_path):
+    more = {"key_ops": ["deriveKey"], "note": "in the safe of the second floor", "p": "x", "q": "y"}
+    (tmp_path / "first.json").write_text(json.dumps(new_seal_key() | more))
+
+    (key,) = SealKeyDirectory(tmp_path).published()["keys"]
+
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
 async def test_without_any_seal_key_that_can_be_read_letters_wait(intake):
