@@ -182,12 +182,30 @@ async def register_partner(store: Store, partner_id: str, said: PartnerRegistrat
             row_id=str(uuid4()),
             at=unit.now,
             who="operator",
-            why=f"partner {partner_id} was registered as {said.kind.value}",
+            why=f"partner {partner_id} {_what_happened(before, after)}",
         )
         unit.add(audit.COLLECTION, row)
 
     needs = {partners.COLLECTION: [partner_id]}
     await store.act(f"partner|{partner_id}|{uuid4()}", needs, decide)
+
+
+def _what_happened(before: Partner | None, after: Partner) -> str:
+    """Say what a registration did; of a secret only that there is another."""
+    if before is None:
+        secret = "" if after.client_secret_sha256 is None else ", with a client secret"
+        return f"was registered as {after.kind.value} for {_places(after)}{secret}"
+    told = []
+    if after.municipalities != before.municipalities:
+        told.append(f"works for {_places(after)} (before: {_places(before)})")
+    if after.client_secret_sha256 != before.client_secret_sha256:
+        first = before.client_secret_sha256 is None
+        told.append("was given a client secret" if first else "has a new client secret")
+    return ", and ".join(told)
+
+
+def _places(partner: Partner) -> str:
+    return ", ".join(partner.municipalities) or "the whole district"
 
 
 def _shown(partner: Partner) -> dict[str, Any]:

@@ -124,6 +124,33 @@ async def test_an_operator_registers_a_partner_once_and_again(intake, site):
     assert await intake.db.audit.count_documents({"action": "changed"}) == 1
 
 
+async def test_the_log_tells_what_each_registration_changed(intake, site):
+    secrets = ["1" * 64, "2" * 64]
+    kommunen = {"kind": "municipality", "municipalities": ["0630"]}
+    steps = [
+        kommunen,
+        kommunen | {"municipalities": ["0630", "0621"]},
+        kommunen | {"municipalities": []},
+        kommunen | {"municipalities": [], "client_secret_sha256": secrets[0]},
+        kommunen | {"municipalities": [], "client_secret_sha256": secrets[0]},
+        kommunen | {"client_secret_sha256": secrets[1]},
+        kommunen,
+    ]
+
+    for said in steps:
+        answer = await site.put("/operator/partners/kommunen", json=said, headers=OPERATOR)
+        assert answer.status_code == 200
+
+    log = intake.db.audit.find({"action": "changed"}).sort("$natural", 1)
+    assert [row["why"].removeprefix("partner kommunen ") async for row in log] == [
+        "was registered as municipality for 0630",
+        "works for 0621, 0630 (before: 0630)",
+        "works for the whole district (before: 0621, 0630)",
+        "was given a client secret",
+        "works for 0630 (before: the whole district), and has a new client secret",
+    ]
+
+
 @pytest.mark.parametrize(
     ("partner_id", "said"),
     [
