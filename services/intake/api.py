@@ -23,6 +23,7 @@ from shared.engine import Rejected, Store, Subscription, Unit
 from shared.operators import operator_only
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path as FilePath
 
     from services.intake.seal_keys import SealKeyDirectory
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["details_routes", "partner_routes", "public_routes"]
 
-PROCESS_OF_SERVICE: Final = {"mediation": Process.MEDIATION, "psp": Process.PSP}
-"""Whose cases a service may ask about: those of the process it runs, and no other."""
+PROCESSES_OF_SERVICE: Final[Mapping[str, frozenset[Process]]] = {
+    "mediation": frozenset({Process.MEDIATION}),
+    "psp": frozenset({Process.PSP}),
+}
+"""Whose cases a service may ask about: those of the processes it runs, and no others."""
 
 _END: Final = r"\Z"
 _JWKS_FOR_S: Final = 300
@@ -61,7 +65,11 @@ def public_routes(seal_keys: SealKeyDirectory) -> APIRouter:
     return router
 
 
-def details_routes(vault: Vault, tokens: FilePath) -> APIRouter:
+def details_routes(
+    vault: Vault,
+    tokens: FilePath,
+    owned: Mapping[str, frozenset[Process]] = PROCESSES_OF_SERVICE,
+) -> APIRouter:
     """Return the claim check: what a report says of a case, for the service that handles it."""
     router = APIRouter(include_in_schema=False)
 
@@ -69,11 +77,12 @@ def details_routes(vault: Vault, tokens: FilePath) -> APIRouter:
     async def details(
         case_id: UUID, authorization: Annotated[str, Header()] = ""
     ) -> dict[str, Any]:
-        service = service_of(authorization, tokens)
-        process = PROCESS_OF_SERVICE.get(service or "")
-        if process is None:
+        service = service_of(authorization, tokens, owned)
+        if service is None:
             raise HTTPException(404)
-        said = await vault.disclose_case(str(case_id), process=process, to=f"service:{service}")
+        said = await vault.disclose_case(
+            str(case_id), processes=owned[service], to=f"service:{service}"
+        )
         if said is None:
             raise HTTPException(404)
         return {
@@ -86,11 +95,11 @@ def details_routes(vault: Vault, tokens: FilePath) -> APIRouter:
     return router
 
 
-def service_of(authorization: str, tokens: FilePath) -> str | None:
+def service_of(authorization: str, tokens: FilePath, services: Iterable[str]) -> str | None:
     """Return whose token is shown; read from the files each time, so that one can be changed."""
     shown = authorization.removeprefix("Bearer ").encode()
-    known = {name: tokens / name for name in PROCESS_OF_SERVICE}
-    for name, file in known.items():
+    for name in services:
+        file = tokens / name
         if file.is_file() and (token := file.read_bytes().strip()) and compare_digest(shown, token):
             return name
     return None

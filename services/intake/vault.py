@@ -18,6 +18,7 @@ from services.intake.domain import Basis
 from shared.keys import KeyDestroyed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from bson.binary import Binary
@@ -68,12 +69,14 @@ class Vault:
         self._store = store
         self._keys = keys
 
-    async def disclose_case(self, case_id: str, *, process: Process, to: str) -> CaseSaid | None:
-        """Hand a case's details to the service that handles it; None where it has no such case."""
+    async def disclose_case(
+        self, case_id: str, *, processes: Collection[Process], to: str
+    ) -> CaseSaid | None:
+        """Hand a case's details to the service of its process; None where it has no such case."""
 
         async def fetch(session: AsyncClientSession) -> Document | None:
             case = await self._store.db[cases.COLLECTION].find_one(
-                {"_id": case_id, "process": process.value}, session=session
+                {"_id": case_id, "process": {"$in": sorted(processes)}}, session=session
             )
             if case is not None:
                 await self._log(

@@ -119,9 +119,9 @@ async def test_the_service_of_a_case_gets_its_details_and_no_other_does(intake):
     case_id = fact.body["case_id"]
 
     said = await intake.vault.disclose_case(
-        case_id, process=Process.MEDIATION, to="service:mediation"
+        case_id, processes={Process.MEDIATION}, to="service:mediation"
     )
-    to_others = await intake.vault.disclose_case(case_id, process=Process.PSP, to="service:psp")
+    to_others = await intake.vault.disclose_case(case_id, processes={Process.PSP}, to="service:psp")
 
     assert said.details == {"offence": WORDS["detail"]}
     assert (said.text, said.disclosure) == (WORDS["text"], None)
@@ -130,11 +130,21 @@ async def test_the_service_of_a_case_gets_its_details_and_no_other_does(intake):
     assert to_others is None
 
 
+async def test_a_service_of_several_processes_gets_the_cases_of_each_and_of_no_other(intake):
+    (fact,) = facts(await intake.arrive(intake.record()))
+    case_id = fact.body["case_id"]
+    others = set(Process) - {Process.MEDIATION}
+
+    for processes, found in ((set(Process), True), (others, False), (frozenset(), False)):
+        said = await intake.vault.disclose_case(case_id, processes=processes, to="service:youth")
+        assert (said is not None) is found
+
+
 async def test_every_reading_is_logged_with_who_what_and_why(intake):
     (fact,) = facts(await intake.arrive(intake.record()))
     report, person = await intake.db.reports.find_one(), await intake.db.persons.find_one()
     case_id = fact.body["case_id"]
-    await intake.vault.disclose_case(case_id, process=Process.MEDIATION, to="service:mediation")
+    await intake.vault.disclose_case(case_id, processes={Process.MEDIATION}, to="service:mediation")
     await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
     await intake.vault.read_person(person["_id"], by="staff:sofie", purpose="a request")
 
@@ -167,7 +177,7 @@ async def test_without_a_log_row_nothing_is_read(intake):
     try:
         with pytest.raises(WriteError):
             await intake.vault.disclose_case(
-                fact.body["case_id"], process=Process.MEDIATION, to="service:mediation"
+                fact.body["case_id"], processes={Process.MEDIATION}, to="service:mediation"
             )
         with pytest.raises(WriteError):
             await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
