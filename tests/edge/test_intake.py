@@ -258,11 +258,13 @@ async def test_a_crowd_is_taken_in_several_steps_and_nobody_is_left_out(intake):
         *(f"T-{n}" for n in range(4)),
     ]
     assert await intake.db.persons.count_documents({}) == 4 * 60 + 4
-    assert await intake.db.outbox.count_documents({}) > 2
+    assert await intake.db.outbox.count_documents({}) > 3
     assert intake.marks["partner.skole.reports"].offset == 8
 
 
-async def test_a_crowd_of_crowds_is_opened_once_and_not_again_for_each_step(intake, monkeypatch):
+async def test_of_a_crowd_of_crowds_each_slice_opens_one_letter_in_vain_at_most(
+    intake, monkeypatch
+):
     crowd = [a_person(str(place)) for place in range(60)]
     records = [intake.record(reference=f"S-{n}", people=crowd) for n in range(12)]
     opened = []
@@ -274,4 +276,5 @@ async def test_a_crowd_of_crowds_is_opened_once_and_not_again_for_each_step(inta
     sent = await intake.arrive(*records)
 
     assert [each.key for each in accepted(sent)] == [f"S-{n}" for n in range(12)]
-    assert opened == [record.value for record in records]
+    assert set(opened) == {record.value for record in records}
+    assert max(opened.count(record.value) for record in records) <= 2
