@@ -58,13 +58,18 @@ def test_the_demo_reports_all_that_the_district_handles(stack: LiveStack) -> Non
     asked = {partner for partner, *_ in sent}
     wanted = sorted((reference, odd == "with a mistake") for _, reference, _, odd in sent)
 
+    references = {reference for reference, _ in wanted}
+
     def answered() -> list[tuple[str, bool]]:
         told = [lines(stack.run("receipts", "--as", one, "--json").stdout) for one in asked]
         return sorted(
-            (one["reference"], one["status"] == "rejected") for ones in told for one in ones
+            (one["reference"], one["status"] == "rejected")
+            for ones in told
+            for one in ones
+            if one["reference"] in references  # other tests send as the same partners
         )
 
-    wait_until(lambda: answered() == wanted, 180, "a receipt for each report of the demo")
+    wait_until(lambda: answered() == wanted, 60, "a receipt for each report of the demo")
 
 
 def test_the_first_event_of_the_readme_goes_as_it_says(stack: LiveStack, tmp_path: Path) -> None:
