@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
-from shared.contracts.fields import Day, LongText, Sealed, ShortText, read_moment
+from shared.contracts.fields import Day, LongText, Sealed, ShortText
 from shared.contracts.processes import Process
 from shared.contracts.receipts import FieldError, Rule
 
@@ -114,10 +114,6 @@ _CITATION_WORDS: Final = frozenset(
 )
 
 
-def _form(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
 def _basis(value: object) -> object:
     """Read `115-1-2` also as lawyers cite it: "rpl § 115, stk. 1, nr. 2"."""
     if not isinstance(value, str):
@@ -126,19 +122,13 @@ def _basis(value: object) -> object:
     return "-".join(word for word in words if word not in _CITATION_WORDS)
 
 
-def _item_day(value: object) -> object:
-    if isinstance(value, str) and (moment := read_moment(value)) is not None:
-        return moment.date()
-    return value
-
-
 class Item(Sealed):
     """One piece of information, chosen by itself."""
 
     what: LongText
     kind: Annotated[ItemKind, Field(strict=False)]
     source: ShortText
-    date: Annotated[Day, BeforeValidator(_item_day)]
+    date: Day
     """The day it is from."""
 
 
@@ -155,7 +145,7 @@ class Recipient(Sealed):
 class Disclosure(Sealed):
     """What is shared under section 115, born not for investigation."""
 
-    form: Annotated[Form, Field(strict=False), BeforeValidator(_form)]
+    form: Annotated[Form, Field(strict=False)]
     basis: Annotated[Basis, Field(strict=False), BeforeValidator(_basis)]
     purpose: LongText
     necessity: LongText

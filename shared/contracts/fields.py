@@ -96,13 +96,14 @@ def read_moment(text: str) -> datetime | None:
 
 
 def read_day(text: str) -> date | None:
-    """Read an RFC 3339 full-date, or None."""
+    """Read an RFC 3339 full-date, or None; a day before 1900 is none, as in `read_moment`."""
     if _FULL_DATE.match(text) is None:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if day.year >= _FIRST_YEAR else None
 
 
 def _moment(value: object) -> object:
@@ -110,7 +111,7 @@ def _moment(value: object) -> object:
         return value
     moment = read_moment(value)
     if moment is None:
-        raise refusal(Rule.MALFORMED, "Must be an RFC 3339 time with an offset.")
+        raise refusal(Rule.MALFORMED, "Must be an RFC 3339 time with an offset, of 1900 or later.")
     return moment
 
 
@@ -119,7 +120,7 @@ def _day(value: object) -> object:
         return value
     day = read_day(value)
     if day is None:
-        raise refusal(Rule.MALFORMED, "Must be a date: YYYY-MM-DD.")
+        raise refusal(Rule.MALFORMED, "Must be a date of 1900 or later: YYYY-MM-DD.")
     return day
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from shared.contracts.disclosure import FORM_OF_PROCESS, Disclosure, disclosure_faults
 from shared.contracts.people import Person, age_on
@@ -19,7 +20,7 @@ from shared.contracts.references import REFERENCE, is_cpr_shaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import date, datetime
 
     from shared.contracts.opened import Opened
 
@@ -36,6 +37,8 @@ __all__ = [
 
 AHEAD: Final = timedelta(minutes=5)
 """How far a partner's clock may run ahead of ours."""
+_HERE: Final = ZoneInfo("Europe/Copenhagen")
+"""Days of a report are days of the calendar here."""
 
 CRIMINAL_LIABILITY: Final = 15
 """Years: below, nobody is a suspect outside the youth crime board's track."""
@@ -80,6 +83,7 @@ def faults_in(known: Known, sender: Sender) -> Iterator[FieldError]:
     yield from people_faults(known, sender)
     yield from acknowledgement_faults(known.raw, sender)
     yield from _disclosure_faults(known)
+    yield from _item_faults(known.disclosure, sender.now)
 
 
 def reference_faults(field: str, reference: str) -> Iterator[FieldError]:
@@ -173,8 +177,22 @@ def _category_faults(at: str, person: Person, known: Known, sender: Sender) -> I
 
 
 def _birth_faults(at: str, person: Person, now: datetime) -> Iterator[FieldError]:
-    if person.birth_date is not None and person.birth_date > (now + timedelta(days=1)).date():
-        yield FieldError.of(f"{at}/birth_date", Rule.IN_THE_FUTURE, "Must not be yet to come.")
+    if person.birth_date is not None and person.birth_date > _today(now):
+        yield FieldError.of(f"{at}/birth_date", Rule.IN_THE_FUTURE, "Must not lie after today.")
+
+
+def _item_faults(disclosure: Disclosure | None, now: datetime) -> Iterator[FieldError]:
+    """Nobody shares what is from a day that is yet to come."""
+    for index, item in enumerate(() if disclosure is None else disclosure.items):
+        if item.date > _today(now):
+            yield FieldError.of(
+                f"/disclosure/items/{index}/date", Rule.IN_THE_FUTURE, "Must not lie after today."
+            )
+
+
+def _today(now: datetime) -> date:
+    """Give the day it is here, by the clock of a partner that runs as far ahead as it may."""
+    return (now + AHEAD).astimezone(_HERE).date()
 
 
 def acknowledgement_faults(raw: Opened, sender: Sender) -> Iterator[FieldError]:
