@@ -45,13 +45,15 @@ class Post:
 
     answers: list[Answer] = field(default_factory=list)
     undelivered: list[Letter] = field(default_factory=list)
+    unanswerable: list[Letter] = field(default_factory=list)
+    """Taken by the broker, but no receipt can name it: intake sets it aside."""
     unanswered: Counter[str] = field(default_factory=Counter)
 
 
 SENDING = (
     "Send reports as a partner: check, seal, send, and show the receipts.\n\n"
     "Ends with 0 when all were accepted, 4 when one was rejected (where that is known before, "
-    "nothing is sent), 1 when one was not answered in time. Without --as and --credentials it "
+    "nothing is sent), 1 when one was not answered in time, or never can be. Without --as and --credentials it "
     "speaks as the one partner that the reports name."
 )
 
@@ -176,7 +178,9 @@ def _send(
                 bar.advance(sending)
                 if error is not None:
                     post.undelivered.append(letter)
-                elif letter.reference is not None:
+                elif letter.reference is None or not letter.is_answerable:
+                    post.unanswerable.append(letter)
+                else:
                     wanted[letter.reference] += 1
 
             box.post(value, letter.reference, done)
@@ -199,13 +203,20 @@ def _tell(post: Post, letters: Sequence[Letter], *, wait: bool, as_json: bool) -
     if as_json:
         for letter in post.undelivered:
             print_json(_unsent(letter, "not_delivered", []))
+        for letter in post.unanswerable:
+            print_json(_unsent(letter, "unanswered", _why_unanswerable(letter)))
         for reference in post.unanswered.elements():
             print_json({"reference": reference, "status": "unanswered"})
     else:
         _show(post, letters)
+    if post.unanswerable:
+        say(
+            f"No receipt can come of {len(post.unanswerable)} of {len(letters)} letters: without a "
+            "reference that it may repeat, intake sets a letter aside for the operator."
+        )
     if not wait and not post.undelivered:
         say(f"{len(letters)} sent; `samraad receipts` shows the answers.")
-    if post.undelivered or post.unanswered:
+    if post.undelivered or post.unanswerable or post.unanswered:
         raise typer.Exit(Exit.FAILED)
     if any(answer.status == "rejected" for answer in post.answers):
         raise typer.Exit(Exit.REJECTED)
@@ -225,10 +236,18 @@ def _show(post: Post, letters: Sequence[Letter]) -> None:
         add_answer(table, (answer.reference, answer.status, answer.case_shown(name)), answer.errors)
     for reference in post.unanswered.elements():
         add_answer(table, (reference, "no receipt yet", ""))
+    for letter in post.unanswerable:
+        add_answer(table, (letter.name, "cannot be answered", ""), _why_unanswerable(letter))
     for letter in post.undelivered:
         add_answer(table, (letter.name, "not taken by the broker", ""))
     if table.row_count:
         Console().print(table)
+
+
+def _why_unanswerable(letter: Letter) -> list[dict[str, Any]]:
+    """Tell what is wrong with its reference, or why none can be read."""
+    faults = letter.faults(Sender(letter.partner or ""), datetime.now(UTC))
+    return [fault.model_dump() for fault in faults if fault.field in ("", "/reference")]
 
 
 def _unsent(letter: Letter, status: str, errors: "Sequence[Mapping[str, Any]]") -> dict[str, Any]:

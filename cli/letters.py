@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.contracts.opened import OpenedRefused, read_opened
 from shared.contracts.processes import PartnerKind, Process
-from shared.contracts.references import is_cpr_shaped
+from shared.contracts.references import is_cpr_shaped, usable_reference
 from shared.contracts.report import ReportRefused, check_report
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ class Letter:
         if not isinstance(reference, str) or not 0 < len(reference) <= MAX_KEY:
             return None
         return None if is_cpr_shaped(reference) or not reference.isprintable() else reference
+
+    @property
+    def is_answerable(self) -> bool:
+        """Whether a receipt can ever come: it needs a reference that it may repeat."""
+        return usable_reference(self.reference) is not None
 
     @property
     def partner(self) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.embedded.paths import CLONE
-from tests.live import LiveStack
+from tests.live import LiveStack, wait_until
 
 if TYPE_CHECKING:
     pass
@@ -192,6 +192,35 @@ def test_one_wrong_line_keeps_all_from_being_sent(office: Desk) -> None:
     code, told = office.emit(f"{good}\n{wrong}\n")
 
     assert code == REJECTED
+def test_what_can_never_be_answered_is_told_at_once(office: Desk) -> None:
+    unnamed = json.loads(office.report())
+    del unnamed["reference"]
+    nameable = office.report()
+    letters = "\n".join([json.dumps(unnamed), office.report(reference="a/b"), nameable])
+    before = {row["id"] for row in office.parked("--service", "intake")}
+    began = time.monotonic()
+
+    code, told = office.emit(letters, "--unchecked", "--timeout", "110")
+
+    assert code == FAILED
+    assert time.monotonic() - began < 100
+    found = {one.get("line"): one for one in told}
+    assert found[None]["reference"] == json.loads(nameable)["reference"]
+    assert found[None]["status"] == "accepted"
+    for line, rule in ((1, "missing"), (2, "malformed")):
+        assert found[line]["status"] == "unanswered"
+        assert [each["rule"] for each in found[line]["errors"]] == [rule]
+
+    def ours() -> set[str]:
+        topic = f"partner.{office.partner}.reports"
+        rows = office.parked("--service", "intake")
+        return {row["id"] for row in rows if row["topic"] == topic} - before
+
+    wait_until(lambda: len(ours()) == 2, 60, "both to be set aside")
+    for row in ours():
+        office.run("parked", "discard", row, "--reason", "the test ends", "--yes")
+
+
     assert [(one["line"], one["status"]) for one in told] == [(2, "not_sent")]
     assert not office.receipts("--reference", json.loads(good)["reference"])
 
