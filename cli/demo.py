@@ -241,10 +241,12 @@ def _partners(running: Running) -> list[Partner]:
     first_of_kind: dict[str, dict[str, Any]] = {}
     for one in told:
         first_of_kind.setdefault(one["kind"], one)
+    known = {one["id"]: one for one in running.told("intake", "GET", "/partners")}
     admin = kafka_admin(running.kafka("admin"))
     partners = []
     for one in first_of_kind.values():
-        kind, places = PartnerKind(one["kind"]), tuple(one["municipalities"])
+        kind = PartnerKind(one["kind"])
+        places = tuple(known.get(one["id"], one)["municipalities"])
         file = kept_by_the_stack(running.home, one["id"])
         added = admit(running, admin, one["id"], kind, places, file)
         partners.append(Partner(one["id"], kind, places, added))

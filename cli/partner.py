@@ -5,7 +5,6 @@ login and rights, and its own file holds the way in. So a half-done add is compl
 command, and a whole one is left as it is.
 """
 
-import hashlib
 import os
 import secrets
 import time
@@ -22,6 +21,7 @@ from rich.table import Table
 
 from cli.identity import SUFFIX, Credentials, CredentialsWrong, known_places
 from cli.reach import AsJson, Exit, Running, kafka_admin, print_json, reach, say, stop
+from cli.registration import Registered, codes_in, named, register
 from deploy.broker import Broker
 from deploy.declaration import load
 from deploy.embedded.credentials import new_password
@@ -53,7 +53,8 @@ ADDING = (
     "Registers it at intake, makes its login, rights and topics on the broker, writes the file "
     "(readable by you alone) and returns when intake reads the new topic. Run again, it completes "
     "a half-done add; the password stays as long as its file is found, and is made anew where it "
-    "is not: then the old one ends.\n\n"
+    "is not: then the old one ends. Which municipalities it works for stays as well, unless "
+    "--change-municipalities says that it is to change.\n\n"
     "The file's http part is for the HTTP door, which is not open yet: its client secret is "
     "registered at intake and will be valid then."
 )
@@ -72,6 +73,7 @@ class Added:
     credentials: Credentials
     file: Path
     is_password_new: bool
+    registered: Registered
 
 
 @app.command("add", help=ADDING)
@@ -84,9 +86,17 @@ def add(
         typer.Option(
             metavar="CODE…",
             help="A municipality it works for, by kommunekode; give several for several. "
-            "None is the whole district.",
+            "None is the whole district, or what it was registered for.",
         ),
     ] = None,
+    change: Annotated[
+        bool,
+        typer.Option(
+            "--change-municipalities",
+            help="Let a partner that is registered work for these instead (none: the whole "
+            "district).",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help=f"Where its credentials go; ./ID{SUFFIX} where none is given."),
@@ -96,18 +106,20 @@ def add(
     """Register, make login, rights and topics, write the file, wait until intake reads."""
     if not PARTNER_ID.match(partner):
         stop("A partner's id is 2 to 40 small letters, digits and hyphens.", Exit.WRONG_USE)
-    codes = _codes([*(municipality or []), *(more or [])])
+    codes = codes_in([*(municipality or []), *(more or [])])
     file = _target(out, partner)
     running = reach()
     admin = kafka_admin(running.kafka("admin"))
-    added = admit(running, admin, partner, kind, codes, file)
+    added = admit(running, admin, partner, kind, codes, file, change=change)
+    registered = added.registered
     late = wait_until_read(running, [partner])
     if as_json:
         print_json(
             {
                 "partner": partner,
                 "kind": kind.value,
-                "municipalities": codes,
+                "municipalities": registered.municipalities,
+                "municipalities_before": registered.before,
                 "credentials": str(added.file),
                 "password": "new" if added.is_password_new else "kept",
                 "reading": not late,
@@ -118,6 +130,9 @@ def add(
     if not as_json:
         password = "a new password" if added.is_password_new else "the password it had"
         say(f"{partner} may send. Its credentials, with {password}, are in {added.file}.")
+        if registered.before is not None:
+            now, before = named(registered.municipalities), named(registered.before)
+            say(f"It works for {now} now (before: {before}).")
 
 
 @app.command("list")
@@ -151,10 +166,13 @@ def admit(
     kind: PartnerKind,
     municipalities: Sequence[str],
     file: Path,
+    *,
+    change: bool = False,
 ) -> Added:
     """Register a partner, make its login, rights and topics, and write its file.
 
-    Each step may be done already. Ends the command where somebody refuses.
+    Each step may be done already. Ends the command where somebody refuses, and where the partner
+    works for other municipalities than these (none: those it has) without `change`.
     """
     before = _known(partner, file)
     password = before.kafka.get("sasl.password") if before else None
@@ -162,7 +180,7 @@ def admit(
     credentials = _credentials(
         running, partner, password or new_password(), secret or secrets.token_urlsafe(32)
     )
-    _register(running, credentials, kind, municipalities)
+    registered = register(running, credentials, kind, municipalities, change=change)
     try:
         apply_partner(admin, partner, credentials.kafka["sasl.password"])
     except KafkaException as error:
@@ -173,7 +191,7 @@ def admit(
     except TopicsNotReady as error:
         stop(f"{error} Run this again.", Exit.FAILED)
     _keep(file, credentials)
-    return Added(credentials, file, is_password_new=password is None)
+    return Added(credentials, file, is_password_new=password is None, registered=registered)
 
 
 def _make_topics(admin: "AdminClient", credentials: Credentials) -> None:
@@ -211,14 +229,6 @@ def wait_until_read(running: Running, partners: "Iterable[str]") -> list[str]:
         if not waiting or time.monotonic() > until:
             return waiting
         time.sleep(_PAUSE)
-
-
-def _codes(said: "Iterable[str]") -> list[str]:
-    codes = sorted({code for one in said for code in one.replace(",", " ").split()})
-    if any(code not in MUNICIPALITIES for code in codes):
-        known = ", ".join(f"{code} {place.name}" for code, place in sorted(MUNICIPALITIES.items()))
-        stop(f"The municipalities of the district are {known}.", Exit.WRONG_USE)
-    return codes
 
 
 def _target(out: Path | None, partner: str) -> Path:
@@ -275,18 +285,6 @@ def _credentials(running: Running, partner: str, password: str, secret: str) -> 
             "client_secret": secret,
         },
     )
-
-
-def _register(
-    running: Running, credentials: Credentials, kind: PartnerKind, municipalities: Sequence[str]
-) -> None:
-    secret = str(credentials.http["client_secret"]).encode()
-    said = {
-        "kind": kind.value,
-        "municipalities": list(municipalities),
-        "client_secret_sha256": hashlib.sha256(secret).hexdigest(),
-    }
-    running.told("intake", "PUT", f"/partners/{credentials.partner}", said)
 
 
 def _keep(file: Path, credentials: Credentials) -> None:

@@ -97,6 +97,42 @@ def test_an_id_stands_for_one_kind_of_authority(office: Desk) -> None:
     assert "registered as another kind" in ran.stderr
 
 
+def municipalities(desk: Desk) -> list[str]:
+    listed = json.loads(desk.run("partner", "list", "--json").stdout)
+    return next(one["municipalities"] for one in listed if one["id"] == desk.partner)
+
+
+def test_adding_a_partner_again_never_changes_by_the_way_where_it_works(desk: Desk) -> None:
+    again = ("partner", "add", desk.partner, "--kind", "prosecution", "--out", str(desk.file))
+    desk.add()
+
+    other = desk.run(*again, "--municipality", "0621")
+    kept = desk.run(*again, "--json")
+
+    assert other.returncode == REFUSED
+    assert "is registered for 0630 Vejle, not for 0621 Kolding" in other.stderr
+    assert kept.returncode == DONE, kept.stderr
+    told = json.loads(kept.stdout)
+    assert (told["municipalities"], told["municipalities_before"]) == (["0630"], None)
+    assert municipalities(desk) == ["0630"]
+
+
+def test_where_a_partner_works_is_changed_on_purpose_and_said(desk: Desk) -> None:
+    again = ("partner", "add", desk.partner, "--kind", "prosecution", "--out", str(desk.file))
+    change = (*again, "--change-municipalities")
+    desk.add()
+
+    moved = desk.run(*change, "--municipality", "0621", "--municipality", "0630", "--json")
+    widened = desk.run(*change)
+
+    assert moved.returncode == widened.returncode == DONE, moved.stderr + widened.stderr
+    told = json.loads(moved.stdout)
+    assert told["municipalities"] == ["0621", "0630"]
+    assert told["municipalities_before"] == ["0630"]
+    assert "works for the whole district now (before: 0621 Kolding, 0630 Vejle)" in widened.stderr
+    assert municipalities(desk) == []
+
+
 def test_a_report_sent_twice_has_one_case_and_the_same_receipt(office: Desk) -> None:
     report = office.report()
 
@@ -156,6 +192,35 @@ def test_intake_rejects_for_the_same_reasons_what_is_sent_unchecked(office: Desk
     assert sorted(map(str, receipts[0]["errors"])) == sorted(map(str, judged_here[0]["errors"]))
 
 
+def test_what_can_never_be_answered_is_told_at_once(office: Desk) -> None:
+    unnamed = json.loads(office.report())
+    del unnamed["reference"]
+    nameable = office.report()
+    letters = "\n".join([json.dumps(unnamed), office.report(reference="a/b"), nameable])
+    before = {row["id"] for row in office.parked("--service", "intake")}
+    began = time.monotonic()
+
+    code, told = office.emit(letters, "--unchecked", "--timeout", "110")
+
+    assert code == FAILED
+    assert time.monotonic() - began < 100
+    found = {one.get("line"): one for one in told}
+    assert found[None]["reference"] == json.loads(nameable)["reference"]
+    assert found[None]["status"] == "accepted"
+    for line, rule in ((1, "missing"), (2, "malformed")):
+        assert found[line]["status"] == "unanswered"
+        assert [each["rule"] for each in found[line]["errors"]] == [rule]
+
+    def ours() -> set[str]:
+        topic = f"partner.{office.partner}.reports"
+        rows = office.parked("--service", "intake")
+        return {row["id"] for row in rows if row["topic"] == topic} - before
+
+    wait_until(lambda: len(ours()) == 2, 60, "both to be set aside")
+    for row in ours():
+        office.run("parked", "discard", row, "--reason", "the test ends", "--yes")
+
+
 def test_a_mended_report_is_taken_under_the_same_reference(office: Desk) -> None:
     report = json.loads(office.report())
     wrong = json.dumps({**report, "proposed_by": "somebody"})
@@ -192,35 +257,6 @@ def test_one_wrong_line_keeps_all_from_being_sent(office: Desk) -> None:
     code, told = office.emit(f"{good}\n{wrong}\n")
 
     assert code == REJECTED
-def test_what_can_never_be_answered_is_told_at_once(office: Desk) -> None:
-    unnamed = json.loads(office.report())
-    del unnamed["reference"]
-    nameable = office.report()
-    letters = "\n".join([json.dumps(unnamed), office.report(reference="a/b"), nameable])
-    before = {row["id"] for row in office.parked("--service", "intake")}
-    began = time.monotonic()
-
-    code, told = office.emit(letters, "--unchecked", "--timeout", "110")
-
-    assert code == FAILED
-    assert time.monotonic() - began < 100
-    found = {one.get("line"): one for one in told}
-    assert found[None]["reference"] == json.loads(nameable)["reference"]
-    assert found[None]["status"] == "accepted"
-    for line, rule in ((1, "missing"), (2, "malformed")):
-        assert found[line]["status"] == "unanswered"
-        assert [each["rule"] for each in found[line]["errors"]] == [rule]
-
-    def ours() -> set[str]:
-        topic = f"partner.{office.partner}.reports"
-        rows = office.parked("--service", "intake")
-        return {row["id"] for row in rows if row["topic"] == topic} - before
-
-    wait_until(lambda: len(ours()) == 2, 60, "both to be set aside")
-    for row in ours():
-        office.run("parked", "discard", row, "--reason", "the test ends", "--yes")
-
-
     assert [(one["line"], one["status"]) for one in told] == [(2, "not_sent")]
     assert not office.receipts("--reference", json.loads(good)["reference"])
 
