@@ -15,10 +15,13 @@ Document = dict[str, Any]
 
 
 def read_status(stack: Stack) -> Document:
-    """See the whole stack: state, addresses, processes, and what each service says of itself."""
+    """See the whole stack: state, addresses, processes, and what each service says of itself.
+
+    The keys are the same whatever runs; what is not there is null.
+    """
     supervisor = stack.supervision.pid()
     if supervisor is None:
-        return {"state": "stopped", "supervisor": None, "services": {}}
+        return _nothing_runs()
     ports, seen = stack.ports, stack.supervision.look()
     with ThreadPoolExecutor() as pool:
         names = [name for name in credentials.SERVICES if name in seen]
@@ -32,6 +35,19 @@ def read_status(stack: Stack) -> Document:
         "kafka": _kafka(stack, seen),
         "mongo": _mongo(stack, seen),
         "services": services,
+    }
+
+
+def _nothing_runs() -> Document:
+    inspector = dict.fromkeys(("username", "password_file"))
+    broker = dict.fromkeys(("bootstrap", "security_protocol", "sasl_mechanism", "pid"))
+    return {
+        "state": "stopped",
+        "supervisor": {"pid": None},
+        "site": dict.fromkeys(("url", "issuer")),
+        "kafka": {**broker, "inspector": inspector},
+        "mongo": dict.fromkeys(("host", "pid", "inspector_uri_file")),
+        "services": {},
     }
 
 

@@ -412,11 +412,31 @@ def test_a_port_that_makes_no_sense_is_wrong_use(own_stack: LiveStack, given: st
     assert len(refused.stderr.strip().splitlines()) == 1
 
 
-def test_what_does_not_run_says_so(own_stack: LiveStack) -> None:
-    told = own_stack.run("status", "--json")
+def keys_of(told: object) -> object:
+    """The keys of a document, of those within it as well."""
+    if not isinstance(told, dict):
+        return None
+    return {key: keys_of(value) for key, value in told.items() if key != "services"}
 
-    assert told.returncode == 3
-    assert json.loads(told.stdout)["state"] == "stopped"
+
+def values_of(told: object) -> list[object]:
+    return (
+        [each for value in told.values() for each in values_of(value)]
+        if isinstance(told, dict)
+        else [told]
+    )
+
+
+def test_what_does_not_run_says_so_in_the_same_keys(stack: LiveStack, own_stack: LiveStack) -> None:
+    ran = own_stack.run("status", "--json")
+
+    assert ran.returncode == 3
+    told = json.loads(ran.stdout)
+    assert (told.pop("state"), told.pop("services")) == ("stopped", {})
+    assert set(values_of(told)) == {None}
+    running = stack.status()
+    del running["state"]
+    assert keys_of(told) == keys_of(running)
     assert own_stack.run("down").returncode == 0
 
 
