@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test outages check lock bench clean
+.PHONY: setup run test outages model check lock bench clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,9 @@ test: setup
 
 outages: setup
 	@$(BIN)/python -m pytest tests/outages
+
+model: setup
+	@$(BIN)/python -m tests.protocol
 
 check: setup
 	@$(BIN)/ruff format --check .

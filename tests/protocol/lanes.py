@@ -1,0 +1,217 @@
+"""The downstream service's consumers: whose lane has the partition, and how it takes slices."""
+
+from tests.protocol.rules import Rules
+from tests.protocol.state import (
+    Lane,
+    Scenario,
+    Slice,
+    State,
+    Step,
+    Steps,
+    both,
+    fault,
+    listed,
+    may_fail,
+    put,
+)
+from tests.protocol.unit import Outcome, Unit, merged
+
+__all__ = ["steps"]
+
+
+def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
+    """What the group, the broker's client and the lanes may do next."""
+    for c in range(len(s.lanes)):
+        yield from _lane(s, c, scenario, rules)
+    if s.lanes and may_fail(s, scenario, "rebalance"):
+        heir = 1 - s.assigned
+        story = f"the group gives the partition to consumer {heir + 1}; the other knows nothing"
+        called = put(s.lanes, heir, Lane("called"))
+        yield fault(story, s._replace(assigned=heir, lanes=called))
+    if s.left_open and rules.transaction_limit:
+        story = "the server ends the transaction that a dead owner left open, after a minute"
+        yield Step(story, s._replace(left_open=False))
+
+
+def _lane(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
+    me, who = s.lanes[c], f"consumer {c + 1}"
+    if me.phase == "off":
+        return
+    if s.assigned != c:
+        yield Step(f"{who} learns that the partition went away", _become(s, c, Lane()))
+    if me.phase == "called":
+        yield from _take_watermark(s, c, scenario, rules)
+        return
+    if may_fail(s, scenario, "lane killed"):
+        left_open = s.left_open or (me.owner and me.slice is not None)
+        dead = _become(s, c, Lane(_restarted(s, c)))._replace(left_open=left_open)
+        yield fault(f"{who} is killed", dead)
+    if me.phase == "rewind":
+        yield from _go_back(s, c, rules)
+    elif me.slice is not None:
+        yield from _commit(s, c, me.slice, scenario, rules)
+    else:
+        yield from _poll(s, c, scenario, rules)
+
+
+def _become(s: State, c: int, lane: Lane) -> State:
+    return s._replace(lanes=put(s.lanes, c, lane))
+
+
+def _restarted(s: State, c: int) -> str:
+    return "called" if s.assigned == c else "off"
+
+
+def _take_watermark(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
+    """Bump the epoch, end what the owner before left open, and seek."""
+    if s.left_open and not rules.kills_sessions:
+        return  # the write waits for a transaction that nobody will end
+    others = [x._replace(owner=False) for x in s.lanes]
+    if rules.kills_sessions:
+        others = [x if x.slice is None else x._replace(phase="rewind", slice=None) for x in others]
+    for at in [s.watermark] if rules.seek_on_take else sorted({scenario.trimmed, len(s.topic)}):
+        lanes = put(tuple(others), c, Lane("on", owner=True, at=at))
+        taken = s._replace(lanes=lanes, left_open=False)
+        yield Step(f"consumer {c + 1} takes the watermark and starts at offset {at}", taken)
+
+
+def _go_back(s: State, c: int, rules: Rules) -> Steps:
+    me, who = s.lanes[c], f"consumer {c + 1}"
+    if rules.epoch_guard and not me.owner:
+        phase = _restarted(s, c) if rules.fenced_owner_returns else "off"
+        then = "takes the partition again" if phase == "called" else "stops"
+        yield Step(f"{who} finds itself fenced and {then}", _become(s, c, Lane(phase)))
+    else:
+        back = Lane("on", me.owner, s.watermark)
+        yield Step(
+            f"{who} reads the watermark and seeks to offset {s.watermark}", _become(s, c, back)
+        )
+
+
+def _poll(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
+    me, who = s.lanes[c], f"consumer {c + 1}"
+    if me.at < len(s.topic):
+        to = min(len(s.topic), me.at + scenario.slice_most)
+        story = f"{who} takes {listed(s.topic[me.at : to])} from offset {me.at} and loads the cases"
+        opened = me._replace(slice=_open(s, me.at, to, scenario, rules))
+        yield Step(story, _become(s, c, opened))
+        if may_fail(s, scenario, "skipped record"):
+            skipped = _become(s, c, me._replace(at=me.at + 1))
+            yield fault(f"{who}'s client skips offset {me.at}", skipped)
+    elif s.watermark < me.at and rules.watchdog:
+        story = f"the watchdog sees lag without movement and has {who} take the partition again"
+        yield Step(story, _become(s, c, Lane(_restarted(s, c))))
+    if may_fail(s, scenario, "redelivery") and me.at > scenario.trimmed:
+        back = _become(s, c, me._replace(at=scenario.trimmed))
+        yield fault(f"{who} is set back to offset {scenario.trimmed}", back)
+
+
+def _open(s: State, begin: int, to: int, scenario: Scenario, rules: Rules) -> Slice:
+    unit = Unit(scenario, rules, mended=s.mended)
+    parked_too = not rules.parks_case
+    rooms = both([unit.load_room(s.cases[k], s.rooms[k], parked_too=parked_too) for k in (0, 1)])
+    return Slice(begin, to, s.cases, rooms)
+
+
+def _run(s: State, opened: Slice, scenario: Scenario, rules: Rules) -> Outcome:
+    unit = Unit(scenario, rules, mended=s.mended)
+    unit.room_is_whole = all(
+        len(opened.rooms[k]) < rules.room_rows or not opened.cases[k].waiting for k in (0, 1)
+    )
+    outcome = unit.run(s.topic[opened.begin : opened.to], opened.begin, opened.cases, opened.rooms)
+    if not outcome.refused or opened.to - opened.begin > 1:
+        return outcome
+    return _alone(s, opened, scenario, rules)
+
+
+def _alone(s: State, opened: Slice, scenario: Scenario, rules: Rules) -> Outcome:
+    """Without what waits behind it, in case that is at fault; else it is parked itself."""
+    unit = Unit(scenario, rules, mended=s.mended)
+    unit.may_drain = 0
+    fact = s.topic[opened.begin]
+    outcome = unit.run((fact,), opened.begin, opened.cases, opened.rooms)
+    if not outcome.refused:
+        return outcome
+    k, cases, rooms = fact.case, list(opened.cases), list(opened.rooms)
+    cases[k], rooms[k] = unit.park(cases[k], rooms[k], fact)
+    cases[k] = cases[k]._replace(version=opened.cases[k].version + 1)
+    return Outcome(opened.to, both(cases), both(rooms), refused=False)
+
+
+def _commit(s: State, c: int, opened: Slice, scenario: Scenario, rules: Rules) -> Steps:
+    """Write everything in one transaction, or nothing."""
+    me, who = s.lanes[c], f"consumer {c + 1}"
+    outcome = _run(s, opened, scenario, rules)
+    onward = me._replace(at=outcome.to, slice=None)
+    rewound = me._replace(phase="rewind", slice=None)
+    in_doubt = rewound if rules.rewind_in_doubt else onward
+    written = [k for k in (0, 1) if outcome.cases[k] != opened.cases[k]]
+
+    if refusal := _refusal(s, me, opened.begin, rules):
+        yield Step(f"{who}'s commit is refused: {refusal}", _become(s, c, in_doubt))
+        return
+    if rules.lane_version_guard and any(
+        s.cases[k].version != opened.cases[k].version for k in written
+    ):
+        story = f"{who} meets a conflict on a case and takes the slice again"
+        yield Step(story, _become(s, c, me._replace(slice=None)))
+        return
+    if outcome.refused:
+        yield _halved(s, c, opened, scenario, rules)
+        return
+    if outcome.to == opened.begin:
+        return  # it stands still before a gap
+    done = s._replace(
+        cases=both([outcome.cases[k] if k in written else s.cases[k] for k in (0, 1)]),
+        rooms=both([merged(s.rooms[k], opened.rooms[k], outcome.rooms[k]) for k in (0, 1)]),
+        watermark=outcome.to,
+    )
+    story = f"{who} commits: {_told(opened, outcome)}; watermark {outcome.to}"
+    yield Step(story, _become(done, c, onward))
+    if may_fail(s, scenario, "unclear commit"):
+        yield fault(f"{story}; but it sees an error", _become(done, c, in_doubt))
+        yield fault(f"{who}'s commit fails and it cannot tell", _become(s, c, in_doubt))
+    if may_fail(s, scenario, "torn write"):
+        yield from _torn(s, c, opened, outcome, done, rules)
+
+
+def _halved(s: State, c: int, opened: Slice, scenario: Scenario, rules: Rules) -> Step:
+    """Look for what the database refuses by halves."""
+    middle = (opened.begin + opened.to) // 2
+    places = (opened.begin, middle) if rules.halves_left_to_right else (middle, opened.to)
+    half = s.lanes[c]._replace(slice=_open(s, *places, scenario, rules))
+    story = f"the database refuses consumer {c + 1}'s slice; it tries [{places[0]}, {places[1]})"
+    return Step(story, _become(s, c, half))
+
+
+def _refusal(s: State, me: Lane, begin: int, rules: Rules) -> str:
+    if rules.epoch_guard and not me.owner:
+        return "its epoch is old"
+    stands = {"equal": s.watermark == begin, "at most": s.watermark <= begin, "none": True}
+    if not stands[rules.watermark]:
+        return f"the watermark stands at {s.watermark}, not at {begin}"
+    return "a dead owner's transaction holds the watermark" if s.left_open else ""
+
+
+def _torn(s: State, c: int, opened: Slice, outcome: Outcome, done: State, rules: Rules) -> Steps:
+    """The process dies between two transactions that ought to be one."""
+    dead = put(s.lanes, c, Lane(_restarted(s, c)))
+    if not rules.marks_in_transaction:
+        effects = [s.cases[k]._replace(effects=outcome.cases[k].effects) for k in (0, 1)]
+        torn = s._replace(cases=both(effects), lanes=dead)
+        yield fault(f"consumer {c + 1} saves the effects and dies before the marks", torn)
+    kept = any(set(outcome.rooms[k]) - set(opened.rooms[k]) for k in (0, 1))
+    if not rules.room_in_transaction and kept:
+        torn = done._replace(rooms=s.rooms, lanes=dead)
+        story = f"consumer {c + 1} commits watermark {outcome.to} and dies before the kept rows"
+        yield fault(story, torn)
+
+
+def _told(opened: Slice, outcome: Outcome) -> str:
+    parts = []
+    for k in (0, 1):
+        effects = outcome.cases[k].effects[len(opened.cases[k].effects) :]
+        kept = tuple(fact for fact in outcome.rooms[k] if fact not in opened.rooms[k])
+        parts += [f"{listed(effects)} applied"] if effects else []
+        parts += [f"{listed(kept)} kept in the room"] if kept else []
+    return ", ".join(parts) or "nothing new"

@@ -1,0 +1,150 @@
+"""Who else writes the downstream cases: staff, an operator's redrive or discard, the sweeper."""
+
+from typing import NamedTuple
+
+from tests.protocol.rules import Rules
+from tests.protocol.state import (
+    Act,
+    Case,
+    Fact,
+    Facts,
+    Scenario,
+    State,
+    Step,
+    Steps,
+    both,
+    fault,
+    may_fail,
+    put,
+)
+from tests.protocol.unit import Unit, merged
+
+__all__ = ["steps"]
+
+NAMES = "AB"
+
+
+def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
+    """What they may do next: load, then commit under the version guard."""
+    if not s.lanes:
+        return
+    yield from _staff(s, scenario, rules)
+    if (scenario.poison or scenario.refused) and not scenario.discards and not s.mended:
+        yield Step("the handler is mended", s._replace(mended=True))
+    if s.drain.held is None:
+        yield from _begin_drain(s, scenario, rules)
+    else:
+        yield from _commit_drain(s, s.drain.held, scenario, rules)
+
+
+def _staff(s: State, scenario: Scenario, rules: Rules) -> Steps:
+    """A staff action writes a note on case A while the lane may hold the same case."""
+    me, case, who = s.staff, s.cases[0], "staff downstream"
+    if me.done:
+        return
+    if me.held is None:
+        if case.notes and rules.action_key:
+            yield Step(f"{who} find what they had committed", s._replace(staff=Act(done=True)))
+        else:
+            yield Step(f"{who} load case A", s._replace(staff=Act(held=case)))
+    elif me.held.version != case.version:
+        yield Step(f"{who} meet a conflict and decide again", s._replace(staff=Act()))
+    else:
+        noted = case._replace(version=case.version + 1, notes=case.notes + 1)
+        after = s._replace(cases=(noted, s.cases[1]), staff=Act(done=True))
+        yield Step(f"{who} commit a note on case A", after)
+        if may_fail(s, scenario, "unclear commit"):
+            story = f"{who} commit, but see an error and try again"
+            yield fault(story, after._replace(staff=Act()))
+
+
+def _begin_drain(s: State, scenario: Scenario, rules: Rules) -> Steps:
+    for k, case in enumerate(s.cases):
+        room = s.rooms[k]
+        if case.parked:
+            wanted = s.mended or scenario.discards
+        else:
+            gap = rules.late_join == "accept" and scenario.trimmed and room
+            due = bool(room) and room[0].sequence == case.mark + 1
+            wanted = bool(gap) or (rules.sweeps and case.waiting and due)
+        if wanted:
+            unit = Unit(scenario, rules, mended=s.mended)
+            loaded = unit.load_room(case, room, parked_too=True)
+            drain = Act(case=k, held=case, room=loaded)
+            yield Step(f"a drain loads case {NAMES[k]}", s._replace(drain=drain))
+
+
+def _commit_drain(s: State, held: Case, scenario: Scenario, rules: Rules) -> Steps:
+    k, room = s.drain.case, s.drain.room
+    if rules.redrive_guarded and held.version != s.cases[k].version:
+        yield Step("the drain meets a conflict and loads again", s._replace(drain=Act()))
+        return
+    for done in _outcomes(held, room, scenario, rules, mended=s.mended):
+        written = done.case._replace(version=held.version + 1)
+        then = s._replace(
+            cases=both(list(put(s.cases, k, written))),
+            rooms=both(list(put(s.rooms, k, merged(s.rooms[k], room, done.room)))),
+            discarded=s.discarded | done.discarded,
+            drain=Act(),
+        )
+        yield Step(f"{done.story} case {NAMES[k]}", then)
+
+
+class _Done(NamedTuple):
+    story: str
+    case: Case
+    room: Facts
+    discarded: frozenset[Fact] = frozenset()
+
+
+def _outcomes(
+    held: Case, room: Facts, scenario: Scenario, rules: Rules, *, mended: bool
+) -> list[_Done]:
+    """What the drain may come to; more than one only where a variant knows no order."""
+
+    def drained(case: Case, rest: Facts) -> tuple[Case, Facts]:
+        case = case._replace(waiting=True)  # written in any case: a lane that passes by conflicts
+        for most in (rules.may_drain, 1):
+            unit = _unit(scenario, rules, mended=mended, whole=len(room) < rules.room_rows)
+            unit.may_drain = most
+            after = unit.drain(case, rest)
+            if not unit.refused:
+                return after
+        due = unit.first_due(case, rest)
+        assert due is not None
+        return unit.park(case, rest, due)
+
+    free = held._replace(parked=False)
+    if not held.parked:
+        accepted = bool(scenario.trimmed) and bool(room)
+        case = held._replace(mark=room[0].sequence - 1) if accepted else held
+        story = "an operator accepts the gap of" if accepted else "the sweeper goes on with"
+        return [_Done(story, *drained(case, room))]
+    if scenario.discards:
+        moved = free._replace(mark=room[0].sequence) if rules.discard_moves_mark else free
+        story = f"an operator discards {room[0]} of"
+        return [_Done(story, *drained(moved, room[1:]), frozenset(room[:1]))]
+    if rules.redrive_in_order:
+        return [_Done("an operator redrives", *drained(free, room))]
+    return list(_row_by_row(free, room, scenario, rules, mended=mended))
+
+
+def _unit(scenario: Scenario, rules: Rules, *, mended: bool, whole: bool) -> Unit:
+    unit = Unit(scenario, rules, mended=mended)
+    unit.room_is_whole = whole
+    return unit
+
+
+def _row_by_row(
+    free: Case, room: Facts, scenario: Scenario, rules: Rules, *, mended: bool
+) -> list[_Done]:
+    found = []
+    for fact in room:
+        unit = _unit(scenario, rules, mended=mended, whole=True)
+        rest = tuple(each for each in room if each != fact)
+        outcome = unit.take(free, rest, fact, free.mark)
+        if outcome is not None and outcome[1] != room:
+            case, left = outcome
+            parked = case._replace(parked=bool(left))
+            found.append(_Done(f"an operator redrives {fact} alone of", parked, left))
+    return found

@@ -1,0 +1,85 @@
+"""The protocol as switches: the defaults are what the code does, a variant turns one or two off."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FULL", "Rules"]
+
+Order = Literal["server stamp", "process clock", "sorted in batch", "predecessor first"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the code keeps; each name says where."""
+
+    # Store.write, Store.act: a lane or a staff action commits facts
+    version_guard: bool = True
+    """A document, and the count in it, is written only at the version that was loaded."""
+    action_key: bool = True
+    """A staff action stores its own key with its outcome and looks for it before every try."""
+    outbox_in_transaction: bool = True
+    size_checked_at_emit: bool = True
+    """`Message` refuses, before the commit, what the topic would refuse."""
+
+    # Relay
+    outbox_order: Order = "server stamp"
+    snapshot_read: bool = True
+    majority_read: bool = True
+    delete_after_ack: bool = True
+    delete_by_id: bool = True
+    ordered_sends: bool = True
+    """Within a partition nothing lands after a failed send of the same producer."""
+    acks_all: bool = True
+    lease: bool = True
+
+    # Lane, watermarks
+    watermark: Literal["equal", "at most", "none"] = "equal"
+    """`move`: the slice begins where the watermark stands ("at most": `<=` its first record)."""
+    epoch_guard: bool = True
+    fenced_owner_returns: bool = True
+    """A fenced lane that the group still assigns takes the partition again."""
+    seek_on_take: bool = True
+    rewind_in_doubt: bool = True
+    """After a refused, failed or unclear commit: reread the watermark and seek to it."""
+    watchdog: bool = True
+    """The watermark behind the log's end while nothing comes: rewind."""
+    kills_sessions: bool = True
+    """`take` ends what the owner before left open."""
+    transaction_limit: bool = True
+    """The server ends a transaction that was left open, after a minute."""
+    lane_version_guard: bool = True
+
+    # Facts, Unit
+    drops_repeats: bool = True
+    running_mark: bool = True
+    """Each event of a slice sees the marks that the events before it left."""
+    gap: Literal["room", "stop", "none"] = "room"
+    """Beyond the mark: kept in the room; the lane stands still before it; applied at once."""
+    unknown_moves_mark: bool = True
+    marks_in_transaction: bool = True
+    may_drain: int = 99
+    """Waiting events that one transaction applies."""
+    room_rows: int = 99
+    """Waiting events that one transaction loads."""
+    clears_waiting_if_whole: bool = True
+    """`waiting` is taken back only if all that waits was loaded."""
+    sweeps: bool = True
+    """`Drains.sweep`: what a drain left behind is taken up again."""
+
+    # Parking, redrive, discard
+    parks_case: bool = True
+    """What follows a parked event waits behind it."""
+    room_in_transaction: bool = True
+    park_keeps_mark: bool = True
+    rolls_back_failed: bool = True
+    """What the handler did before it failed is undone."""
+    keeping_writes_case: bool = True
+    halves_left_to_right: bool = True
+    redrive_in_order: bool = True
+    redrive_guarded: bool = True
+    discard_moves_mark: bool = True
+    late_join: Literal["wait", "adopt", "accept"] = "accept"
+    """Facts below the log's start: waited for; the first one seen is adopted; an operator accepts."""
+
+
+FULL = Rules()

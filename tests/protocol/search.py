@@ -1,0 +1,103 @@
+"""Every reachable state, breadth first; then backwards, for those that can never deliver."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tests.protocol import lanes, people, relaying, upstream
+from tests.protocol.invariants import broken, is_delivered, missing
+from tests.protocol.rules import Rules
+from tests.protocol.state import Scenario, State, Steps, start
+
+__all__ = ["Result", "explore"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found; the letter is empty where everything holds."""
+
+    states: int
+    letter: str = ""
+    sentence: str = ""
+    story: list[str] = field(default_factory=list)
+
+
+def explore(scenario: Scenario, rules: Rules, wanted: frozenset[str]) -> Result:
+    """Check each state as it is found; ask for losses ("L") when no other invariant broke."""
+    return _Search(scenario, rules).run(wanted)
+
+
+class _Search:
+    def __init__(self, scenario: Scenario, rules: Rules) -> None:
+        self.scenario, self.rules = scenario, rules
+        self.states = [start(scenario, lease=rules.lease)]
+        self.parents = array("l", [-1])
+        self.edges = (array("l"), array("l"))
+        """Steps that need no fault, from and to."""
+
+    def steps(self, s: State) -> Steps:
+        yield from upstream.steps(s, self.scenario, self.rules)
+        yield from relaying.steps(s, self.scenario, self.rules)
+        yield from lanes.steps(s, self.scenario, self.rules)
+        yield from people.steps(s, self.scenario, self.rules)
+
+    def run(self, wanted: frozenset[str]) -> Result:
+        states, parents, (sources, targets) = self.states, self.parents, self.edges
+        index = {states[0]: 0}
+        at = 0
+        while at < len(states):
+            for step in self.steps(states[at]):
+                to = index.get(step.then)
+                if to is None:
+                    to = index[step.then] = len(states)
+                    states.append(step.then)
+                    parents.append(at)
+                    if found := broken(step.then, self.scenario, wanted):
+                        return Result(len(states), *found, self.tell(to))
+                if not step.fault:
+                    sources.append(at)
+                    targets.append(to)
+            at += 1
+        lost = self.first_lost() if "L" in wanted else None
+        if lost is None:
+            return Result(len(states))
+        sentence = f"nothing will ever deliver everything: {missing(states[lost])}"
+        return Result(len(states), "L", sentence, self.tell(lost))
+
+    def first_lost(self) -> int | None:
+        """The first state from which no path without faults delivers everything.
+
+        Of those, one where a fact is nowhere any more, or nothing moves, tells the story best.
+        """
+        can = self._can_deliver()
+        lost = [at for at, reached in enumerate(can) if not reached]
+        moving = bytearray(len(self.states))
+        for source in self.edges[0]:
+            moving[source] = 1
+        gone: Iterable[int] = (at for at in lost if "nowhere" in missing(self.states[at]))
+        at_rest = (at for at in lost if not moving[at])
+        return next(iter(gone), next(at_rest, lost[0] if lost else None))
+
+    def _can_deliver(self) -> bytearray:
+        before: list[list[int]] = [[] for _ in self.states]
+        for source, target in zip(*self.edges, strict=True):
+            before[target].append(source)
+        can = bytearray(len(self.states))
+        todo = [at for at, s in enumerate(self.states) if is_delivered(s, self.scenario)]
+        for at in todo:
+            can[at] = 1
+        while todo:
+            for source in before[todo.pop()]:
+                if not can[source]:
+                    can[source] = 1
+                    todo.append(source)
+        return can
+
+    def tell(self, at: int) -> list[str]:
+        """The steps that led there."""
+        story: list[str] = []
+        while self.parents[at] >= 0:
+            before, after = self.states[self.parents[at]], self.states[at]
+            story.append(next(step.story for step in self.steps(before) if step.then == after))
+            at = self.parents[at]
+        return story[::-1]

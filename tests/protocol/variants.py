@@ -1,0 +1,280 @@
+"""The scenarios, and each variant of the protocol with what is expected of it."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tests.protocol.rules import FULL, Rules
+from tests.protocol.state import Scenario
+
+__all__ = ["VARIANTS", "Variant", "reduced"]
+
+ALL: Final = frozenset("LDOPTNAG")
+EFFECTS: Final = ALL - {"T"}
+"""What readers owe, whatever the topic looks like."""
+A, B = (0,), (1,)
+RELAYING: Final = frozenset(
+    {"relay killed", "lease lost", "produce retry", "unclear commit", "torn write", "rollback"}
+)
+TAKING: Final = frozenset(
+    {
+        "lane killed",
+        "rebalance",
+        "redelivery",
+        "skipped record",
+        "unclear commit",
+        "produce retry",
+        "torn write",
+    }
+)
+
+# A lane tells of A, then of A and B in one document; staff tell of A; two relays; any reader.
+PUBLISH = Scenario("publish", plans=((A, (0, 1)), (A,)), relays=2, faults=2, kinds=RELAYING)
+ACROSS = replace(PUBLISH, name="publish across", plans=((B, A), (A,)), faults=1)
+STAFF = replace(PUBLISH, name="publish staff", plans=((A,), (A, A)), faults=1)
+OVERSIZE = replace(
+    PUBLISH, name="oversize", plans=((B,), (A,)), oversize=frozenset({"A1"}), faults=1
+)
+# Two consumers; A2 is poison until its handler is mended, then redriven while A3 may still come.
+CONSUME = Scenario(
+    "consume", outbox=(A, A, A, B), lanes=2, faults=2, kinds=TAKING, poison=frozenset({"A2"})
+)
+THREE = replace(CONSUME, name="consume three", outbox=(A, A, A))
+TWO = replace(CONSUME, name="consume two", outbox=(A, A), poison=frozenset())
+ONE = replace(TWO, name="consume one", outbox=(A,))
+FIRST = replace(TWO, name="poison first", poison=frozenset({"A1"}))
+DESK = replace(THREE, name="consume + staff", staff=True, kinds=TAKING - {"skipped record"})
+DISCARD = replace(THREE, name="consume + discard", discards=True)
+# The database refuses A2's effect for good: found by halves, parked alone, then discarded.
+REFUSED = replace(DISCARD, name="refused", poison=frozenset(), refused=frozenset({"A2"}), faults=1)
+UNKNOWN = replace(TWO, name="unknown type", unknown=frozenset({"A1"}))
+LATE_JOIN = replace(THREE, name="late join", poison=frozenset(), trimmed=2)
+END_TO_END = Scenario(
+    "end to end", plans=((A, B), (A,)), relays=2, lanes=2, faults=1, kinds=RELAYING | TAKING
+)
+END_TO_END_TWO = replace(END_TO_END, name="end to end, two", plans=((A,), (A,)), faults=2)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The full protocol, or one with something left out."""
+
+    rule: int
+    """As in docs/protocol.md; 0: nothing is left out."""
+    name: str
+    scenario: Scenario
+    rules: Rules
+    breaks: str
+    """The invariant that must break; empty where all must hold."""
+    good_for: str
+    """Why a rule is kept although nothing breaks without it."""
+    wanted: frozenset[str]
+    needs: int = 1
+    """Faults without which it does not show."""
+
+
+def reduced(variant: Variant) -> Variant:
+    """The same with no more faults than it needs: seconds instead of minutes for all of them."""
+    scenario = END_TO_END_TWO if variant.scenario is END_TO_END else variant.scenario
+    return replace(variant, scenario=replace(scenario, faults=variant.needs))
+
+
+def _full(scenario: Scenario) -> Variant:
+    return Variant(0, "FULL PROTOCOL", scenario, FULL, "", "", ALL)
+
+
+def _breaks(rule: int, letter: str, name: str, scenario: Scenario, **changed: Any) -> Variant:
+    """Its invariant is sought alone, so that the story is the shortest."""
+    rules = replace(FULL, **changed)
+    return Variant(rule, name, scenario, rules, letter, "", frozenset(letter))
+
+
+def _holds(rule: int, good_for: str, name: str, scenario: Scenario, **changed: Any) -> Variant:
+    wanted = EFFECTS if name.endswith("effects only") else ALL
+    return Variant(rule, name, scenario, replace(FULL, **changed), "", good_for, wanted)
+
+
+def _with(scenario: Scenario, *kinds: str) -> Scenario:
+    return replace(scenario, kinds=frozenset(kinds))
+
+
+def _without(scenario: Scenario, kind: str) -> Scenario:
+    return replace(scenario, kinds=scenario.kinds - {kind})
+
+
+CLOCK: Final = {"outbox_order": "process clock"}
+AT_MOST: Final = {"watermark": "at most"}
+
+VARIANTS: Final = (
+    _full(PUBLISH),
+    _full(OVERSIZE),
+    _full(CONSUME),
+    _full(DESK),
+    _full(DISCARD),
+    _full(REFUSED),
+    _full(UNKNOWN),
+    _full(LATE_JOIN),
+    _full(END_TO_END),
+    _full(END_TO_END_TWO),
+    _breaks(1, "L", "outbox in a second transaction", PUBLISH, outbox_in_transaction=False),
+    _breaks(1, "D", "marks saved after the effects", ONE, marks_in_transaction=False),
+    _breaks(1, "A", "kept rows in a second transaction", CONSUME, room_in_transaction=False),
+    _breaks(2, "N", "no version guard upstream", PUBLISH, version_guard=False),
+    _breaks(3, "D", "no key on a staff action", PUBLISH, action_key=False),
+    _breaks(4, "L", "size not checked at emit", OVERSIZE, size_checked_at_emit=False),
+    _breaks(5, "T", "outbox by ObjectId or a process's clock", PUBLISH, **CLOCK),
+    _holds(
+        5, "effects need no order of the topic", "process's clock: effects only", THREE, **CLOCK
+    ),
+    _holds(
+        5,
+        "effects need no order of the topic",
+        "process's clock, end to end: effects only",
+        END_TO_END,
+        **CLOCK,
+    ),
+    _breaks(
+        5, "T", "process's clock, batch sorted by sequence", PUBLISH, outbox_order="sorted in batch"
+    ),
+    _breaks(
+        5, "L", "process's clock, n held until n-1 is out", STAFF, outbox_order="predecessor first"
+    ),
+    _holds(
+        5,
+        "works, at the price of a published mark per case and of reading it all",
+        "the same, reading without a limit",
+        replace(STAFF, read_at_once=9),
+        outbox_order="predecessor first",
+    ),
+    _breaks(6, "T", "majority instead of snapshot read", ACROSS, snapshot_read=False),
+    _breaks(6, "G", "read before a majority has it", _with(STAFF, "rollback"), majority_read=False),
+    _breaks(7, "T", "later sends land after a failed one", PUBLISH, ordered_sends=False),
+    _holds(
+        7,
+        "effects do not need it",
+        "the same, end to end: effects only",
+        END_TO_END,
+        ordered_sends=False,
+    ),
+    _breaks(8, "L", "delete before the acknowledgement", PUBLISH, delete_after_ack=False),
+    _breaks(8, "L", "delete by range", ACROSS, delete_by_id=False),
+    _breaks(8, "L", "acks=1", replace(PUBLISH, kinds=RELAYING | {"leader lost"}), acks_all=False),
+    _holds(9, "halves repeats and reads", "no lease: both relays publish", PUBLISH, lease=False),
+    _breaks(10, "A", "watermark guard `o <= first`", CONSUME, **AT_MOST),
+    _breaks(10, "A", "no watermark guard", CONSUME, watermark="none"),
+    _holds(
+        10,
+        "sequences alone stand redelivery, zombies and unclear commits",
+        "no watermark guard, nothing is skipped",
+        _without(CONSUME, "skipped record"),
+        watermark="none",
+        epoch_guard=False,
+    ),
+    _holds(
+        11,
+        "without it the watchdog alone brings the lane back",
+        "no reread when in doubt",
+        CONSUME,
+        rewind_in_doubt=False,
+    ),
+    _breaks(
+        11,
+        "A",
+        "no reread when in doubt, guard `o <= first`",
+        _with(CONSUME, "unclear commit"),
+        rewind_in_doubt=False,
+        **AT_MOST,
+    ),
+    _holds(12, "ends a zombie at its first commit", "no epoch guard", CONSUME, epoch_guard=False),
+    replace(_breaks(12, "L", "a fenced owner stops", ONE, fenced_owner_returns=False), needs=2),
+    _holds(12, "saves one refused slice", "no seek at take", CONSUME, seek_on_take=False),
+    _breaks(
+        12,
+        "A",
+        "no seek at take, guard `o <= first`",
+        _with(CONSUME, "rebalance", "lane killed"),
+        seek_on_take=False,
+        **AT_MOST,
+    ),
+    _holds(
+        12,
+        "saves the minute after which the server ends it",
+        "the dead owner's transaction is left open",
+        replace(THREE, faults=1),
+        kills_sessions=False,
+    ),
+    _breaks(
+        12,
+        "L",
+        "the same, and no server that ends it",
+        ONE,
+        kills_sessions=False,
+        transaction_limit=False,
+    ),
+    _breaks(13, "L", "no watchdog on log end minus watermark", ONE, watchdog=False),
+    _breaks(14, "A", "no version guard in the lane", DESK, lane_version_guard=False),
+    _breaks(15, "D", "no dedupe mark", CONSUME, drops_repeats=False),
+    _holds(
+        15,
+        "the watermark alone stands redelivery, zombies and unclear commits",
+        "no dedupe mark, no repeat at a new offset",
+        _without(CONSUME, "produce retry"),
+        drops_repeats=False,
+    ),
+    _breaks(
+        15,
+        "D",
+        "neither dedupe mark nor watermark guard",
+        _with(CONSUME, "rebalance", "redelivery"),
+        watermark="none",
+        drops_repeats=False,
+    ),
+    _breaks(15, "D", "marks as loaded for the whole slice", CONSUME, running_mark=False),
+    _breaks(16, "L", "an unknown type leaves the mark", UNKNOWN, unknown_moves_mark=False),
+    _breaks(17, "P", "no gap wait, topic in clock order", THREE, gap="none", **CLOCK),
+    _holds(17, "rules 5-7 and the parked case cover it", "no gap wait", CONSUME, gap="none"),
+    _breaks(17, "L", "the lane stands still at a gap, clock order", TWO, gap="stop", **CLOCK),
+    _holds(
+        17,
+        "enough while the topic is in order",
+        "the lane stands still at a gap",
+        CONSUME,
+        gap="stop",
+    ),
+    _breaks(17, "L", "keeping does not write the case", THREE, keeping_writes_case=False),
+    _breaks(17, "L", "a drain stops for size, no sweeper", THREE, may_drain=1, sweeps=False),
+    _holds(17, "mends the line above", "a drain stops for size, a sweeper", THREE, may_drain=1),
+    _breaks(
+        17,
+        "L",
+        "`waiting` taken back though not all was loaded",
+        THREE,
+        room_rows=1,
+        clears_waiting_if_whole=False,
+    ),
+    _holds(17, "mends the line above", "a room loaded in parts, a sweeper", THREE, room_rows=1),
+    _holds(
+        18,
+        "spares failing attempts: the gap wait keeps the rest",
+        "only the poison event is parked",
+        CONSUME,
+        parks_case=False,
+    ),
+    _breaks(18, "P", "only the poison event, no gap wait", CONSUME, parks_case=False, gap="none"),
+    _breaks(18, "L", "parking moves the mark", FIRST, park_keeps_mark=False),
+    _breaks(18, "D", "traces of the failed handler left", CONSUME, rolls_back_failed=False),
+    _breaks(18, "L", "halves committed right to left", REFUSED, halves_left_to_right=False),
+    _holds(
+        19,
+        "saves futile tries: the gap wait puts it right",
+        "redrive row by row in any order",
+        CONSUME,
+        redrive_in_order=False,
+    ),
+    _breaks(
+        19, "P", "redrive in any order, no gap wait", CONSUME, redrive_in_order=False, gap="none"
+    ),
+    _breaks(19, "A", "redrive without the version guard", DESK, redrive_guarded=False),
+    _breaks(19, "L", "discard does not move the mark", DISCARD, discard_moves_mark=False),
+    _breaks(20, "L", "late join: waits for what is gone", LATE_JOIN, late_join="wait"),
+    _breaks(20, "L", "late join: adopts the first sequence", LATE_JOIN, late_join="adopt"),
+)
