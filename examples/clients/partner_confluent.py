@@ -6,7 +6,8 @@ It needs nothing of Samråd but the credentials file:
     python partner_confluent.py prosecution-syd.credentials.json report.json
 
 Ends with 0 when the report was accepted, 4 when it was rejected, 1 when no receipt came in time.
-Copy from it what you need; docs/partners.md says why each step is as it is.
+Copy from it what you need; docs/partners.md says why each step is as it is. A program that runs
+for long subscribes to its replies as a consumer group instead, and commits what it has dealt with.
 """
 
 import json
@@ -17,7 +18,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from jwcrypto import jwe, jwk
 
 WAIT_SECONDS = 60
@@ -38,16 +39,21 @@ def seal(report: bytes, jwks_url: str) -> bytes:
 
 
 def listen(credentials: dict) -> Consumer:
-    """Read our replies as a consumer group of our own; return when the place to read from is set."""
+    """Stand at the end of our replies: what comes after this answers what is sent after this."""
     consumer = Consumer(
         credentials["kafka"]
         | {
             "group.id": credentials["group_prefix"] + "example",  # any name behind the prefix
-            "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
         }
     )
-    consumer.subscribe([credentials["topics"]["replies"]])
+    topic = credentials["topics"]["replies"]
+    places = []
+    for partition in consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic].partitions:
+        place = TopicPartition(topic, partition)
+        _, place.offset = consumer.get_watermark_offsets(place, timeout=WAIT_SECONDS)
+        places.append(place)
+    consumer.assign(places)
     return consumer
 
 
@@ -85,7 +91,6 @@ def receipt(consumer: Consumer, reference: str) -> dict | None:
         headers = {name.lower(): (value or b"").decode() for name, value in message.headers()}
         if headers.get("ce_subject") == reference:
             body = json.loads(message.value())
-            consumer.commit(message, asynchronous=False)  # only now: we have dealt with it
             return {"type": headers["ce_type"], "id": headers["ce_id"], **body}
     return None
 

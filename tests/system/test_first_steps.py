@@ -20,33 +20,47 @@ if TYPE_CHECKING:
 
 from tests.system.desk import DONE, REJECTED, Desk, lines
 
+CLIENT = CLONE / "examples" / "clients" / "partner_confluent.py"
+
+
+def send_with_client(office: Desk, report: Path) -> tuple[int, dict[str, Any]]:
+    """Send a report with the foreign client; exit code and the receipt that it shows."""
+    ran = subprocess.run(
+        [sys.executable, "-I", str(CLIENT), str(office.file), str(report)],
+        cwd=office.folder,
+        env={"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in ran.stderr, ran.stderr  # the client's library may warn and go on
+    return ran.returncode, json.loads(ran.stdout)
+
 
 def test_a_foreign_client_integrates_with_the_credentials_file_alone(office: Desk) -> None:
     good, wrong = office.folder / "good.json", office.folder / "wrong.json"
     good.write_text(office.report())
     wrong.write_text(office.report(municipality="0461"))
-    client = CLONE / "examples" / "clients" / "partner_confluent.py"
 
-    def send(report: Path) -> tuple[int, dict[str, Any]]:
-        ran = subprocess.run(
-            [sys.executable, "-I", str(client), str(office.file), str(report)],
-            cwd=office.folder,
-            env={"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert not ran.stderr, ran.stderr
-        return ran.returncode, json.loads(ran.stdout)
-
-    first, second, third = send(good), send(good), send(wrong)
+    first, second, third = (send_with_client(office, one) for one in (good, good, wrong))
 
     assert first == second
     assert (first[0], first[1]["type"]) == (DONE, "intake.report_accepted.v1")
     assert (third[0], third[1]["type"]) == (REJECTED, "intake.report_rejected.v1")
     assert [error["rule"] for error in third[1]["errors"]] == ["unknown_municipality"]
-    assert not re.search(r"^\s*(?:from|import) (?:shared|cli|services|deploy)", client.read_text())
+    assert not re.search(r"^\s*(?:from|import) (?:shared|cli|services|deploy)", CLIENT.read_text())
+
+
+def test_the_client_shows_no_receipt_from_before_it_sent(office: Desk) -> None:
+    mended = office.folder / "mended.json"
+    mended.write_text(office.report())
+    wrong = json.dumps({**json.loads(mended.read_text()), "municipality": "0461"})
+    assert office.emit(wrong, "--unchecked")[0] == REJECTED
+
+    code, receipt = send_with_client(office, mended)
+
+    assert (code, receipt["type"]) == (DONE, "intake.report_accepted.v1")
 
 
 def test_the_demo_reports_all_that_the_district_handles(stack: LiveStack) -> None:
@@ -109,7 +123,7 @@ def test_the_first_event_of_the_readme_goes_as_it_says(stack: LiveStack, tmp_pat
 
 def test_the_guide_shows_the_code_of_the_client_that_is_tested() -> None:
     guide = (CLONE / "docs" / "partners.md").read_text()
-    client = (CLONE / "examples" / "clients" / "partner_confluent.py").read_text()
+    client = CLIENT.read_text()
     shown = re.search(r"```python\n(.*?)```", guide, re.DOTALL)
 
     assert shown is not None
