@@ -26,6 +26,7 @@ from tenacity import (
 )
 
 from shared.engine import Store, Unavailable, Unit
+from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
 from shared.engine.unit import Document
 from shared.errors import Conflict
@@ -135,8 +136,10 @@ class DetailsDesk:
     ) -> None:
         try:
             said = await self._ask(case_id, intake)
+            reach("details.fetched")
             await self.keys.ensure([case_key(case_id)])
             sealed = await self.keys.encrypt(case_key(case_id), json.dumps(said).encode())
+            reach("details.sealed")
             await self._keep(case_id, sealed)
             patience.pop(case_id, None)
         except (httpx.HTTPStatusError, ValueError, TypeError, KeyDestroyed, Conflict) as error:

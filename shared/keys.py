@@ -24,6 +24,7 @@ from pymongo.errors import DuplicateKeyError, EncryptionError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.engine.crash_points import reach
 from shared.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ class Keys:
         async for key in found:
             wanted.difference_update(key["keyAltNames"])
         await asyncio.gather(*map(self._create, sorted(wanted)))
+        if wanted:
+            reach("keys.made")
 
     async def encrypt(self, name: str, opened: bytes) -> Binary:
         """Seal bytes under the key of that name; raises KeyDestroyed where there is none."""
@@ -198,6 +201,7 @@ class Keys:
                 )
             except DuplicateKeyError:
                 return  # a rival was first, and its key is as good
+            reach("keys.between_two")
 
     def _new_cipher(self) -> AsyncClientEncryption[dict[str, Any]]:
         provider = self._master.provider

@@ -19,7 +19,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from shared import telemetry
-from shared.engine import Connection, Door, Facts, Room, Store, Subscription
+from shared.engine import Connection, Door, Facts, Room, Store, Subscription, crash_points
 from shared.engine.alarms import MassParking
 from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
@@ -128,6 +128,7 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
 def run(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or Ctrl-C; what is in flight is finished first."""
     telemetry.configure_logging(settings.service)
+    crash_points.arm(settings.instance or settings.service)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -18,6 +18,7 @@ from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut
 from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
 from services.intake.sealing import Parted, part, seal_all
+from shared.engine.crash_points import reach
 from shared.engine.store import translated
 from shared.errors import Unavailable
 from shared.keys import KeyDestroyed
@@ -162,6 +163,7 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - as in reading: one letter stops no other
                 unread[each.identity] = error
         sealed = await seal_all(parted, self._keys)
+        reach("intake.sealed")
         return [
             each
             if isinstance(each, LeftOut)

@@ -14,6 +14,7 @@ from bson.errors import BSONError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
+from shared.engine.crash_points import reach
 from shared.engine.facts import Facts, read_arrival
 from shared.engine.store import REFUSED, Store
 from shared.engine.unit import Document, Unit, row_record
@@ -76,6 +77,7 @@ class Drains:
         self._swept = found[-1]["_id"] if len(found) == _SWEPT else ""
         applied = 0
         for case_id in await self._due(found):
+            reach("sweep.between_cases")
             try:
                 applied += (await self.go_on(case_id))[0]
             except (ServiceError, PyMongoError, BSONError, OverflowError) as error:
@@ -97,10 +99,12 @@ class Drains:
             else:
                 self._park_first(case_id, unit, refused)
             await self.store.write(unit, session)
+            reach("drain.before_commit")
             left = len(unit.room.get(case_id, {}))
             return before - left, left
 
         outcome = await self.store.persist(step)
+        reach("drain.after_commit")
         self.store.committed.set()
         return outcome
 

@@ -16,6 +16,7 @@ import structlog
 
 from shared import telemetry
 from shared.engine import watermarks
+from shared.engine.crash_points import reach
 from shared.engine.records import Record
 from shared.engine.slices import Slices
 from shared.engine.unreadable import step_over
@@ -237,6 +238,7 @@ class Lane:
                 if current.offset != self.mark.offset:
                     raise  # a first half was committed: take what is left anew
                 records = self._give_back_half(records)
+        reach("lane.between_slices")
         self._most = min(2 * self._most, self.slices.door.most)
         self._taking = None
         self.moved_at = monotonic()
@@ -290,6 +292,7 @@ class Lane:
         if self.mark is None:
             topic_id, start, end = await self.log.bounds()
             self.log_end = end
+            reach("lane.before_take")
             self.mark = await watermarks.take(
                 self.slices.store,
                 topic=self.log.topic,
@@ -298,9 +301,11 @@ class Lane:
                 log_start=start,
                 log_end=end,
             )
+            reach("lane.after_take")
         else:
             self.mark = await watermarks.read(self.slices.store, self.mark)
         self._rewind = False
+        reach("lane.before_seek")
         self.log.seek(self.mark.offset)
         self._paused = False
         self.log.resume()

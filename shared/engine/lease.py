@@ -6,6 +6,7 @@ from typing import Final
 
 from pymongo.errors import DuplicateKeyError
 
+from shared.engine.crash_points import reach
 from shared.engine.store import Store
 
 __all__ = ["LEASE_S", "hold"]
@@ -22,6 +23,7 @@ async def hold(store: Store, name: str, holder: str) -> bool:
         {"_id": name, **free}, [{"$set": {"holder": holder, "until": until}}]
     )
     if renewed.matched_count:
+        reach("lease.taken")
         return True
     with suppress(DuplicateKeyError):  # another's, that has not run out: the usual case
         await store.db.leases.insert_one({"_id": name, "holder": holder, "until": _RUN_OUT})

@@ -24,6 +24,7 @@ from shared import telemetry
 from shared.engine import lease
 from shared.engine.absent import AbsentTopics
 from shared.engine.connection import Connection
+from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
 from shared.engine.store import Store
 from shared.engine.unit import Document
@@ -82,6 +83,7 @@ class Relay:
         absent = self._absent.names
         documents = await self._oldest(absent)
         if documents:
+            reach("relay.after_read")
             await self._publish(documents, absent)
         else:
             with suppress(TimeoutError):
@@ -126,7 +128,9 @@ class Relay:
             if failed.isdisjoint(went)
         ]
         if done:
+            reach("relay.after_ack")
             await self.store.db.outbox.delete_many({"_id": {"$in": done}})
+            reach("relay.after_delete")
         if failed:
             await self._after_failure(documents, placed, failed, broken)
 
@@ -149,6 +153,7 @@ class Relay:
                 if place in failed
             ]
             if left:
+                reach("relay.before_keeping_rest")
                 await self._keep(document, left, gone)
         if stopped:
             await asyncio.sleep(_PAUSE_S)
@@ -203,7 +208,9 @@ class Relay:
                         break
                     taken += 1
                 batch.close()
-                await (await producer.send_batch(batch, topic, partition=partition))
+                landed = await producer.send_batch(batch, topic, partition=partition)
+                reach("relay.after_send")
+                await landed
                 telemetry.published(topic, taken)
                 del waiting[:taken]
         except KafkaError as error:

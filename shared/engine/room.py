@@ -12,6 +12,7 @@ from uuid import uuid4
 from bson import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from shared.engine.crash_points import reach
 from shared.engine.door import Door
 from shared.engine.drains import Drains
 from shared.engine.facts import Facts
@@ -215,9 +216,11 @@ class Room:
                 unit.freed.add(row["_id"])
             self._log(unit, "redrive", row["_id"], None)
             await self.store.write(unit, session)
+            reach("redrive.before_commit")
             return done
 
         done = await self.store.persist(step)
+        reach("redrive.after_commit")
         self.store.committed.set()
         return (1, 0) if done else (0, 1)
 
@@ -232,8 +235,10 @@ class Room:
             queued = {"at": Timestamp(0, 0), "messages": row["messages"]}
             await self.store.db.outbox.insert_one(queued, session=session)
             await self.store.db.parked.delete_one({"_id": row["_id"]}, session=session)
+            reach("requeue.before_commit")
 
         await self.store.persist(step)
+        reach("requeue.after_commit")
         self.store.committed.set()
         return len(row["messages"]), 0
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.engine import watermarks
 from shared.engine.alarms import MassParking
+from shared.engine.crash_points import reach
 from shared.engine.door import Door
 from shared.engine.drains import TOO_MUCH
 from shared.engine.facts import explain, read_arrival
@@ -71,6 +72,7 @@ class Slices:
         may_drain: int | None = None,
     ) -> tuple[Watermark, Unit]:
         arrivals = await self.door.prepare(records)
+        reach("slice.prepared")
         records, later = records[: len(arrivals)], records[len(arrivals) :]
         to = records[-1].offset + 1
         unit = self.store.unit()
@@ -79,6 +81,7 @@ class Slices:
         async with self.store.transaction(mark.session) as session:
             await watermarks.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
+            reach("slice.loaded")
             for arrival in arrivals:
                 if refused is None:
                     self.take(arrival, unit)
@@ -86,6 +89,8 @@ class Slices:
                     self.door.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
             self.alarms.check(unit.failures)
             await self.store.write(unit, session)
+            reach("slice.before_commit")
+        reach("slice.after_commit")
         self.alarms.note(unit.failures)
         self.store.settle(unit)
         mark = replace(mark, offset=to)

@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError,
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.engine.crash_points import reach
 from shared.engine.records import Message
 from shared.engine.unit import WAITING, Document, Held, Needs, Unit
 from shared.errors import Conflict, ServiceError, Taken, Unavailable
@@ -189,9 +190,11 @@ class Store:
             outcome = decide(unit)
             unit.add("actions", {"_id": key, "at": unit.now, "outcome": outcome})
             await self.write(unit, session)
+            reach("action.before_commit")
             return outcome
 
         outcome = await self.persist(step)
+        reach("action.after_commit")
         self.committed.set()
         return outcome
 

@@ -19,6 +19,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.engine.connection import Connection, Partition
+from shared.engine.crash_points import reach
 from shared.engine.decoding import bound_decompression
 from shared.engine.door import Door
 from shared.engine.ending import told_to_end
@@ -127,6 +128,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish what is in flight on the partitions that go elsewhere."""
         await self._leave([place for place in revoked if place in self.lanes])
+        reach("group.revoked")
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Open a lane for each partition; it takes the watermark by itself."""
@@ -137,6 +139,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             lane = Lane(partition, self._slices, self._turns)
             self.lanes[place] = lane
             lane.start()
+        reach("group.assigned")
 
     async def _topic_id(self, topic: str) -> str:
         """Ask once for all partitions of a topic, and again for who asks later."""
@@ -267,6 +270,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             elif monotonic() - lane.moved_at > _STUCK_S:
                 lane.rewind()
         offsets = {place: lane.mark.offset for place, lane in owned.items() if lane.mark}
+        reach("group.before_display")
         await self.consumer.commit(offsets)
         if monotonic() >= self._same_until:
             await self._check_topics({place.topic for place in offsets})

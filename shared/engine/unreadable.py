@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from shared.engine import watermarks
+from shared.engine.crash_points import reach
 from shared.engine.store import Store
 from shared.engine.watermarks import Watermark
 from shared.errors import Unavailable
@@ -83,4 +84,6 @@ async def step_over(
     async with store.transaction(mark.session) as session:
         await watermarks.move(store, mark, until, session)
         await store.db.parked.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
+        reach("unreadable.before_commit")
+    reach("unreadable.after_commit")
     return replace(mark, offset=until)

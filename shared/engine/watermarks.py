@@ -13,6 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from shared.engine.crash_points import reach
 from shared.engine.store import Store, translated
 from shared.engine.unit import Document
 from shared.errors import Fenced, Halted
@@ -69,6 +70,7 @@ async def take(
                 f"{place}: the position {known['offset']} lies outside the log, "
                 f"which goes from {log_start} to {log_end}"
             )
+        reach("watermark.between_fence_and_take")
         row = await store.db.watermarks.find_one_and_update(
             {"_id": key},
             {
