@@ -28,7 +28,7 @@ from bench.world import PARTITIONS, Happened, Told, World
 from shared.engine import Facts, Store, Subscription, Unit
 from shared.engine.alarms import MassParking
 from shared.engine.slices import Slices
-from shared.process import make_broker
+from shared.process import collect_rarely, make_broker
 
 __all__ = ["Contender", "Figures", "bare_loop", "ours", "run_alone", "tutorial"]
 
@@ -68,6 +68,7 @@ def run_alone(contender: Contender, world: World, events: int) -> Figures:
 
 
 def _run(contender: Contender, world: World, events: int) -> Figures:
+    collect_rarely()  # all contenders alike
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(contender(world, events))
 
@@ -109,8 +110,18 @@ async def bare_loop(world: World, events: int) -> Figures:
                 for body in bodies
             ]
             await database.cases.bulk_write(rows, ordered=False, session=session)
+            now = datetime.now(UTC)
             told = [
-                {"topic": "bench.out", "key": body.case_id, "value": b'{"number": 1}'}
+                {
+                    "topic": "bench.out",
+                    "key": body.case_id,
+                    "value": b'{"case_id": "%b", "number": 1}' % body.case_id.encode(),
+                    "id": body.case_id,
+                    "type": "bench.told.v1",
+                    "time": now,
+                    "sequence": 1,
+                    "traceparent": None,
+                }
                 for body in bodies
             ]
             await database.outbox.insert_one(
@@ -157,7 +168,7 @@ async def ours(world: World, events: int, *, audit: bool = True) -> Figures:
             unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
             unit.emit(Told(case_id=fact.case_id, number=fact.number))
             if audit:
-                unit.add("audit", {"_id": str(uuid4()), "at": unit.now, "what": fact.subject()})
+                unit.add("audit", {"_id": f"{fact.subject()}|1", "at": unit.now, "what": fact.type})
 
     subscription = Subscription("bench.in", door=facts, group="bench-ours")
     broker = make_broker(world.connection, instance=None)

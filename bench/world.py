@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep
@@ -85,6 +86,7 @@ class World:
                 id=str(uuid4()),
                 source=source_of(topic),
                 type=fact.type,
+                time=datetime.now(UTC),
                 subject=fact.subject(),
                 sequence=1,
             )

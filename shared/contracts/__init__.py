@@ -7,6 +7,7 @@ change is a `.v2` beside the `.v1`. Pure: nothing here does I/O, reads a clock o
 """
 
 from abc import abstractmethod
+from functools import lru_cache
 from typing import ClassVar, Self
 from uuid import UUID
 
@@ -52,9 +53,14 @@ class CaseFact(Fact):
 
     def subject(self) -> str:
         """Return the case."""
-        return str(self.case_id)
+        written: str | None = self.__dict__.get("_subject")
+        if written is None:
+            # asked for several times on the way of each event, and slow to write
+            written = self.__dict__["_subject"] = str(self.case_id)
+        return written
 
 
+@lru_cache(maxsize=1024)
 def source_of(topic: str) -> str:
     """Return the CloudEvents source that names a topic's stream: `/intake/cases/mediation`."""
     return "/" + topic.replace(".", "/")

@@ -6,11 +6,11 @@ a time is tried, so that the one at fault parks and no other.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import structlog
 from bson.errors import BSONError
+from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 

@@ -8,9 +8,10 @@ parked: its later events wait behind it while all other cases flow on.
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import msgspec
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from shared.contracts import Fact, source_of
@@ -27,34 +28,19 @@ Handler = Callable[[Any, Unit], None]
 NeedsOf = Callable[[Any], Needs]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A record that was read as far as the order of its case needs."""
 
     record: Record
     envelope: Envelope | None
     """None where it is no fact that can be placed; then `fault` says why."""
     fault: str = ""
-
-    @property
-    def case_id(self) -> str:
-        """The case that it is about."""
-        assert self.envelope is not None  # noqa: S101 - read_arrival made sure
-        assert self.envelope.subject is not None  # noqa: S101 - read_arrival made sure
-        return self.envelope.subject
-
-    @property
-    def sequence(self) -> int:
-        """Its place among the case's facts from one source."""
-        assert self.envelope is not None  # noqa: S101 - read_arrival made sure
-        assert self.envelope.sequence is not None  # noqa: S101 - read_arrival made sure
-        return self.envelope.sequence
-
-    @property
-    def source(self) -> str:
-        """The stream that it belongs to."""
-        assert self.envelope  # noqa: S101 - read_arrival made sure
-        return self.envelope.source
+    case_id: str = ""
+    """The case that it is about."""
+    source: str = ""
+    """The stream that it belongs to."""
+    sequence: int = 0
+    """Its place among the case's facts from one source."""
 
     @property
     def row_id(self) -> str:
@@ -109,7 +95,7 @@ class Facts:
 
     def case_of(self, arrival: Arrival) -> str | None:
         """The case that it is about."""
-        return arrival.envelope.subject if arrival.envelope else None
+        return arrival.case_id or None
 
     def take(self, arrival: Arrival, unit: Unit) -> None:
         """Drop a repeat, apply what is next and what waited for it, keep the rest."""
@@ -175,7 +161,7 @@ class Facts:
         if known is None:
             return
         unit.traceparent = arrival.envelope.traceparent
-        unit.told_at = arrival.record.taken_at
+        unit.told_ms = arrival.record.timestamp_ms
         fact = _body(known[0], arrival.record)
         if fact.subject() != arrival.case_id:
             raise Rejected("the fact's subject is not the one on its envelope")
@@ -226,7 +212,7 @@ def read_arrival(record: Record) -> Arrival:
         return Arrival(record, None, "the key is not the subject: the order would be another's")
     if envelope.source != source_of(record.topic):
         return Arrival(record, None, "header:ce_source: it is not the stream of this topic")
-    return Arrival(record, envelope)
+    return Arrival(record, envelope, "", envelope.subject, envelope.source, envelope.sequence)
 
 
 def explain(error: Exception) -> tuple[str, str]:

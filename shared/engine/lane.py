@@ -27,7 +27,7 @@ __all__ = ["Lane", "Log"]
 
 _SLICE_BYTES: Final = 4 * 1024 * 1024
 _HELD_BYTES: Final = 8 * 1024 * 1024
-_HELD_RECORDS: Final = 2_000
+_HELD_RECORDS: Final = 1_000
 _CONFLICTS: Final = 8
 _READY_TRIES: Final = 100
 _READY_PAUSE_S: Final = 0.02
@@ -116,10 +116,12 @@ class Lane:
         """Take delivery of records from the poll."""
         if self._rewind or self._leaving or self.halted or self.mark is None:
             return  # what was polled before a seek is stale; it will come again
+        expected = self._next
         for record in records:
-            if record.offset != self._next:
+            if record.offset != expected:
                 self.rewind()  # the client skipped or repeated: never trust it, ask again
                 return
+            expected += 1
             size = record.held
             self._queue.append((record, size))
             self._bytes += size
@@ -273,8 +275,12 @@ class Lane:
         return records[: self._most]
 
     def _gather(self) -> list[Record]:
-        records: list[Record] = []
-        size = 0
+        if len(self._queue) <= self._most and self._bytes <= _SLICE_BYTES:
+            records = [record for record, _ in self._queue]
+            self._queue.clear()
+            self._bytes = 0
+            return records
+        records, size = [], 0
         while self._queue and len(records) < self._most:
             if records and size + self._queue[0][1] > _SLICE_BYTES:
                 break

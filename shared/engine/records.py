@@ -1,24 +1,29 @@
 """What comes from the broker and what goes to it, free of any client library."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from typing import Any
 
+import msgspec
+from msgspec.structs import force_setattr
+
+from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.errors import Rejected
 
-__all__ = ["MAX_RECORD_BYTES", "Message", "Record"]
+__all__ = ["MAX_RECORD_BYTES", "Message", "Record", "headers_of"]
 
 MAX_RECORD_BYTES = 1_000_000
 """Below the topics' 1 MiB (design.md section 4), with room for the batch around a record."""
 
-_OVERHEAD_PER_HEADER = 8
+_AROUND = 512
+"""Names, lengths and the headers of fixed size, in bytes, at most."""
+_JSON = "application/json"
 _HELD_PER_HEADER = 100
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record as it lies in a partition; nothing in it is trusted yet."""
 
     topic: str
@@ -30,21 +35,20 @@ class Record:
     value: bytes | None
     headers: Headers
 
+    held: int = 0
+    """Bytes that it holds in memory, near enough: empty headers hold much and say nothing."""
+
+    def __post_init__(self) -> None:
+        """Weigh it."""
+        size = len(self.key or b"") + len(self.value or b"")
+        size += len("".join([name for name, _ in self.headers]))
+        size += len(b"".join([value for _, value in self.headers if value]))
+        force_setattr(self, "held", size + _HELD_PER_HEADER * len(self.headers))
+
     @property
     def size(self) -> int:
         """Bytes of its content."""
-        size = len(self.key or b"") + len(self.value or b"")
-        return size + sum(len(name) + len(value or b"") for name, value in self.headers)
-
-    @property
-    def held(self) -> int:
-        """Bytes that it holds in memory, near enough: empty headers hold much and say nothing."""
-        return self.size + _HELD_PER_HEADER * len(self.headers)
-
-    @property
-    def taken_at(self) -> datetime:
-        """When the broker took it in."""
-        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+        return self.held - _HELD_PER_HEADER * len(self.headers)
 
     @property
     def position(self) -> str:
@@ -52,8 +56,7 @@ class Record:
         return f"{self.topic}|{self.partition}|{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, gc=False):
     """One record to be: where it goes, under which key, with which envelope around which bytes.
 
     Raises:
@@ -66,16 +69,57 @@ class Message:
     key: str
     envelope: Envelope
     value: bytes
-    headers: list[tuple[str, bytes]] = field(init=False)
-    """The envelope as Kafka headers."""
+    size: int = 0
+    """Bytes that it takes, or a little more."""
 
     def __post_init__(self) -> None:
         """Refuse what the topic would refuse."""
-        object.__setattr__(self, "headers", write_envelope(self.envelope))
-        size = (
-            len(self.key)
-            + len(self.value)
-            + sum(len(name) + len(value) + _OVERHEAD_PER_HEADER for name, value in self.headers)
+        envelope = self.envelope
+        said = len(envelope.id) + len(envelope.source) + len(envelope.type) + len(self.key)
+        said += len(envelope.subject or "") + len(envelope.dataschema or "")
+        self.size = len(self.value) + said + _AROUND
+        if self.size > MAX_RECORD_BYTES:
+            raise Rejected(f"a message of {self.size} bytes exceeds what {self.topic} takes")
+
+    def packed(self) -> dict[str, Any]:
+        """As it waits in the outbox: its headers are written when it is sent (`headers_of`)."""
+        _, source, _, _, subject, content_type, _, dataschema, _ = self.envelope
+        packed = {
+            "topic": self.topic,
+            "key": self.key,
+            "value": self.value,
+            "id": self.envelope.id,
+            "type": self.envelope.type,
+            "time": self.envelope.time,
+            "sequence": self.envelope.sequence,
+            "traceparent": self.envelope.traceparent,
+        }
+        if source != source_of(self.topic):
+            packed["source"] = source
+        if subject != self.key:
+            packed["subject"] = subject
+        if content_type != _JSON:
+            packed["content_type"] = content_type
+        if dataschema is not None:
+            packed["dataschema"] = dataschema
+        return packed
+
+
+def headers_of(packed: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+    """The Kafka headers of a message that waited in the outbox, every time the same."""
+    if "headers" in packed:  # written by the version before this one
+        return list(packed["headers"].items())
+    get = packed.get
+    return write_envelope(
+        Envelope(
+            packed["id"],
+            get("source") or source_of(packed["topic"]),
+            packed["type"],
+            packed["time"],
+            get("subject", packed["key"]),
+            get("content_type", _JSON),
+            packed["sequence"],
+            get("dataschema"),
+            packed["traceparent"],
         )
-        if size > MAX_RECORD_BYTES:
-            raise Rejected(f"a message of {size} bytes exceeds what {self.topic} takes")
+    )

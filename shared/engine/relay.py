@@ -26,6 +26,7 @@ from shared.engine.absent import AbsentTopics
 from shared.engine.connection import Connection
 from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
+from shared.engine.records import headers_of
 from shared.engine.store import Store
 from shared.engine.unit import Document
 
@@ -201,7 +202,7 @@ class Relay:
                             key=message["key"].encode(),
                             value=bytes(message["value"]),
                             timestamp=None,
-                            headers=list(message["headers"].items()),
+                            headers=headers_of(message),
                         )
                         is None
                     ):

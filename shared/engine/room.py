@@ -5,11 +5,11 @@ sequence, under the version guard. A discard moves the mark past the event, then
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from bson import Timestamp
+from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from shared.engine.crash_points import reach

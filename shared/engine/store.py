@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from bson import Timestamp
 from bson.errors import BSONError, InvalidDocument
-from pymongo import AsyncMongoClient, DeleteMany, InsertOne, ReplaceOne, UpdateOne
+from pymongo import AsyncMongoClient, DeleteMany, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
@@ -96,10 +96,10 @@ class Store:
             if not wanted:
                 continue
             found = self.db[collection].find({"_id": {"$in": wanted}}, session=session)
-            async for document in found:
+            for document in await found.to_list():
                 unit.hold(collection, document["_id"], Held.stored(document))
             for each in wanted:
-                unit.hold(collection, each, Held())
+                unit.hold(collection, each)
 
     async def load_room(
         self,
@@ -139,29 +139,34 @@ class Store:
             Conflict: a document was written by somebody else since it was loaded.
 
         """
-        operations: dict[str, list[Any]] = {}
-        guarded: dict[str, int] = {}
+        new: dict[str, list[Document]] = {}
+        changed: dict[str, list[ReplaceOne[Document]]] = {}
         for (collection, document_id), held in unit.changes():
             document = held.as_document(document_id)
             if held.version:
                 guard = {"_id": document_id, "version": held.version}
-                operations.setdefault(collection, []).append(ReplaceOne(guard, document))
-                guarded[collection] = guarded.get(collection, 0) + 1
+                changed.setdefault(collection, []).append(ReplaceOne(guard, document))
             else:
-                operations.setdefault(collection, []).append(InsertOne(document))
+                new.setdefault(collection, []).append(document)
         for collection, document in unit.rows:
-            operations.setdefault(collection, []).append(InsertOne(document))
-        if unit.freed - unit.kept.keys():
-            gone = DeleteMany({"_id": {"$in": list(unit.freed - unit.kept.keys())}})
-            operations.setdefault("parked", []).append(gone)
-        for row_id, row in unit.kept.items():
-            operations.setdefault("parked", []).append(_put(row_id, row))
-        for collection, batch in operations.items():
-            result = await self.db[collection].bulk_write(batch, ordered=False, session=session)
-            if collection != "parked" and result.matched_count != guarded.get(collection, 0):
+            new.setdefault(collection, []).append(document)
+        for collection, replaced in changed.items():
+            result = await self.db[collection].bulk_write(replaced, ordered=False, session=session)
+            if result.matched_count != len(replaced):
                 raise Conflict(f"a document of {collection} has a new version")
+        for collection, documents in new.items():
+            await self.db[collection].insert_many(documents, ordered=False, session=session)
+        await self._write_room(unit, session)
         for packed in pack(unit.messages):
             await self.db.outbox.insert_one(packed, session=session)
+
+    async def _write_room(self, unit: Unit, session: AsyncClientSession) -> None:
+        operations: list[Any] = [_put(row_id, row) for row_id, row in unit.kept.items()]
+        gone = list(unit.freed - unit.kept.keys())
+        if gone:
+            operations.insert(0, DeleteMany({"_id": {"$in": gone}}))
+        if operations:
+            await self.db.parked.bulk_write(operations, ordered=False, session=session)
 
     def settle(self, unit: Unit) -> None:
         """Say that the unit is committed."""
@@ -233,20 +238,12 @@ def pack(messages: Iterable[Message]) -> list[Document]:
     packed: list[Document] = []
     size = _PACKED_BYTES
     for message in messages:
-        headers = message.headers
-        weight = len(message.value) + sum(len(name) + len(value) for name, value in headers) + 64
+        weight = message.size
         if size + weight > _PACKED_BYTES or len(packed[-1]["messages"]) >= _PACKED_MESSAGES:
             packed.append({"at": Timestamp(0, 0), "messages": []})
             size = 0
         size += weight
-        packed[-1]["messages"].append(
-            {
-                "topic": message.topic,
-                "key": message.key,
-                "headers": dict(headers),
-                "value": message.value,
-            }
-        )
+        packed[-1]["messages"].append(message.packed())
     return packed
 
 

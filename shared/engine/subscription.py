@@ -34,6 +34,8 @@ __all__ = ["Subscription"]
 _POLL_MS: Final = 500
 _POLLED_RECORDS: Final = 2_000
 _POLLED_BYTES: Final = 4 * 1024 * 1024
+_SMALL_AT_ONCE: Final = 16
+_SMALL_BYTES: Final = 64 * 1024
 _LOOK_AGAIN_S: Final = 0.05
 _LOOK_AGAIN_AT_MOST_S: Final = 2.0
 _ANSWER_MS: Final = 200
@@ -176,23 +178,27 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     ) -> int:
         """Hand records to their lanes; returns how many.
 
-        They are asked for one by one (which costs no more): the client unpacks a batch when its
-        turn comes, and many small ones may unpack to much.
+        As long as they are large they are asked for one by one: the client unpacks a batch when
+        its turn comes, and many small ones may unpack to much.
         """
         taken: dict[TopicPartition, list[Record]] = {}
         count = held = 0
+        at_once = 1
         while count < most and held < _POLLED_BYTES:
             polled = await self.consumer.getmany(
-                *places, timeout_ms=0 if count else wait_ms, max_records=1
+                *places, timeout_ms=0 if count else wait_ms, max_records=at_once
             )
             if not polled:
                 break
+            largest = 0
             for place, records in polled.items():
                 count += len(records)
                 with self._by_ourselves(place):
                     known = [_record(each) for each in records]
                     taken.setdefault(place, []).extend(known)
-                    held += sum(each.held for each in known)
+                    held += sum([each.held for each in known])
+                    largest = max(largest, *[each.held for each in known])
+            at_once = min(_SMALL_AT_ONCE, most) if largest <= _SMALL_BYTES else 1
         for place, known in taken.items():
             with self._by_ourselves(place):
                 if lane := self.lanes.get(place):

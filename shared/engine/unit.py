@@ -6,11 +6,11 @@ guarded, and `protocol`, in which a case counts what it has taken in (`marks`, p
 (`sequences`, per stream), whether events wait in its room, and why it is parked.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
 
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
@@ -29,16 +29,14 @@ WAITING = "waiting"
 Savepoint = tuple[int, int, int, int]
 
 _DRAINED = 500
-_FACTS = uuid5(NAMESPACE_URL, "samraad:facts")
 
 
-@dataclass(frozen=True, slots=True)
-class Protocol:
+class Protocol(msgspec.Struct, frozen=True, gc=False):
     """What a case remembers of the streams it reads and writes; it outlives the case's content."""
 
-    marks: Mapping[str, int] = field(default_factory=dict)
+    marks: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Per source, the last sequence that had its effect here."""
-    sequences: Mapping[str, int] = field(default_factory=dict)
+    sequences: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Per stream, the last sequence told from here."""
     waiting: bool = False
     """Whether events of this case may stand in the room."""
@@ -55,22 +53,21 @@ class Protocol:
         return Protocol(self.marks, sequences, self.waiting, self.parked)
 
     def as_document(self) -> Document:
-        """As it is stored."""
-        return {
-            "marks": dict(self.marks),
-            "sequences": dict(self.sequences),
-            "waiting": self.waiting,
-            "parked": self.parked,
-        }
+        """As it is stored; what is as usual is left out."""
+        stored: Document = {"marks": self.marks, "sequences": self.sequences}
+        if self.waiting:
+            stored["waiting"] = True
+        if self.parked is not None:
+            stored["parked"] = self.parked
+        return stored
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, gc=False):
     """A document as the unit holds it."""
 
     fields: Document | None = None
     """What handlers see; None where nothing was saved yet."""
-    protocol: Protocol = field(default_factory=Protocol)
+    protocol: Protocol = Protocol()
     version: int = 0
     """As stored when it was loaded; 0 where nothing is stored."""
     changed: bool = False
@@ -100,8 +97,8 @@ class Unit:
         """The collection whose documents are the service's cases."""
         self.now = now
         """The time that rules may rely on, UTC."""
-        self.told_at = now
-        """When the broker took in the event that is being handled."""
+        self.told_ms: int | None = None
+        """When the broker took in the event that is being handled, in ms since 1970."""
         self.traceparent: str | None = None
         """The trace that the event being handled belongs to."""
         self.messages: list[Message] = []
@@ -118,11 +115,19 @@ class Unit:
         """(cause, case) of what was parked."""
         self.duplicates = 0
         self._held: dict[Key, Held] = {}
-        self._undo: list[tuple[Key, Held]] = []
+        self._undo: list[tuple[Held, Document | None, Protocol, bool]] = []
 
-    def hold(self, collection: str, document_id: str, held: Held) -> None:
+    @property
+    def told_at(self) -> datetime:
+        """When the broker took in the event that is being handled; now, if none is."""
+        told = self.told_ms
+        return self.now if told is None else datetime.fromtimestamp(told / 1000, UTC)
+
+    def hold(self, collection: str, document_id: str, held: Held | None = None) -> None:
         """Take a loaded document in (or the knowledge that there is none)."""
-        self._held.setdefault((collection, document_id), held)
+        key = (collection, document_id)
+        if key not in self._held:
+            self._held[key] = held or Held()
 
     def holds(self, collection: str, document_id: str) -> bool:
         """Whether the document was asked for already."""
@@ -151,15 +156,11 @@ class Unit:
 
     def save(self, collection: str, document: Document) -> None:
         """Write the whole document at commit, if nobody else wrote it since it was loaded."""
-        key = (collection, document["_id"])
-        held = self.held(*key)
-        self._put(key, Held(document, held.protocol, held.version, changed=True))
+        self._put(self.held(collection, document["_id"]), document, None)
 
     def touch(self, collection: str, document_id: str, protocol: Protocol) -> None:
         """Write what the engine knows of a case; its content stays as it is."""
-        held = self.held(collection, document_id)
-        changed = Held(held.fields, protocol, held.version, changed=True)
-        self._put((collection, document_id), changed)
+        self._put(self.held(collection, document_id), None, protocol)
 
     def add(self, collection: str, document: Document) -> None:
         """Insert a row at commit that nobody loads: an audit entry, say."""
@@ -172,21 +173,21 @@ class Unit:
         written too: two writers can never give out one number.
         """
         for fact in facts:
-            subject, stream = fact.subject(), source_of(fact.topic())
-            key = counted_in or (self.cases, subject)
-            protocol = self.held(*key).protocol
-            sequence = protocol.sequences.get(stream, 0) + 1
+            subject, topic = fact.subject(), fact.topic()
+            stream = source_of(topic)
+            held = self.held(*(counted_in or (self.cases, subject)))
+            sequence = held.protocol.sequences.get(stream, 0) + 1
             envelope = Envelope(
-                id=str(uuid5(_FACTS, f"{stream}|{subject}|{sequence}")),
-                source=stream,
-                type=fact.type,
-                time=self.now,
-                subject=subject,
+                f"{stream}/{subject}/{sequence}",
+                stream,
+                fact.type,
+                self.now,
+                subject,
                 sequence=sequence,
                 traceparent=self.traceparent,
             )
-            self.send(Message(fact.topic(), subject, envelope, fact.write()))
-            self.touch(*key, protocol.told(stream, sequence))
+            self.messages.append(Message(topic, subject, envelope, fact.write()))
+            self._put(held, None, held.protocol.told(stream, sequence))
 
     def send(self, message: Message) -> None:
         """Promise to publish a message that has no sequence, such as a receipt."""
@@ -220,20 +221,24 @@ class Unit:
         """Undo all that was saved, added, emitted and set aside since the savepoint."""
         undo, messages, rows, kept = to
         while len(self._undo) > undo:
-            key, before = self._undo.pop()
-            self._held[key] = before
+            held, fields, protocol, changed = self._undo.pop()
+            held.fields, held.protocol, held.changed = fields, protocol, changed
         del self.messages[messages:]
         del self.rows[rows:]
         for row_id in list(self.kept)[kept:]:
             del self.kept[row_id]
 
-    def changes(self) -> Iterator[tuple[Key, Held]]:
+    def changes(self) -> list[tuple[Key, Held]]:
         """The documents to be written."""
-        return ((key, held) for key, held in self._held.items() if held.changed)
+        return [(key, held) for key, held in self._held.items() if held.changed]
 
-    def _put(self, key: Key, held: Held) -> None:
-        self._undo.append((key, self._held[key]))
-        self._held[key] = held
+    def _put(self, held: Held, fields: Document | None, protocol: Protocol | None) -> None:
+        self._undo.append((held, held.fields, held.protocol, held.changed))
+        held.changed = True
+        if fields is not None:
+            held.fields = fields
+        if protocol is not None:
+            held.protocol = protocol
 
 
 def _copied(value: Any) -> Any:

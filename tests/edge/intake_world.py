@@ -25,6 +25,7 @@ from shared.contracts.envelope import Envelope, read_envelope, write_envelope
 from shared.contracts.processes import PartnerKind
 from shared.engine import Record, Room, Store, watermarks
 from shared.engine.alarms import MassParking
+from shared.engine.records import headers_of
 from shared.engine.slices import Slices
 from shared.keys import Keys, MasterKey
 from shared.seal import seal
@@ -230,8 +231,8 @@ class Sent:
         self.topic = message["topic"]
         self.key = message["key"]
         self.value = message["value"]
-        self.headers = tuple(sorted(message["headers"].items()))
-        self.envelope = read_envelope(message["headers"].items())
+        self.headers = tuple(sorted(headers_of(message)))
+        self.envelope = read_envelope(self.headers)
         self.body = json.loads(message["value"])
 
     def __eq__(self, other):
