@@ -17,7 +17,7 @@ from cli.welcome import welcome
 from deploy.embedded import doctor as examination
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.ports import given_ports
-from deploy.embedded.programs import Wanted
+from deploy.embedded.programs import Wanted, given_copies
 from deploy.embedded.stack import Stack
 from deploy.embedded.status import read_status
 from deploy.embedded.telling import Told
@@ -48,14 +48,18 @@ def up(
         list[str] | None,
         typer.Option("--port", metavar="NAME=NUMBER", help="Use this port, or refuse."),
     ] = None,
+    copies: Annotated[
+        list[str] | None,
+        typer.Option("--copies", metavar="SERVICE=N", help="Run N processes of a service."),
+    ] = None,
     brokers_only: Annotated[
         bool, typer.Option("--brokers-only", help="Kafka and MongoDB, without the services.")
     ] = False,
 ) -> None:
     """Start the whole system here, or what is missing of it; in the foreground until Ctrl-C."""
     stack, console = Stack(), Console(stderr=True)
-    wanted = Wanted(demo=demo, brokers_only=brokers_only)
     with _in_one_sentence(console), _ended_by_signals():
+        wanted = Wanted(demo=demo, brokers_only=brokers_only, copies=given_copies(copies or []))
         given = given_ports(port or [])
         try:
             with _telling(console) as told:

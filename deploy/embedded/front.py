@@ -6,6 +6,7 @@ and passes on only what is meant for browsers and partners: `/<service>/…`, `/
 """
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deploy.embedded import credentials
@@ -40,19 +41,37 @@ def environment(home: Home) -> dict[str, str]:
     return {"XDG_DATA_HOME": place, "XDG_CONFIG_HOME": place, "GOMEMLIMIT": "64MiB"}
 
 
-def prepare(home: Home, ports: dict[str, int]) -> None:
-    """Write Caddy's settings."""
-    write_private(settings_file(home), _settings(home, ports))
+def prepare(
+    home: Home,
+    ports: dict[str, int],
+    processes: Callable[[str], Iterable[str]] = lambda name: [name],
+) -> None:
+    """Write Caddy's settings; `processes` names the processes of a service."""
+    ways = {
+        service: _way([ports[name] for name in processes(service)])
+        for service in credentials.SERVICES
+    }
+    write_private(settings_file(home), _settings(home, ports["site"], ways))
 
 
-def _settings(home: Home, ports: dict[str, int]) -> str:
-    port = ports["site"]
-    to_intake = f"reverse_proxy 127.0.0.1:{ports['intake']}"
+def _way(ports: list[int]) -> str:
+    """Pass on to a service; where it has copies, to one that answers."""
+    upstreams = " ".join(f"127.0.0.1:{port}" for port in ports)
+    if len(ports) == 1:
+        return f"reverse_proxy {upstreams}"
+    return f"""reverse_proxy {upstreams} {{
+		lb_try_duration 2s
+		fail_duration 2s
+	}}"""
+
+
+def _settings(home: Home, port: int, ways: dict[str, str]) -> str:
+    to_intake = ways["intake"]
     services = "\n".join(
         f"""	handle /{name}/* {{
-		reverse_proxy 127.0.0.1:{ports[name]}
+		{way}
 	}}"""
-        for name in credentials.SERVICES
+        for name, way in ways.items()
     )
     return f"""{{
 	admin off

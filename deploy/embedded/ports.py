@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -26,6 +27,16 @@ SITE = 8480
 LOWEST, HIGHEST = 10_000, 32_000
 """Where other ports are drawn from: below the kernel's own range for outgoing connections, where a
 client that knocks at a port of its own range may come to be connected with itself."""
+
+
+MOST_COPIES = 9
+_COPY = re.compile(r"(?P<service>[a-z]+)-[2-9]")
+
+
+def service_of(name: str) -> str:
+    """Name what a process is a copy of (`intake-2` of `intake`); any other name as it is."""
+    copy = _COPY.fullmatch(name)
+    return copy["service"] if copy else name
 
 
 def is_free(port: int) -> bool:
@@ -80,7 +91,7 @@ def read_ports(home: Home) -> dict[str, int]:
     return {
         name: port
         for name, port in remembered.items()
-        if name in NAMES and isinstance(port, int) and 0 < port < 65536  # noqa: PLR2004
+        if service_of(name) in NAMES and isinstance(port, int) and 0 < port < 65536  # noqa: PLR2004
     }
 
 
@@ -90,11 +101,13 @@ def choose_ports(
     ours: frozenset[str],
     idle: frozenset[str],
     say: Callable[[str], None],
+    copies: Collection[str] = (),
 ) -> dict[str, int]:
     """Settle all ports: those given, else those remembered, else free ones; remember them.
 
     `ours` names what runs already and so holds its port rightly, `idle` what is not to run now, so
-    that its remembered port may be in use meanwhile. A given port that is taken is refused
+    that its remembered port may be in use meanwhile, `copies` the processes beside the first of a
+    service. A given port that is taken is refused
     (StackProblem); a remembered one is replaced, and `say` tells so.
     """
     remembered = read_ports(home)
@@ -107,7 +120,7 @@ def choose_ports(
                 f"give another with --port {name}=NUMBER."
             )
         ports[name] = port
-    for name in NAMES:
+    for name in (*NAMES, *copies):
         if name in ports:
             continue
         port = remembered.get(name, 0)

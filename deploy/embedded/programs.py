@@ -4,12 +4,14 @@ A service that does not exist in this tree is not listed, so a stack can be as s
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.embedded import credentials, front, kafka, mongo
+from deploy.embedded.errors import WrongUse
 from deploy.embedded.paths import CLONE, Home
+from deploy.embedded.ports import MOST_COPIES
 
 BROKERS, SERVICES, FRONT = 10, 20, 30
 """Order of starting; stopping goes the other way."""
@@ -35,6 +37,23 @@ class Wanted:
     own_mongo: bool = True
     brokers_only: bool = False
     demo: bool = False
+    copies: Mapping[str, int] = field(default_factory=dict)
+    """How many processes of a service are to run, where it is not one."""
+
+    def processes(self, service: str) -> Iterator[str]:
+        """Name a service's processes: the first by the service, others with their number."""
+        yield service
+        for number in range(2, self.copies.get(service, 1) + 1):
+            yield f"{service}-{number}"
+
+    @property
+    def further_copies(self) -> list[str]:
+        """Name the processes beside the first of each service."""
+        if self.brokers_only:
+            return []
+        return [
+            name for service in services() for name in self.processes(service) if name != service
+        ]
 
 
 def services() -> tuple[str, ...]:
@@ -46,6 +65,24 @@ def services() -> tuple[str, ...]:
     )
 
 
+def given_copies(texts: Iterable[str]) -> dict[str, int]:
+    """Read `service=number` texts, as given by `--copies`.
+
+    Raises WrongUse for what is no service of this tree, or no number from 1 to `MOST_COPIES`.
+    """
+    copies: dict[str, int] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if name not in services():
+            raise WrongUse(
+                f"Copies are given as SERVICE=N, where SERVICE is one of {', '.join(services())}."
+            )
+        if not number.isdecimal() or not 0 < int(number) <= MOST_COPIES:
+            raise WrongUse(f"The copies of {name} must be a number from 1 to {MOST_COPIES}.")
+        copies[name] = int(number)
+    return copies
+
+
 def needed_ports(wanted: Wanted) -> frozenset[str]:
     """Name the ports that will be listened on."""
     needed: set[str] = set()
@@ -54,7 +91,7 @@ def needed_ports(wanted: Wanted) -> frozenset[str]:
     if wanted.own_mongo:
         needed.add("mongo")
     if not wanted.brokers_only:
-        needed |= {"site", "issuer", *services()}
+        needed |= {"site", "issuer", *services(), *wanted.further_copies}
     return frozenset(needed)
 
 
@@ -85,9 +122,10 @@ def programs(home: Home, ports: dict[str, int], wanted: Wanted) -> list[Program]
         return listed
     shared = _shared_environment(home, ports)
     for service in services():
-        environment = {**shared, **_service_environment(home, ports, service)}
         command = (sys.executable, "-m", f"services.{service}")
-        listed.append(Program(service, command, SERVICES, environment))
+        for name in wanted.processes(service):
+            environment = {**shared, **_service_environment(home, ports, service, name)}
+            listed.append(Program(name, command, SERVICES, environment))
     if _has("deploy/embedded/issuer.py"):
         command = (sys.executable, "-m", "deploy.embedded.issuer")
         listed.append(Program("issuer", command, FRONT, shared))
@@ -116,15 +154,17 @@ def _shared_environment(home: Home, ports: dict[str, int]) -> dict[str, str]:
     }
 
 
-def _service_environment(home: Home, ports: dict[str, int], service: str) -> dict[str, str]:
+def _service_environment(
+    home: Home, ports: dict[str, int], service: str, name: str
+) -> dict[str, str]:
     prefix = service.upper()
     environment = {
         f"{prefix}_KAFKA_FILE": str(credentials.kafka_file(home, service)),
         f"{prefix}_MONGO_FILE": str(credentials.mongo_file(home, service)),
         f"{prefix}_HOST": "127.0.0.1",
-        f"{prefix}_PORT": str(ports[service]),
+        f"{prefix}_PORT": str(ports[name]),
         f"{prefix}_MASTER_KEY_FILE": str(home.secrets / "master" / f"{service}.key"),
-        f"{prefix}_INSTANCE": f"{service}-1",
+        f"{prefix}_INSTANCE": f"{service}-1" if name == service else name,
     }
     if service == "intake":
         environment["INTAKE_INDEX_KEY_FILE"] = str(home.secrets / "intake" / "index.key")

@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from deploy.embedded import credentials, download, front, kafka, npm, probes, qu
 from deploy.embedded.brokers import Brokers
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
-from deploy.embedded.ports import NAMES, choose_ports, read_ports
+from deploy.embedded.ports import NAMES, choose_ports, read_ports, service_of
 from deploy.embedded.programs import (
     BROKERS,
     FRONT,
@@ -90,7 +91,7 @@ class Stack:
     def _stop_in_order(self, told: Told) -> None:
         seen = self.supervision.look()
         brokers = {"kafka", "mongo"} & seen.keys()
-        services = set(credentials.SERVICES) & seen.keys()
+        services = {name for name in seen if service_of(name) in credentials.SERVICES}
         for what, names in (
             ("pages", seen.keys() - brokers - services),
             ("services", services),
@@ -109,22 +110,30 @@ class Stack:
         told: Told,
     ) -> Up:
         running = self.supervision.pid() is not None
-        before = {name for name, seen in self.supervision.look().items() if seen.runs}
+        listed_now = self.supervision.look()
+        before = {name for name, seen in listed_now.items() if seen.runs}
         if running and not wanted.demo and "demo" in before:
             wanted = replace(wanted, demo=True)
+        if running and not wanted.copies:
+            wanted = replace(wanted, copies=_copies_among(listed_now))
         if running and wanted.brokers_only and before - {"kafka", "mongo"}:
             wanted = replace(wanted, brokers_only=False)
         self._refuse_moving(given, before)
         self._download(wanted, told)
         holders = before | ({"controller"} if "kafka" in before else set())
         ports = choose_ports(
-            self.home, given, frozenset(holders), frozenset(NAMES) - needed_ports(wanted), told.say
+            self.home,
+            given,
+            frozenset(holders),
+            frozenset(NAMES) - needed_ports(wanted),
+            told.say,
+            wanted.further_copies,
         )
         told.step("Preparing")
         credentials.make_local_secrets(self.home)
         brokers.prepare(ports)
         if not wanted.brokers_only:
-            front.prepare(self.home, ports)
+            front.prepare(self.home, ports, wanted.processes)
         listed = self._listed(ports, wanted)
         changed = self.supervision.write(listed)
         process = None
@@ -232,6 +241,12 @@ class Stack:
         with (self.home.run / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _copies_among(names: Iterable[str]) -> Counter[str]:
+    """Count the processes of each service."""
+    services = map(service_of, names)
+    return Counter(service for service in services if service in credentials.SERVICES)
 
 
 def _wait_for_end(pid: int, seconds: float = 60.0) -> None:

@@ -1,11 +1,13 @@
 """What runs, in the words of the public contract (`samraad status --json`)."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
 
 from deploy.embedded import credentials, external, kafka, probes
+from deploy.embedded.ports import service_of
 from deploy.embedded.programs import issuer_url, service_url, site_url
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import Seen
@@ -24,10 +26,16 @@ def read_status(stack: Stack) -> Document:
         return _nothing_runs()
     ports, seen = stack.ports, stack.supervision.look()
     with ThreadPoolExecutor() as pool:
-        names = [name for name in credentials.SERVICES if name in seen]
-        services = dict(
-            zip(names, pool.map(lambda name: _service(stack, seen[name]), names), strict=True)
+        healths = dict(
+            zip(seen, pool.map(lambda one: _health(stack, one), seen.values()), strict=True)
         )
+    services = {
+        name: _service(
+            stack, name, [one for one in seen.values() if service_of(one.name) == name], healths
+        )
+        for name in credentials.SERVICES
+        if name in seen
+    }
     return {
         "state": _state(seen, services),
         "supervisor": {"pid": supervisor},
@@ -79,21 +87,41 @@ def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
     }
 
 
-def _service(stack: Stack, seen: Seen) -> Document:
-    url = service_url(stack.ports, seen.name)
-    health = probes.ask_health(url) if seen.runs else probes.Health(state="stopped")
-    told: Document = {
-        "url": url,
-        "state": health.state,
-        "instances": [{"pid": seen.pid, "rss_mb": _megabytes(seen.pid)}] if seen.runs else [],
-        "lag": health.lag,
-        "outbox": health.outbox,
-        "parked": health.parked,
-        "log": str(stack.home.logs / f"{seen.name}.log"),
+def _health(stack: Stack, seen: Seen) -> probes.Health:
+    if service_of(seen.name) not in credentials.SERVICES:
+        return probes.Health(state="")
+    if not seen.runs:
+        return probes.Health(state="stopped")
+    return probes.ask_health(service_url(stack.ports, seen.name))
+
+
+def _service(
+    stack: Stack, name: str, processes: list[Seen], healths: dict[str, probes.Health]
+) -> Document:
+    """Sum up a service: lag is the sum of its copies', for each owns partitions of its own."""
+    told = [healths[one.name] for one in processes]
+    states = {health.state for health in told}
+    document: Document = {
+        "url": service_url(stack.ports, name),
+        "state": told[0].state if len(states) == 1 else "degraded",
+        "instances": [
+            {"pid": one.pid, "rss_mb": _megabytes(one.pid)} for one in processes if one.runs
+        ],
+        "lag": _sum(health.lag for health in told),
+        "outbox": next((health.outbox for health in told if health.outbox is not None), None),
+        "parked": next((health.parked for health in told if health.parked is not None), None),
+        "log": str(stack.home.logs / f"{name}.log"),
     }
-    if health.halted:
-        told["halted"] = health.halted
-    return told
+    halted = list(dict.fromkeys(sentence for health in told for sentence in health.halted))
+    if halted:
+        document["halted"] = halted
+    return document
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """Add up what is known; None where a copy does not say."""
+    known = list(numbers)
+    return None if None in known else sum(number or 0 for number in known)
 
 
 def _state(seen: dict[str, Seen], services: dict[str, Document]) -> str:

@@ -19,7 +19,7 @@ from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.references import PARTNER_ID
 from shared.contracts.schemas import schema
-from shared.engine import Rejected, Store, Subscription, Unit
+from shared.engine import Rejected, Store, Subscription, Unit, watermarks
 from shared.operators import operator_only
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ def partner_routes(store: Store, reports: Subscription, settings: Settings) -> A
         found = (await partners.known_as(store.db, [partner_id])).get(partner_id)
         if found is None:
             raise HTTPException(404)
-        reading = f"partner.{partner_id}.reports" in reports.reading
+        topic = f"partner.{partner_id}.reports"
+        reading = topic in reports.reading or await watermarks.is_taken(store, topic)
         return {**_shown(found), "reading": reading}
 
     return router

@@ -18,7 +18,7 @@ from shared.engine.store import Store, translated
 from shared.engine.unit import Document
 from shared.errors import Fenced, Halted
 
-__all__ = ["Watermark", "accept", "move", "read", "stored", "take"]
+__all__ = ["Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,11 @@ async def stored(store: Store, topic_id: str, partition: int) -> int | None:
     """The offset that is stored for a partition, whoever owns it."""
     row = await store.db.watermarks.find_one({"_id": watermark_id(topic_id, partition)})
     return None if row is None else int(row["offset"])
+
+
+async def is_taken(store: Store, topic: str) -> bool:
+    """Whether any process of the service has ever taken a partition of the topic."""
+    return await store.db.watermarks.find_one({"topic": topic}, {"_id": 1}) is not None
 
 
 async def accept(store: Store, *, topic_id: str, topic: str, partition: int, offset: int) -> None:

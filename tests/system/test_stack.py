@@ -412,6 +412,16 @@ def test_a_port_that_makes_no_sense_is_wrong_use(own_stack: LiveStack, given: st
     assert len(refused.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("given", ["notify", "notify=0", "notify=10", "kafka=2", "psp=x"])
+def test_a_number_of_copies_that_makes_no_sense_is_wrong_use(
+    own_stack: LiveStack, given: str
+) -> None:
+    refused = own_stack.run("up", "--detach", "--copies", given)
+
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
 def keys_of(told: object) -> object:
     """The keys of a document, of those within it as well."""
     if not isinstance(told, dict):
