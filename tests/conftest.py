@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.embedded.download import fetch_jars
 from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import Home
 from deploy.embedded.quickstart import make_archive
 from tests.live import LiveStack
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
