@@ -70,6 +70,11 @@ class Declaration:
     _partner_groups: str
     _partner_topics: tuple[Topic, ...]
 
+    @property
+    def any_partner_topics(self) -> tuple[Topic, ...]:
+        """The topics that each partner has, with `{partner}` in their names."""
+        return self._partner_topics
+
     def partner_user(self, partner: str) -> str:
         """Name the broker user of a partner; no service can be called so."""
         return self._partner_user.format(partner=partner)

@@ -44,29 +44,43 @@ class Sign(StrEnum):
     """What marks those whom PSP is for, as the district's own page lists it."""
 
     CRIME = "crime"
+    """Is involved in crime."""
     MISUSE = "misuse"
+    """Misuses alcohol or drugs heavily."""
     THREATENING = "threatening"
+    """Behaves in a threatening, aggressive or violent way."""
     ADMISSIONS = "admissions"
+    """Has been admitted to psychiatry several times."""
     RISK_OF_LOSING_HOME = "risk_of_losing_home"
+    """May lose the home, by behaviour or for want of money."""
     CHILDREN = "children"
+    """Has children or family who need help."""
     NO_ILLNESS_INSIGHT = "no_illness_insight"
+    """Does not see their own illness and social situation."""
     INVISIBLE = "invisible"
+    """Is seen by nobody, and in danger of perishing at home."""
 
 
 class ConcernKind(StrEnum):
     """What gave rise to a concern."""
 
     INCIDENT = "incident"
+    """Something that happened."""
     COMPANY = "company"
+    """Whom the young person is with."""
     BEHAVIOUR = "behaviour"
+    """How the young person behaves."""
 
 
 class BoardReferral(StrEnum):
     """Who refers to the youth crime board: the police for 10-14, the court for 15-17."""
 
     POLICE = "police"
+    """The police refer: ages 10-14."""
     COURT = "court"
+    """The court refers with its sentence: ages 15-17."""
     RELEASE = "release"
+    """A young person is about to be released."""
 
 
 class Acknowledgement(Sealed):

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field
 
 from shared.contracts.fields import Day, LongText, Sealed, ShortText
+from shared.contracts.meanings import meanings_of
 from shared.contracts.processes import Process
 from shared.contracts.receipts import FieldError, Rule
 
@@ -39,7 +40,9 @@ class Form(StrEnum):
     """The co-operation in which something is shared."""
 
     SSP = "SSP"
+    """School, social services and police, for the young."""
     PSP = "PSP"
+    """Police, social services and psychiatry, for the vulnerable."""
     KSP = "KSP"
     """Prison service, social services and police, for the released."""
 
@@ -63,12 +66,17 @@ class Authority(StrEnum):
     """Who can receive. Unlisted is refused."""
 
     POLICE = "police"
+    """The police."""
     SOCIAL_SERVICES = "social_services"
+    """A municipality's social services."""
     MUNICIPALITY = "municipality"
     """The municipality's social services, by the name that partners have for it."""
     PSYCHIATRY = "psychiatry"
+    """Psychiatry of a region."""
     SCHOOL = "school"
+    """A school."""
     PRISON_SERVICE = "prison_service"
+    """Kriminalforsorgen."""
     INSTITUTION = "institution"
     """A self-owning institution doing public work, drawn in under stk. 3."""
 
@@ -77,7 +85,9 @@ class ItemKind(StrEnum):
     """Whether an item is a fact or somebody's assessment (directive 2016/680 art. 7)."""
 
     FACT = "fact"
+    """It happened, or is so."""
     ASSESSMENT = "assessment"
+    """Somebody judged it so."""
 
 
 FORM_OF_PROCESS: Final = MappingProxyType({Process.PSP: Form.PSP, Process.SSP: Form.SSP})
@@ -136,7 +146,13 @@ class Recipient(Sealed):
     """Who gets it: a role at an authority, and nobody by being near."""
 
     authority: Annotated[
-        ShortText, Field(json_schema_extra={"enum": [one.value for one in Authority]})
+        ShortText,
+        Field(
+            json_schema_extra={
+                "enum": [one.value for one in Authority],
+                "x-meanings": {**meanings_of(Authority)},
+            }
+        ),
     ]
     """A code of `Authority`; what is none is outside every form."""
     role: ShortText

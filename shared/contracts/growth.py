@@ -1,71 +1,247 @@
 """Contracts only grow: what a new schema must not take from those who know the old one.
 
-A reader of facts must find what it found before; a writer of letters must be taken as before. So
-nothing disappears, nothing changes its type or form, no listed value goes, and nothing that could
-be left out becomes required. New fields, new values and new definitions are growth.
+A partner that writes letters by the old schema must be taken as before; a reader of what we tell
+must find what it found before. So nothing disappears, nothing changes its type, form or meaning,
+no listed value goes, and nothing that could be left out becomes required. New fields, values and
+definitions are growth: readers take what they do not know. A keyword that these rules do not know
+must stay as it was: what cannot be judged is refused.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["breaks"]
-
-_MUST_STAY: Final = ("type", "format", "pattern", "const", "$ref")
-_MAY_ONLY_RISE: Final = ("maxLength", "maxItems", "maximum")
-_MAY_ONLY_FALL: Final = ("minLength", "minItems", "minimum")
+__all__ = ["Break", "breaks"]
 
 Schema = dict[str, Any]
 
+_ONLY_SAID: Final = frozenset(
+    {"title", "description", "examples", "deprecated", "$id", "$schema", "x-ce-type"}
+)
+"""Words for people; where they belong to a list of codes they are judged with it."""
+_MUST_STAY: Final = ("type", "const", "$ref", "x-open-list")
+_FORMS: Final = ("format", "pattern")
+_MAY_ONLY_RISE: Final = ("maxLength", "maxItems", "maximum")
+_MAY_ONLY_FALL: Final = ("minLength", "minItems", "minimum")
+_JUDGED: Final = frozenset(
+    {
+        *_MUST_STAY,
+        *_FORMS,
+        *_MAY_ONLY_RISE,
+        *_MAY_ONLY_FALL,
+        *("enum", "x-meanings", "default", "required", "additionalProperties"),
+        *("properties", "$defs", "items", "anyOf", "allOf"),
+    }
+)
 
-def breaks(old: Schema, new: Schema, at: str = "") -> list[str]:
-    """Give a sentence for each way in which `new` breaks with `old`."""
-    return list(_breaks(old, new, at))
+_KEEP_FIELD: Final = "Keep the field; where it must go, publish {v2} without it beside this version"
+_KEEP_TYPE: Final = (
+    "Leave it as it was, and add an optional field of the other kind or publish {v2}"
+)
+_KEEP_OPTIONAL: Final = "Make it optional, with what its absence means; demand it in {v2} alone"
+_KEEP_VALUE: Final = (
+    "Keep the value, add the new one beside it, and stop using the old one; it ends with {v2}"
+)
+_KEEP_MEANING: Final = (
+    "Leave its words as they were, and add a new value that means the other thing"
+)
+_KEEP_BOUNDS: Final = "Leave the bounds as they were; other ones are for {v2}"
+_KEEP_THERE: Final = "Go on saying it always; what may be absent is a new field, or {v2}"
+_KEEP_NAME: Final = "Leave the name as it was: programs are generated from it"
+_KEEP_ABSENCE: Final = "Leave the default as it was: absence means what it meant; {v2} may differ"
 
 
-def _breaks(old: Schema, new: Schema, at: str) -> Iterator[str]:
-    place = at or "the whole"
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One way in which something new breaks with what was published, and what to do instead."""
+
+    place: str
+    what: str
+    instead: str
+    """With `{v2}` where the next version of the type is meant."""
+
+    def below(self, place: str) -> Break:
+        """Return the same, seen from further out."""
+        return replace(self, place=f"{place}{self.place}")
+
+    def sentence(self, v2: str = "a .v2") -> str:
+        """Say it: where, what, and what to do instead."""
+        return f"{self.place or 'the whole'}: {self.what}. {self.instead.format(v2=v2)}."
+
+
+def breaks(old: Schema, new: Schema, *, told: bool = False) -> list[Break]:
+    """Find each way in which `new` breaks with `old`.
+
+    `told` is what we write and others read (facts, receipts): there, what was always said must
+    go on being said, and nothing may become wider than readers were promised. What partners write
+    may become wider.
+    """
+    return list(_breaks(old, new, "", told=told))
+
+
+def _breaks(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    if "anyOf" in old or "anyOf" in new:
+        yield from _ways(old, new, at, told=told)
+    else:
+        yield from _value(old, new, at, told=told)
+    if "default" in old and ("default" not in new or old["default"] != new["default"]):
+        yield Break(at, "what its absence means is another", _KEEP_ABSENCE)
+
+
+def _value(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    """Compare two schemas that say one thing each."""
     for key in _MUST_STAY:
         if old.get(key) != new.get(key):
-            yield f"{place}: {key} is another"
-    yield from (f"{place}: {key} is tighter" for key in _tighter(old, new))
-    if gone := set(old.get("enum", ())) - set(new.get("enum", ())):
-        yield f"{place}: {len(gone)} listed values are gone"
+            yield Break(at, f"its {key} is another", _KEEP_TYPE)
+    for key in _FORMS:
+        if old.get(key) != new.get(key) and (told or key in new):
+            yield Break(at, f"its {key} is another", _KEEP_BOUNDS)
+    yield from _bounds(old, new, at, told=told)
+    yield from _codes(old, new, at, told=told)
+    yield from _fields(old, new, at, told=told)
+    if "items" in old and "items" in new:
+        yield from _breaks(old["items"], new["items"], f"{at}/items", told=told)
+    elif "items" in old or "items" in new:
+        yield Break(at, "what it is a list of is another", _KEEP_TYPE)
+    yield from _conditions(old, new, at, told=told)
+    for key in sorted({*old, *new} - _ONLY_SAID - _JUDGED):
+        if old.get(key) != new.get(key):
+            yield Break(at, f"its {key} is another, which nobody can judge", _KEEP_TYPE)
+
+
+def _bounds(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    for keys, sign in ((_MAY_ONLY_RISE, 1), (_MAY_ONLY_FALL, -1)):
+        for key in keys:
+            before = sign * old[key] if key in old else float("inf")
+            after = sign * new[key] if key in new else float("inf")
+            if after < before:
+                yield Break(at, f"its {key} is tighter", _KEEP_BOUNDS)
+            elif after > before and told:
+                yield Break(at, f"its {key} is wider than readers were promised", _KEEP_BOUNDS)
+
+
+def _codes(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    """Compare lists of codes: values stay, and go on meaning what they meant."""
+    for gone in _gone(old.get("enum", ()), new.get("enum") or old.get("enum", ())):
+        yield Break(at, f"the value {gone!r} is gone or renamed", _KEEP_VALUE)
     if "enum" in new and "enum" not in old:
-        yield f"{place}: only listed values are allowed now"
-    if required := set(new.get("required", ())) - set(old.get("required", ())):
-        yield f"{place}: {', '.join(sorted(required))} became required"
-    for key in ("properties", "$defs"):
-        yield from _named_break(old.get(key, {}), new.get(key, {}), at, key)
-    yield from _listed_break(old, new, at)
+        yield Break(at, "only listed values are allowed now", _KEEP_BOUNDS)
+    if "enum" in old and "enum" not in new and told:
+        yield Break(at, "values beyond the published list may come", _KEEP_BOUNDS)
+    if old.get("x-open-list"):
+        for gone in _gone(old.get("examples", ()), new.get("examples", ())):
+            yield Break(at, f"the code {gone!r} is gone or renamed", _KEEP_VALUE)
+    meanings = new.get("x-meanings", {})
+    for value, meaning in old.get("x-meanings", {}).items():
+        if value in new.get("enum", ()) and meanings.get(value) != meaning:
+            yield Break(at, f"the value {value!r} means something else", _KEEP_MEANING)
+    if "enum" in old and old.get("description", "") not in ("", new.get("description")):
+        yield Break(at, "what its values mean is said otherwise", _KEEP_MEANING)
 
 
-def _tighter(old: Schema, new: Schema) -> Iterator[str]:
-    for key in _MAY_ONLY_RISE:
-        if key in new and new[key] < old.get(key, float("inf")):
-            yield key
-    for key in _MAY_ONLY_FALL:
-        if key in new and new[key] > old.get(key, 0):
-            yield key
+def _gone(old: list[Any], new: list[Any]) -> list[Any]:
+    return [value for value in old if value not in new]
 
 
-def _named_break(
-    old: Mapping[str, Schema], new: Mapping[str, Schema], at: str, key: str
-) -> Iterator[str]:
-    for name, before in old.items():
-        if name in new:
-            yield from _breaks(before, new[name], f"{at}/{key}/{name}")
+def _fields(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    required, was = set(new.get("required", ())), set(old.get("required", ()))
+    for name in sorted(required - was):
+        yield Break(f"{at}/{name}", "the field became required", _KEEP_OPTIONAL)
+    for name in sorted(was - required) if told else ():
+        yield Break(f"{at}/{name}", "the field is not always there any more", _KEEP_THERE)
+    if new.get("additionalProperties", True) != old.get("additionalProperties", True):
+        yield Break(at, "which other fields may stand there is another", _KEEP_TYPE)
+    before, after = old.get("properties", {}), new.get("properties", {})
+    for name, field in before.items():
+        if name in after:
+            yield from _breaks(field, after[name], f"{at}/{name}", told=told)
         else:
-            yield f"{at}/{key}/{name}: it is gone"
+            yield Break(
+                f"{at}/{name}", f"the field is gone{_now(name, before, after)}", _KEEP_FIELD
+            )
+    before, after = old.get("$defs", {}), new.get("$defs", {})
+    for name, definition in before.items():
+        place = f"{at}/$defs/{name}"
+        if name in after:
+            yield from _breaks(definition, after[name], place, told=told)
+        else:
+            yield Break(place, f"the type is gone{_now(name, before, after)}", _KEEP_NAME)
 
 
-def _listed_break(old: Schema, new: Schema, at: str) -> Iterator[str]:
-    if isinstance(before := old.get("items"), dict):
-        yield from _breaks(before, new.get("items", {}), f"{at}/items")
-    branches = new.get("anyOf", [])
-    for index, before in enumerate(old.get("anyOf", [])):
-        if not any(not breaks(before, after) for after in branches):
-            yield f"{at}/anyOf/{index}: this way of saying it is gone"
+def _now(gone: str, before: Mapping[str, Schema], after: Mapping[str, Schema]) -> str:
+    """Name what seems to be the same under another name."""
+    same = [name for name in after if name not in before and _alike(before[gone], after[name])]
+    return f" (renamed to {same[0]}?)" if same else ""
+
+
+def _alike(one: Schema, other: Schema) -> bool:
+    return not breaks(one, other, told=True) and not breaks(other, one, told=True)
+
+
+def _ways(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    """Compare alternatives: each way of saying it stays, and readers meet no new one."""
+    before, after = _alternatives(old), _alternatives(new)
+    for index, way in enumerate(before):
+        found = [list(_breaks(way, other, at, told=told)) for other in after]
+        if all(found):
+            twin = found[index] if len(before) == len(after) else []
+            kinds = {key: way.get(key) for key in ("type", "$ref")}
+            is_twin = twin and kinds == {key: after[index].get(key) for key in kinds}
+            gone = Break(at, f"{_named(way)} is no longer a way of saying it", _KEEP_TYPE)
+            yield from twin if is_twin else [gone]
+    for other in after if told else ():
+        if all(list(_breaks(way, other, at, told=told)) for way in before):
+            is_changed = any(_named(way) == _named(other) for way in before)
+            if not is_changed:
+                yield Break(at, f"{_named(other)} may come, which readers never met", _KEEP_TYPE)
+
+
+def _alternatives(schema: Schema) -> list[Schema]:
+    if "anyOf" in schema:
+        ways: list[Schema] = schema["anyOf"]
+        return ways
+    return [{key: value for key, value in schema.items() if key not in ("default", "title")}]
+
+
+def _named(way: Schema) -> str:
+    return str(way.get("type") or way.get("$ref", "").rpartition("/")[2] or "this")
+
+
+def _conditions(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
+    """Compare what holds under a condition: only a new process may bring conditions of its own."""
+    before, after = list(old.get("allOf", ())), list(new.get("allOf", ()))
+    for rule in before:
+        same = next((one for one in after if one.get("if") == rule.get("if")), None)
+        place = f"{at}/allOf/{_condition(rule)}"
+        if same is None:
+            yield Break(place, "what holds then is gone", _KEEP_FIELD)
+            continue
+        after.remove(same)
+        yield from _breaks(rule.get("then", {}), same.get("then", {}), place, told=told)
+        rest, now = (
+            {key: value for key, value in one.items() if key not in ("if", "then")}
+            for one in (rule, same)
+        )
+        if rest != now:
+            yield Break(place, "what holds otherwise is another", _KEEP_TYPE)
+    listed = {value for one in _lists(old) for value in one}
+    for rule in after:
+        said = rule.get("if", {}).get("properties", {})
+        names = {condition.get("const", ...) for condition in said.values()}
+        if not names or names & {*listed, None, ...}:
+            yield Break(f"{at}/allOf/{_condition(rule)}", "a condition is new", _KEEP_BOUNDS)
+
+
+def _condition(rule: Schema) -> str:
+    said = rule.get("if", {}).get("properties", {})
+    return ",".join(f"{name}={told.get('const')}" for name, told in said.items()) or "always"
+
+
+def _lists(schema: Schema) -> Iterator[list[Any]]:
+    for definition in schema.get("$defs", {}).values():
+        if "enum" in definition:
+            yield definition["enum"]

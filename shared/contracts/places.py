@@ -23,15 +23,20 @@ class PatrolCentre(StrEnum):
     """The three patruljecentre: north lies in Horsens, mid in Vejle, south in Kolding."""
 
     NORTH = "north"
+    """Lies in Horsens."""
     MID = "mid"
+    """Lies in Vejle."""
     SOUTH = "south"
+    """Lies in Kolding."""
 
 
 class PsychiatryRegion(StrEnum):
     """The two regions that run psychiatry in the district."""
 
     MIDTJYLLAND = "midtjylland"
+    """Region Midtjylland."""
     SYDDANMARK = "syddanmark"
+    """Region Syddanmark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

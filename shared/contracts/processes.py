@@ -38,59 +38,93 @@ class ProposedBy(StrEnum):
     """Who thought of it. Not the same as who sends it: the partner says whom it speaks for."""
 
     POLICE = "police"
+    """The police, as an authority."""
     PATROL_CENTRE = "patrol_centre"
+    """A patruljecenter of the district."""
     SSP_CONSULTANT = "ssp_consultant"
+    """A municipality's SSP consultant."""
     SCHOOL = "school"
+    """A school."""
     SOCIAL_SERVICES = "social_services"
+    """A municipality's social services."""
     PSYCHIATRY = "psychiatry"
+    """Psychiatry of a region."""
     PARTY = "party"
+    """One of those whom the case is about."""
     PARENT = "parent"
+    """A parent, or who else holds custody."""
     DEFENCE = "defence"
+    """A defence lawyer."""
     PROSECUTION = "prosecution"
+    """The prosecution."""
     PRISON_SERVICE = "prison_service"
+    """Kriminalforsorgen."""
     CITIZEN = "citizen"
+    """Any other citizen."""
 
 
 class PersonRole(StrEnum):
     """What a person is to the matter."""
 
     HARMED = "harmed"
+    """Who suffered it."""
     RESPONSIBLE = "responsible"
+    """Who is held to have done it; no finding of guilt."""
     GUARDIAN = "guardian"
+    """Who holds custody of, or stands up for, another of the report."""
     SUPPORTER = "supporter"
+    """Whom a party wants beside them."""
     SUBJECT = "subject"
+    """Whom the concern or the co-operation is about."""
     CHILD = "child"
+    """A child affected by it."""
     WITNESS = "witness"
+    """Who saw or heard it."""
     OTHER = "other"
+    """Whoever is none of these."""
 
 
 class Category(StrEnum):
     """How the law sees a person (directive 2016/680 art. 6); nothing ever defaults to suspect."""
 
     SUSPECT = "suspect"
+    """Held on serious grounds to have committed, or to be about to commit, an offence."""
     CONVICTED = "convicted"
+    """Sentenced for an offence."""
     VICTIM = "victim"
+    """Harmed by an offence, or possibly so."""
     OTHER = "other"
+    """Anybody else: a witness, a contact, a relative."""
 
 
 class Custody(StrEnum):
     """How custody (forældremyndighed) is held: alone, or together with another."""
 
     JOINT = "joint"
+    """Together with another."""
     SOLE = "sole"
+    """Alone."""
 
 
 class PartnerKind(StrEnum):
     """What sort of authority a partner is. It decides what the partner is believed about."""
 
     POLICE = "police"
+    """The police."""
     PROSECUTION = "prosecution"
+    """The prosecution."""
     COURT = "court"
+    """A court."""
     PRISON_SERVICE = "prison_service"
+    """Kriminalforsorgen."""
     DEFENCE = "defence"
+    """A defence office."""
     SCHOOL = "school"
+    """A school."""
     MUNICIPALITY = "municipality"
+    """A municipality."""
     PSYCHIATRY = "psychiatry"
+    """Psychiatry of a region."""
 
 
 ACCUSING_KINDS = frozenset(

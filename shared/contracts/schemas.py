@@ -1,28 +1,31 @@
 """JSON Schemas of everything that crosses: generated from the models, one per `ce_type`.
 
 They are committed under `docs/schemas/` and served at `{intake}/schemas/<ce_type>.json`, which is
-also the `ce_dataschema`. `python -m shared.contracts.schemas` writes them, and refuses where a
-committed schema would break (`growth.py`): that is what a `.v2` is for.
+also the `ce_dataschema`. `samraad contracts publish` writes them, and refuses where a published
+one would break (`growth.py`): that is what a `.v2` is for.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from shared.contracts import intake, mediation, notify, psp
 from shared.contracts.details import DETAILS, TriageDetails
 from shared.contracts.disclosure import FORM_OF_PROCESS
 from shared.contracts.envelope import REPORT_SUBMITTED, UPDATE_SUBMITTED
-from shared.contracts.growth import breaks
+from shared.contracts.meanings import meanings_of
 from shared.contracts.places import MUNICIPALITIES
-from shared.contracts.receipts import ReportAccepted, ReportRejected, ReportRouted, Rule
+from shared.contracts.receipts import (
+    Receipt,
+    ReportAccepted,
+    ReportRejected,
+    ReportRouted,
+    Rule,
+)
 from shared.contracts.report import Report
 from shared.contracts.update import Update
 
@@ -30,10 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
+    from pydantic_core import core_schema
 
     from shared.contracts import Fact
 
-__all__ = ["FACTS", "MODELS", "schema", "schema_path", "write_schemas"]
+__all__ = ["FACTS", "LETTERS", "MODELS", "RECEIPTS", "schema", "schema_path"]
 
 FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType(
     {
@@ -51,18 +55,20 @@ FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType(
 )
 """Every fact by its `ce_type`."""
 
-MODELS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
-    {
-        REPORT_SUBMITTED: Report,
-        UPDATE_SUBMITTED: Update,
-        **{receipt.type: receipt for receipt in (ReportAccepted, ReportRejected, ReportRouted)},
-        **FACTS,
-    }
+LETTERS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
+    {REPORT_SUBMITTED: Report, UPDATE_SUBMITTED: Update}
 )
+"""What partners write, by its `ce_type`."""
+
+RECEIPTS: Final[Mapping[str, type[Receipt]]] = MappingProxyType(
+    {receipt.type: receipt for receipt in (ReportAccepted, ReportRejected, ReportRouted)}
+)
+"""What partners are answered, by its `ce_type`."""
+
+MODELS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({**LETTERS, **RECEIPTS, **FACTS})
 """Whatever crosses, by its `ce_type`: letters (the JSON inside), receipts and facts."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_COMMITTED: Final = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 
 
 @cache
@@ -80,20 +86,14 @@ def schema_path(ce_type: str) -> str:
     return f"/schemas/{ce_type}.json"
 
 
-def write_schemas(directory: Path = _COMMITTED) -> list[str]:
-    """Write every schema, and give the sentences that say what would break; then none is written."""
-    directory.mkdir(parents=True, exist_ok=True)
-    broken = []
-    for ce_type, new in _schemas().items():
-        file = directory / f"{ce_type}.json"
-        if file.exists():
-            old = json.loads(file.read_text(encoding="utf-8"))
-            broken += [f"{ce_type}: {sentence}" for sentence in breaks(old, new)]
-    if not broken:
-        for ce_type, new in _schemas().items():
-            text = json.dumps(new, indent=1, ensure_ascii=False) + "\n"
-            (directory / f"{ce_type}.json").write_text(text, encoding="utf-8")
-    return broken
+class _WithMeanings(GenerateJsonSchema):
+    """Says of each listed value what it means, where its docstring does."""
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        told = super().enum_schema(schema)
+        if meanings := meanings_of(schema["cls"]):
+            told["x-meanings"] = meanings
+        return told
 
 
 def _schema(ce_type: str) -> dict[str, Any]:
@@ -102,7 +102,9 @@ def _schema(ce_type: str) -> dict[str, Any]:
     if ce_type == REPORT_SUBMITTED:
         detailed = (*DETAILS.values(), TriageDetails)
     refs, whole = models_json_schema(
-        [(one, "validation") for one in (model, *detailed)], ref_template="#/$defs/{model}"
+        [(one, "validation") for one in (model, *detailed)],
+        ref_template="#/$defs/{model}",
+        schema_generator=_WithMeanings,
     )
     definitions = whole["$defs"]
     root = definitions.pop(refs[(model, "validation")]["$ref"].rpartition("/")[2])
@@ -113,12 +115,14 @@ def _schema(ce_type: str) -> dict[str, Any]:
         **root,
     }
     if ce_type == REPORT_SUBMITTED:
-        described["properties"]["municipality"]["enum"] = sorted(MUNICIPALITIES)
+        codes = {code: place.name for code, place in sorted(MUNICIPALITIES.items())}
+        described["properties"]["municipality"] |= {"enum": list(codes), "x-meanings": codes}
         described["allOf"] = _by_process(
             {one: refs[(one, "validation")]["$ref"] for one in detailed}
         )
     if ce_type == ReportRejected.type:
-        definitions["FieldError"]["properties"]["rule"]["examples"] = [rule.value for rule in Rule]
+        codes_of_rules = {"x-open-list": True, "examples": [rule.value for rule in Rule]}
+        definitions["FieldError"]["properties"]["rule"] |= codes_of_rules
     if definitions:
         described["$defs"] = definitions
     return described
@@ -152,15 +156,3 @@ def _by_process(refs: Mapping[Any, str]) -> list[dict[str, Any]]:
         }
     )
     return cases
-
-
-def main() -> None:
-    """Write the schemas; 1 with a sentence each where a published one would break."""
-    broken = write_schemas()
-    for sentence in broken:
-        sys.stderr.write(sentence + "\n")
-    sys.exit(1 if broken else 0)
-
-
-if __name__ == "__main__":
-    main()

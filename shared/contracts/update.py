@@ -36,13 +36,21 @@ class UpdateKind(StrEnum):
     """What an update tells."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
+    """The act was in the main admitted, or no longer is."""
     TRIAL_DATE = "trial_date"
+    """A trial has a date, or another."""
     DECISION = "decision"
+    """A prosecutor, court or authority has decided."""
     CONTACT = "contact"
+    """How somebody can be reached has changed."""
     WITHDRAWN = "withdrawn"
+    """The partner takes its report back."""
     ACTION_STATUS = "action_status"
+    """An agreed action has moved on."""
     RECEIVED = "received"
+    """What was disclosed has arrived."""
     DAILY_REPORT_MENTION = "daily_report_mention"
+    """The citizen stood in the police's daily report again."""
 
 
 class Update(Sealed):

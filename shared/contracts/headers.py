@@ -1,0 +1,127 @@
+"""The envelope as schemas: which headers stand around each kind of message, and what they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.contracts.envelope import LETTER_CONTENT_TYPE
+from shared.contracts.receipts import REPLIES_SOURCE
+from shared.contracts.references import PARTNER_ID, REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "PARTNER_PATTERN",
+    "REFERENCE_PATTERN",
+    "fact_headers",
+    "letter_headers",
+    "reply_headers",
+]
+
+Schema = dict[str, Any]
+
+
+def _whole(pattern: str) -> str:
+    return f"^{pattern.removesuffix(chr(92) + 'Z')}$"
+
+
+REFERENCE_PATTERN: Final = _whole(REFERENCE.pattern)
+"""What a partner's reference looks like; one shaped like a CPR number is refused besides."""
+PARTNER_PATTERN: Final = _whole(PARTNER_ID.pattern)
+"""What a partner's id looks like."""
+
+_VERSION: Final = {"type": "string", "const": "1.0", "description": "Of CloudEvents."}
+_ID: Final = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 1024,
+    "description": "Unique within its source. A record that stands twice has the same one.",
+}
+_TIME: Final = {
+    "type": "string",
+    "format": "date-time",
+    "description": "When its sender says it happened, with offset; nothing rests on it.",
+}
+_TRACE: Final = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+    "description": "W3C trace context; one that cannot be read is dropped.",
+}
+_SCHEMA: Final = {"type": "string", "description": "Where the schema of the value lies."}
+
+
+def fact_headers(ce_type: str, sources: Iterable[str]) -> Schema:
+    """Describe the headers of a fact that may come from these streams."""
+    return _headers(
+        ce_type,
+        source={"type": "string", "enum": list(sources), "description": "The stream."},
+        subject={"type": "string", "format": "uuid", "description": "Whom it is about: the key."},
+        content_type="application/json",
+        more={
+            "ce_sequence": {
+                "type": "string",
+                "pattern": "^[0-9]{10}$",
+                "description": "Counts per source and subject: from 1, without gaps.",
+            },
+            "ce_sequencetype": {"type": "string", "const": "Integer"},
+        },
+    )
+
+
+def reply_headers(ce_type: str) -> Schema:
+    """Describe the headers of a receipt: no sequence, and the partner's reference as subject."""
+    return _headers(
+        ce_type,
+        source={"type": "string", "const": REPLIES_SOURCE},
+        subject=_reference(),
+        content_type="application/json",
+    )
+
+
+def letter_headers(ce_type: str) -> Schema:
+    """Describe the headers of a sealed letter: what a partner must say, and what it may."""
+    described = _headers(
+        ce_type,
+        source={
+            "type": "string",
+            "pattern": f"^/partners/{PARTNER_PATTERN[1:]}",
+            "description": "`/partners/` and the id of the partner whose topic it is.",
+        },
+        subject=_reference(),
+        content_type=LETTER_CONTENT_TYPE,
+    )
+    described["required"] = [
+        name for name in described["required"] if name not in ("ce_subject", "ce_time")
+    ]
+    return described
+
+
+def _reference() -> Schema:
+    return {
+        "type": "string",
+        "pattern": REFERENCE_PATTERN,
+        "description": "The partner's reference: the key, which stands in for it where it is missing.",
+    }
+
+
+def _headers(
+    ce_type: str,
+    *,
+    source: Schema,
+    subject: Schema,
+    content_type: str,
+    more: dict[str, Schema] | None = None,
+) -> Schema:
+    required = {
+        "ce_specversion": dict(_VERSION),
+        "ce_id": dict(_ID),
+        "ce_source": source,
+        "ce_type": {"type": "string", "const": ce_type},
+        "ce_time": dict(_TIME),
+        "ce_subject": subject,
+        "content-type": {"type": "string", "const": content_type},
+        **(more or {}),
+    }
+    optional = {"ce_dataschema": dict(_SCHEMA), "traceparent": dict(_TRACE)}
+    return {"type": "object", "properties": required | optional, "required": list(required)}

@@ -1,0 +1,178 @@
+"""AsyncAPI 3: valid by its own schema, true to topics, rights and records, and whole in itself."""
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from deploy.contracts import describe
+from deploy.declaration import load
+from shared.contracts.asyncapi import topics_of
+from shared.contracts.schemas import FACTS, LETTERS, MODELS, RECEIPTS
+from tests.contracts.letters import MEDIATION, mediation
+
+HERE = Path(__file__).parent
+METASCHEMA = json.loads((HERE / "metaschema" / "asyncapi-3.0.0.json").read_text(encoding="utf-8"))
+COMMITTED = HERE.parents[1] / "docs" / "asyncapi"
+DECLARED = load()
+PARTICIPANTS = (*DECLARED.services, "partner")
+GOLDEN = sorted((HERE / "golden").glob("*.json"))
+
+valid = jsonschema.Draft7Validator(METASCHEMA)
+
+
+def refs(told):
+    if isinstance(told, dict):
+        for key, value in told.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from refs(value)
+    elif isinstance(told, list):
+        for each in told:
+            yield from refs(each)
+
+
+def found(document, ref):
+    place = document
+    for step in ref.removeprefix("#/").split("/"):
+        place = place[step]
+    return place
+
+
+def payload_follows(document, ce_type, value):
+    whole = {"$ref": f"#/components/schemas/{ce_type}", "components": document["components"]}
+    return jsonschema.Draft7Validator(whole).is_valid(value)
+
+
+@pytest.mark.parametrize("participant", PARTICIPANTS)
+def test_each_document_is_valid_asyncapi_3(participant):
+    errors = [error.message for error in valid.iter_errors(describe(participant))]
+
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda told: told.update(asyncapi="2.6.0"),
+        lambda told: told["info"].pop("title"),
+        lambda told: told["operations"]["send_partner_reports"].update(action="publish"),
+        lambda told: told["channels"]["partner_reports"].update(messages=[]),
+        lambda told: told["channels"]["partner_reports"].update(topic="x"),
+        lambda told: told["servers"]["kafka"].pop("host"),
+        lambda told: told["components"]["securitySchemes"]["login"].update(type="scram"),
+        lambda told: told["components"]["messages"]["intake.report_accepted.v1"].update(headers=1),
+        lambda told: told["components"]["schemas"]["intake.report_accepted.v1"].update(type="text"),
+    ],
+    ids=range(9),
+)
+def test_a_document_that_is_wrong_is_found_invalid(spoil):
+    document = copy.deepcopy(describe("partner"))
+    spoil(document)
+
+    assert not valid.is_valid(document)
+
+
+@pytest.mark.parametrize("participant", PARTICIPANTS)
+def test_the_committed_document_is_the_one_that_is_generated(participant):
+    committed = json.loads((COMMITTED / f"{participant}.json").read_text(encoding="utf-8"))
+
+    assert committed == describe(participant)
+
+
+@pytest.mark.parametrize("participant", PARTICIPANTS)
+def test_a_document_is_whole_in_itself(participant):
+    document = describe(participant)
+
+    assert all(ref.startswith("#/") and found(document, ref) for ref in refs(document))
+
+
+@pytest.mark.parametrize("service", DECLARED.services)
+def test_a_service_tells_and_reads_what_its_rights_are_for(service):
+    document = describe(service)
+    operations = {"send": set(), "receive": set()}
+    for operation in document["operations"].values():
+        channel = found(document, operation["channel"]["$ref"])
+        operations[operation["action"]].add(channel["address"])
+    topics = [*DECLARED.topics, *DECLARED.any_partner_topics]
+    carrying = [topic for topic in topics if topic.name != "audit.checkpoints"]
+
+    assert operations["send"] == {one.name for one in carrying if service in one.writes}
+    assert operations["receive"] == {
+        one.name for one in carrying if service in one.reads and service not in one.writes
+    }
+
+
+def test_every_message_has_a_channel_and_every_fact_its_own():
+    told = {ce_type for one in PARTICIPANTS for ce_type in describe(one)["components"]["messages"]}
+
+    assert told == set(MODELS)
+    for ce_type, fact in FACTS.items():
+        for topic in topics_of(fact):
+            assert topic in {one.name for one in DECLARED.topics}, ce_type
+
+
+def test_a_partner_sends_letters_to_its_topic_and_reads_the_answers_from_its_own():
+    document = describe("partner")
+
+    assert set(document["operations"]) == {"send_partner_reports", "receive_partner_replies"}
+    send = document["operations"]["send_partner_reports"]
+    reports = found(document, send["channel"]["$ref"])
+    assert reports["address"] == "partner.{partner}.reports"
+    assert set(reports["parameters"]) == {"partner"}
+    assert set(reports["messages"]) == {one.replace(".", "_") for one in LETTERS}
+    replies = found(document, send["reply"]["channel"]["$ref"])
+    assert replies["address"] == "partner.{partner}.replies"
+    assert set(replies["messages"]) == {one.replace(".", "_") for one in RECEIPTS}
+    taken = [ref["$ref"].rpartition("/")[2] for ref in send["messages"]]
+    assert taken == ["intake_report_submitted_v1"]
+    login = found(document, send["security"][0]["$ref"])
+    assert login["type"] == "scramSha512"
+
+
+@pytest.mark.parametrize("ce_type", LETTERS)
+def test_a_letter_is_sealed_and_says_what_is_inside(ce_type):
+    document = describe("partner")
+    message = document["components"]["messages"][ce_type]
+
+    assert message["contentType"] == "application/jose"
+    assert message["payload"]["type"] == "string"
+    assert found(document, message["payload"]["x-opened"]["$ref"])["properties"]["partner"]
+
+
+def test_the_report_inside_is_judged_by_the_document_as_by_its_schema():
+    document = describe("partner")
+
+    assert payload_follows(document, "intake.report_submitted.v1", MEDIATION)
+    for wrong in (mediation(municipality="0751"), mediation(people="x"), mediation(partner=...)):
+        assert not payload_follows(document, "intake.report_submitted.v1", wrong)
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_every_golden_record_is_as_the_document_says(file):
+    record = json.loads(file.read_text(encoding="utf-8"))
+    ce_type = record["headers"]["ce_type"]
+    teller = "intake" if ce_type in RECEIPTS else record["topic"].partition(".")[0]
+    document = describe(teller)
+    message = document["components"]["messages"][ce_type]
+    key = message["bindings"]["kafka"]["key"]
+
+    jsonschema.Draft7Validator(message["headers"]).validate(record["headers"])
+    jsonschema.Draft7Validator(key).validate(record["key"])
+    assert payload_follows(document, ce_type, record["value"])
+    for name in message["headers"]["required"]:
+        without = {key: value for key, value in record["headers"].items() if key != name}
+        assert not jsonschema.Draft7Validator(message["headers"]).is_valid(without)
+
+
+def test_no_header_of_a_golden_record_is_unknown_to_the_document():
+    for file in GOLDEN:
+        headers = json.loads(file.read_text(encoding="utf-8"))["headers"]
+        teller = "notify" if headers["ce_type"].startswith("notify.") else "intake"
+        documents = [describe(teller), describe("mediation"), describe("psp")]
+        messages = [one["components"]["messages"].get(headers["ce_type"]) for one in documents]
+        known = next(message for message in messages if message)["headers"]["properties"]
+        assert set(headers) <= set(known)
