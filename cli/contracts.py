@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from cli.reach import AsJson, Exit, print_json, say, stop
-from deploy.contracts import ContractsBroken, describe, examine
+from deploy.asyncapi import describe
+from deploy.contracts import ContractsBroken, examine
 from deploy.contracts import publish as write
 from deploy.embedded.paths import CLONE
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.asyncapi import describe
 from deploy.declaration import load
-from shared.contracts.asyncapi import PARTNER, asyncapi
+from shared.contracts.asyncapi import PARTNER
 from shared.contracts.growth import breaks
 from shared.contracts.schemas import LETTERS, MODELS, schema
 from shared.contracts.wire_growth import frozen_form, wire_breaks
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from shared.contracts.growth import Break
 
-__all__ = ["Contract", "ContractsBroken", "Finding", "contracts", "describe", "examine", "publish"]
+__all__ = ["Contract", "ContractsBroken", "Finding", "contracts", "examine", "publish"]
 
 Document = dict[str, Any]
 
@@ -95,12 +96,6 @@ class Contract:
         if self.is_wire:
             return "a .v2 of the type"
         return _VERSION.sub(lambda found: f".v{int(found.group(1)) + 1}", self.name)
-
-
-def describe(participant: str) -> Document:
-    """Give the AsyncAPI document of a service or of `partner`, as it is served and committed."""
-    declared = load()
-    return asyncapi(participant, (*declared.topics, *declared.any_partner_topics))
 
 
 def contracts() -> list[Contract]:

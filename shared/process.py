@@ -117,7 +117,7 @@ def make_store(settings: ServiceSettings, *, cases: str) -> Store:
 
 def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
     """Return the process's web side; its lifespan runs the engine."""
-    app = FastAPI(title=title, lifespan=lambda _: _running(engine), openapi_url="/openapi.json")
+    app = FastAPI(title=title, lifespan=lambda _: _running(engine), docs_url=None, redoc_url=None)
     app.state.engine = engine
     app.include_router(_health(engine))
     app.include_router(operator_routes(engine.room, engine.subscriptions, engine.settings))

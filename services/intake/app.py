@@ -1,7 +1,10 @@
 """The intake process, wired once."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
+from deploy.asyncapi import describe
 from services.intake import cases
 from services.intake.api import details_routes, partner_routes, public_routes
 from services.intake.blind import BlindIndex
@@ -14,6 +17,7 @@ from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
 from services.intake.vault import Vault
 from shared import web
+from shared.contracts.asyncapi import PARTNER
 from shared.engine import Subscription
 from shared.keys import Keys, MasterKey
 from shared.process import make_engine, make_service, make_store
@@ -54,4 +58,7 @@ def make_app(settings: Settings) -> FastAPI:
         title="Samråd: intake",
     )
     web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    web.install_specification(
+        app, partial(describe, settings.service), partner=partial(describe, PARTNER)
+    )
     return app

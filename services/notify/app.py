@@ -1,7 +1,10 @@
 """Wires notify: its subscriptions, the inbox, the login, and the stream that keeps inboxes live."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
+from deploy.asyncapi import describe
 from services.notify.directory import Directory
 from services.notify.handlers import CASES, facts
 from services.notify.live import Live
@@ -47,5 +50,6 @@ def make_app(settings: NotifySettings) -> FastAPI:
         engine, make_pages(database, engine.store, directory, live), title="Samråd notify"
     )
     web.install(app, settings, service="notify", templates=TEMPLATES)
+    web.install_specification(app, partial(describe, "notify"))
     web.install_login(app, settings, directory.everyone)
     return app

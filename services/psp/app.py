@@ -1,7 +1,10 @@
 """The PSP process, wired once."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
+from deploy.asyncapi import describe
 from services.psp import psp_cases
 from services.psp.handlers import facts
 from services.psp.pages import TEMPLATES, make_pages
@@ -21,4 +24,5 @@ def make_app(settings: Settings) -> FastAPI:
     fetch_details(engine, settings)
     app = make_service(engine, make_pages(engine.store.db), title="Samråd: PSP")
     web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    web.install_specification(app, partial(describe, settings.service))
     return app

@@ -97,7 +97,7 @@ def asyncapi(participant: str, topics: Iterable[DeclaredTopic]) -> Document:
             "description": (
                 f"{_DOES.get(participant, 'A service of Samråd.')} Contracts only grow: ignore "
                 "types, fields and codes that you do not know. A record may stand twice after a "
-                "crash, with the same `ce_id` and the same bytes."
+                "crash, with the same ce_id and the same bytes."
             ),
         },
         "defaultContentType": "application/json",

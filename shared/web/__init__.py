@@ -37,7 +37,8 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
   `hx-trigger="samraad:notices from:body, every 10s"` and is rendered alone for the header
   `HX-Request` (see `services/notify/pages.py`).
 
-Only `notify` has the login: `install_login(app, settings, people)`.
+Only `notify` has the login: `install_login(app, settings, people)`. Every service says what it tells
+and reads: `install_specification(app, describe)` gives `/asyncapi` and `/docs`.
 """
 
 from shared.access import Staff
@@ -45,6 +46,7 @@ from shared.web.layout import WebSettings, install, render
 from shared.web.login import install_login
 from shared.web.problems import missing
 from shared.web.session import LoggedIn, staff
+from shared.web.specification import install_specification
 from shared.web.words import N_, words
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "WebSettings",
     "install",
     "install_login",
+    "install_specification",
     "missing",
     "render",
     "staff",

@@ -243,6 +243,23 @@ async def test_every_page_is_for_everybody_on_every_screen(
 
 
 @pytest.mark.parametrize("width", SCREENS)
+@pytest.mark.parametrize("service", ["intake", "mediation", "psp", "notify"])
+async def test_the_contracts_of_a_service_are_read_in_a_browser(stack, as_staff, service, width):
+    desk = await as_staff(None, viewport={"width": width, "height": SCREENS[width]})
+    with a_browser(stack) as browser:
+        said = browser.get(f"{stack.url(service)}/asyncapi").json()
+
+    await desk.page.goto(f"{stack.url(service)}/docs")
+
+    assert await desk.page.locator("h1").inner_text() == said["info"]["title"]
+    assert await desk.page.locator("h3").all_inner_texts() == [*said["components"]["messages"]]
+    await desk.page.locator("summary").first.click()
+    assert '"type": "object"' in await desk.page.locator("pre").first.inner_text()
+    await looked_at(desk.page, width)
+    assert desk.said == []
+
+
+@pytest.mark.parametrize("width", SCREENS)
 @pytest.mark.parametrize(("who", "example"), [("kira", MEDIATION), ("peder", PSP)])
 async def test_a_cases_page_is_for_everybody_on_every_screen(
     as_staff, partners, picture, width, who, example

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deploy.contracts import describe
+from deploy.asyncapi import describe
 from deploy.declaration import load
 from shared.contracts.asyncapi import topics_of
 from shared.contracts.schemas import FACTS, LETTERS, MODELS, RECEIPTS

@@ -4,12 +4,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from deploy.embedded.paths import CLONE
 from services.intake.api import details_routes
 from services.intake.app import make_app
 from services.intake.settings import Settings
 from shared.contracts.processes import Process
 from shared.seal import seal
 from shared.settings import from_environment
+from shared.web.guard import policy
 from tests.edge.intake_world import a_report, accepted, facts
 
 OPERATOR_TOKEN = "operator-token-" + "o" * 32
@@ -64,6 +66,33 @@ async def test_every_type_has_its_schema_and_nothing_else_has(site):
     assert "municipality" in schema["properties"]
     assert (await site.get("/schemas/intake.case_opened.v1.json")).status_code == 200
     assert (await site.get("/schemas/intake.unheard_of.v1.json")).status_code == 404
+
+
+async def test_asyncapi_is_served_as_it_is_committed(site):
+    for address, committed in (("/asyncapi", "intake"), ("/asyncapi/partner", "partner")):
+        answer = await site.get(address)
+
+        assert answer.headers["content-type"] == "application/vnd.aai.asyncapi+json;version=3.0.0"
+        document = json.loads((CLONE / "docs/asyncapi" / f"{committed}.json").read_text())
+        assert answer.json() == document
+    assert (await site.get("/asyncapi/psp")).status_code == 404
+
+
+async def test_the_page_of_contracts_needs_no_script_and_keeps_the_policy_of_all_pages(site):
+    page = await site.get("/docs")
+
+    assert page.status_code == 200
+    assert page.headers["content-security-policy"] == policy()
+    assert "<script" not in page.text
+    assert "style=" not in page.text
+    document = (await site.get("/asyncapi")).json()
+    for message in document["components"]["messages"]:
+        assert f'id="{message}"' in page.text
+    for channel in document["channels"].values():
+        assert f"<code>{channel['address']}</code>" in page.text
+    paths = (await site.get("/openapi.json")).json()["paths"]
+    assert paths
+    assert all(f"GET {path}" in page.text for path in paths)
 
 
 async def test_details_go_to_the_service_of_the_case_with_its_token_and_to_nobody_else(

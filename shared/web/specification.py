@@ -1,0 +1,100 @@
+"""What a service says of itself: AsyncAPI for programs, and a page of it for people.
+
+The page is plain HTML: it needs no script, so the policy of all pages holds for it as well. It is
+for developers and in English, like the contracts that it shows.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
+
+from shared.contracts.asyncapi import MEDIA_TYPE
+from shared.web.layout import render
+
+__all__ = ["install_specification"]
+
+_FOR_S = 3600
+
+Document = dict[str, Any]
+
+
+def install_specification(
+    app: FastAPI, describe: Callable[[], Document], **others: Callable[[], Document]
+) -> None:
+    """Serve a service's AsyncAPI document at `/asyncapi` and in words at `/docs`.
+
+    `others` are documents of those who talk with it, each served at `/asyncapi/<its name>`.
+    """
+    router = APIRouter(include_in_schema=False)
+    own = cache(describe)
+
+    @router.get("/asyncapi")
+    async def asyncapi() -> Response:
+        return _answer(_written(describe))
+
+    for name, of_other in others.items():
+        router.add_api_route(f"/asyncapi/{name}", _route(of_other))
+
+    @router.get("/docs")
+    async def docs(request: Request) -> Response:
+        document = own()
+        return render(
+            request,
+            "docs.html",
+            document=document,
+            operations=_operations(document),
+            paths=app.openapi().get("paths", {}),
+            others=sorted(others),
+            schema_of=lambda message: _schema_of(document, message),
+        )
+
+    app.include_router(router)
+
+
+def _route(describe: Callable[[], Document]) -> Callable[[], Any]:
+    async def asyncapi() -> Response:
+        return _answer(_written(describe))
+
+    return asyncapi
+
+
+@cache
+def _written(describe: Callable[[], Document]) -> bytes:
+    return json.dumps(describe(), ensure_ascii=False).encode()
+
+
+def _answer(body: bytes) -> Response:
+    headers = {"Cache-Control": f"public, max-age={_FOR_S}"}
+    return Response(body, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _operations(document: Document) -> list[Document]:
+    """List what is told and read: topic, direction, and the messages by name."""
+    told = []
+    for operation in document["operations"].values():
+        channel = document["channels"][operation["channel"]["$ref"].rpartition("/")[2]]
+        kafka = channel["bindings"]["kafka"]
+        keys = [one["$ref"].rpartition("/")[2] for one in operation["messages"]]
+        told.append(
+            {
+                "action": operation["action"],
+                "topic": channel["address"],
+                "partitions": kafka["partitions"],
+                "messages": [channel["messages"][key]["$ref"].rpartition("/")[2] for key in keys],
+            }
+        )
+    return told
+
+
+def _schema_of(document: Document, message: Document) -> str:
+    """Write the schema of a message's content, with the definitions that it uses."""
+    schemas = document["components"]["schemas"]
+    name = message["name"]
+    wanted = {
+        key: told for key, told in schemas.items() if key == name or key.startswith(f"{name}.")
+    }
+    return json.dumps(wanted, indent=1, ensure_ascii=False)
