@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.contenders import Contender, Figures, bare_loop, ours, run_alone, tutorial
+from bench.contenders import (
+    Contender,
+    Figures,
+    bare_loop,
+    ours,
+    run_alone,
+    same_documents,
+    tutorial,
+)
 from bench.world import PARTITIONS, brokers
 
 TUTORIAL_EVENTS = 1_500
@@ -17,6 +25,7 @@ DATABASES = ("bench_bare", "bench_ours", "bench_tutorial")
 
 CONTENDERS: dict[str, Contender] = {
     "bare loop": bare_loop,
+    "bare loop, our documents": same_documents,
     "Samråd": ours,
     "the tutorial way": tutorial,
 }
@@ -55,11 +64,15 @@ def summary(runs: dict[str, list[Figures]]) -> dict[str, Any]:
         }
         for name, figures in runs.items()
     }
-    pairs = zip(runs["Samråd"], runs["bare loop"], runs["the tutorial way"], strict=True)
-    beside = [(our.rate / bare.rate, our.rate / slow.rate) for our, bare, slow in pairs]
     told["ratios"] = {
-        "Samråd / bare loop": round(median(ratio for ratio, _ in beside), 2),
-        "Samråd / the tutorial way": round(median(ratio for _, ratio in beside), 1),
+        f"Samråd / {name}": round(
+            median(
+                our.rate / other.rate for our, other in zip(runs["Samråd"], others, strict=True)
+            ),
+            2,
+        )
+        for name, others in runs.items()
+        if name != "Samråd"
     }
     return told
 

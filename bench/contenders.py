@@ -18,9 +18,10 @@ from uuid import uuid4
 import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from bson import Timestamp
+from bson import ObjectId, Timestamp
 from faststream import AckPolicy
-from pymongo import AsyncMongoClient, InsertOne
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -30,7 +31,7 @@ from shared.engine.alarms import MassParking
 from shared.engine.slices import Slices
 from shared.process import collect_rarely, make_broker
 
-__all__ = ["Contender", "Figures", "bare_loop", "ours", "run_alone", "tutorial"]
+__all__ = ["Contender", "Figures", "bare_loop", "ours", "run_alone", "same_documents", "tutorial"]
 
 _MAJORITY = WriteConcern("majority", j=True)
 _SLICE = 500
@@ -58,6 +59,7 @@ class _Body(msgspec.Struct):
     number: int
 
 
+Write = Callable[[_Body], dict[str, Any]]
 Contender = Callable[[World, int], Coroutine[Any, Any, Figures]]
 
 
@@ -75,72 +77,34 @@ def _run(contender: Contender, world: World, events: int) -> Figures:
 
 async def bare_loop(world: World, events: int) -> Figures:
     """getmany, gather, decode, one transaction for a slice; no rule, no guard, no model."""
+    return await _bare_loop(world, events, lambda body: {"municipality": body.municipality})
+
+
+async def same_documents(world: World, events: int) -> Figures:
+    """The bare loop, but what it writes is what the engine has to write, an audit row too."""
+    protocol = {"marks": {"/bench/in": 1}, "sequences": {"/bench/out": 1}}
+    return await _bare_loop(
+        world,
+        events,
+        lambda body: {"municipality": body.municipality, "protocol": protocol},
+        audit=lambda body: {"_id": ObjectId(), "at": datetime.now(UTC), "what": body.case_id},
+    )
+
+
+async def _bare_loop(world: World, events: int, case: Write, audit: Write | None = None) -> Figures:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
-    database = client["bench_bare"]
+    loop = _BareLoop(client, case, audit)
     for name in ("cases", "outbox", "audit", "watermarks"):
-        await database.create_collection(name)
+        await loop.database.create_collection(name)
     consumer = AIOKafkaConsumer(**world.connection.aiokafka, enable_auto_commit=False)
     await consumer.start()
     places = [TopicPartition("bench.in", each) for each in range(PARTITIONS)]
     consumer.assign(places)
     await consumer.seek_to_beginning(*places)
-    turns = asyncio.Semaphore(_LANES)
-    decoder = msgspec.json.Decoder(_Body)
-
-    async def commit(place: TopicPartition, records: list[Any]) -> int:
-        bodies = [decoder.decode(record.value) for record in records]
-        async with (
-            turns,
-            client.start_session() as session,
-            await session.start_transaction(
-                read_concern=ReadConcern("snapshot"), write_concern=_MAJORITY
-            ),
-        ):
-            await database.watermarks.update_one(
-                {"_id": f"{place}"},
-                {"$set": {"offset": records[-1].offset + 1}},
-                upsert=True,
-                session=session,
-            )
-            ids = [body.case_id for body in bodies]
-            known = database.cases.find({"_id": {"$in": ids}}, session=session)
-            await known.to_list()
-            rows = [
-                InsertOne({"_id": body.case_id, "version": 1, "municipality": body.municipality})
-                for body in bodies
-            ]
-            await database.cases.bulk_write(rows, ordered=False, session=session)
-            now = datetime.now(UTC)
-            told = [
-                {
-                    "topic": "bench.out",
-                    "key": body.case_id,
-                    "value": b'{"case_id": "%b", "number": 1}' % body.case_id.encode(),
-                    "id": body.case_id,
-                    "type": "bench.told.v1",
-                    "time": now,
-                    "sequence": 1,
-                    "traceparent": None,
-                }
-                for body in bodies
-            ]
-            await database.outbox.insert_one(
-                {"at": Timestamp(0, 0), "messages": told}, session=session
-            )
-        return len(records)
-
-    async def serve(place: TopicPartition, queue: "asyncio.Queue[Any]") -> None:
-        while True:
-            records = [await queue.get()]
-            while not queue.empty() and len(records) < _SLICE:
-                records.append(queue.get_nowait())
-            done.append(await commit(place, records))
-
     queues: dict[TopicPartition, asyncio.Queue[Any]] = {place: asyncio.Queue() for place in places}
-    done: list[int] = []
-    servers = [asyncio.create_task(serve(place, queue)) for place, queue in queues.items()]
+    servers = [asyncio.create_task(loop.serve(place, queue)) for place, queue in queues.items()]
     started, cpu = perf_counter(), _cpu()
-    while sum(done) < events:
+    while loop.done < events:
         polled = await consumer.getmany(timeout_ms=20, max_records=2_000)
         for place, records in polled.items():
             for record in records:
@@ -153,7 +117,68 @@ async def bare_loop(world: World, events: int) -> Figures:
     return figures
 
 
-async def ours(world: World, events: int, *, audit: bool = True) -> Figures:
+class _BareLoop:
+    """What must be done for a slice, and nothing else."""
+
+    def __init__(
+        self, client: AsyncMongoClient[dict[str, Any]], case: Write, audit: Write | None
+    ) -> None:
+        self.client = client
+        self.database = client["bench_bare"]
+        self.done = 0
+        self._case = case
+        self._audit = audit
+        self._turns = asyncio.Semaphore(_LANES)
+        self._decoder = msgspec.json.Decoder(_Body)
+
+    async def serve(self, place: TopicPartition, queue: "asyncio.Queue[Any]") -> None:
+        """Take what is there, again and again."""
+        while True:
+            records = [await queue.get()]
+            while not queue.empty() and len(records) < _SLICE:
+                records.append(queue.get_nowait())
+            bodies = [self._decoder.decode(record.value) for record in records]
+            async with (
+                self._turns,
+                self.client.start_session() as session,
+                await session.start_transaction(
+                    read_concern=ReadConcern("snapshot"), write_concern=_MAJORITY
+                ),
+            ):
+                mark = {"$set": {"offset": records[-1].offset + 1}}
+                await self.database.watermarks.update_one(
+                    {"_id": f"{place}"}, mark, upsert=True, session=session
+                )
+                await self._write(bodies, session)
+            self.done += len(records)
+
+    async def _write(self, bodies: list[_Body], session: AsyncClientSession) -> None:
+        ids = [body.case_id for body in bodies]
+        await self.database.cases.find({"_id": {"$in": ids}}, session=session).to_list()
+        rows = [{"_id": body.case_id, "version": 1, **self._case(body)} for body in bodies]
+        await self.database.cases.insert_many(rows, ordered=False, session=session)
+        if self._audit is not None:
+            log = [self._audit(body) for body in bodies]
+            await self.database.audit.insert_many(log, ordered=False, session=session)
+        now = datetime.now(UTC)
+        told = [
+            {
+                "topic": "bench.out",
+                "key": body.case_id,
+                "value": b'{"case_id": "%b", "number": 1}' % body.case_id.encode(),
+                "id": body.case_id,
+                "type": "bench.told.v1",
+                "time": now,
+                "sequence": 1,
+                "traceparent": None,
+            }
+            for body in bodies
+        ]
+        packed = {"at": Timestamp(0, 0), "messages": told}
+        await self.database.outbox.insert_one(packed, session=session)
+
+
+async def ours(world: World, events: int) -> Figures:
     """The engine with everything on: model, rule, sequence, version guard, outbox, audit row."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, "bench_ours", cases="cases")
@@ -167,8 +192,7 @@ async def ours(world: World, events: int, *, audit: bool = True) -> Figures:
         if known is None:
             unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
             unit.emit(Told(case_id=fact.case_id, number=fact.number))
-            if audit:
-                unit.add("audit", {"_id": f"{fact.subject()}|1", "at": unit.now, "what": fact.type})
+            unit.add("audit", {"_id": ObjectId(), "at": unit.now, "what": fact.subject()})
 
     subscription = Subscription("bench.in", door=facts, group="bench-ours")
     broker = make_broker(world.connection, instance=None)
