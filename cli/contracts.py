@@ -10,6 +10,7 @@ from deploy.asyncapi import describe
 from deploy.contracts import ContractsBroken, examine
 from deploy.contracts import publish as write
 from deploy.embedded.paths import CLONE
+from deploy.history import sees_history
 
 __all__ = ["app"]
 
@@ -38,8 +39,8 @@ def check(as_json: AsJson = False) -> None:
     else:
         for one in found:
             typer.echo(one.sentence)
-    if not (CLONE / ".git").exists():
-        say("There is no history here: that a published revision was taken away is not seen.")
+    if not sees_history(CLONE):
+        say("Git does not show the whole history here: what was taken out of it is not seen.")
     if found:
         raise typer.Exit(Exit.FAILED)
     say("Nothing that was published breaks, and all that is published is committed.")

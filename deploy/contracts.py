@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.asyncapi import describe
 from deploy.declaration import load
+from deploy.history import lines_ever_added
 from shared.contracts.asyncapi import PARTNER
 from shared.contracts.growth import breaks
 from shared.contracts.schemas import LETTERS, MODELS, schema
@@ -29,7 +28,15 @@ if TYPE_CHECKING:
 
     from shared.contracts.growth import Break
 
-__all__ = ["Contract", "ContractsBroken", "Finding", "contracts", "examine", "publish"]
+__all__ = [
+    "Contract",
+    "ContractsBroken",
+    "Finding",
+    "contracts",
+    "examine",
+    "publish",
+    "sees_history",
+]
 
 Document = dict[str, Any]
 
@@ -38,7 +45,6 @@ PUBLISHED: Final = Path("docs/published")
 SUMS: Final = PUBLISHED / "SHA256SUMS"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+/[1-9][0-9]*\.json)\Z", re.ASCII)
 _VERSION: Final = re.compile(r"\.v([1-9][0-9]*)\Z", re.ASCII)
-_GIT_SECONDS: Final = 60
 _PUBLISH: Final = "Run `samraad contracts publish` and commit what it writes"
 
 
@@ -265,25 +271,6 @@ def _restored(name: str, what: str) -> Finding:
 
 
 def _ever_listed(root: Path) -> set[tuple[str, str]]:
-    """Read from git which digests were ever listed, on this line of history and at any tag.
-
-    Nothing where there is no history at hand (an unpacked archive, no git).
-    """
-    command = ["git", "log", "HEAD", "--tags", "-m", "-p", "--unified=0", "--format=", "--no-color"]
-    elsewhere = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}  # a hook sets them
-    try:
-        told = subprocess.run(
-            [*command, "--no-ext-diff", "--", str(SUMS)],
-            cwd=root,
-            env={name: value for name, value in os.environ.items() if name not in elsewhere},
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except OSError:
-        return set()
-    if told.returncode != 0:
-        return set()
-    added = (line[1:] for line in told.stdout.splitlines() if line.startswith("+"))
-    return {(found.group(1), found.group(2)) for line in added if (found := _LINE.match(line))}
+    """Read from git which digests were ever listed."""
+    found = (_LINE.match(line) for line in lines_ever_added(root, SUMS))
+    return {(line.group(1), line.group(2)) for line in found if line is not None}

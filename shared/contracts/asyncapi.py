@@ -238,10 +238,7 @@ def _message(ce_type: str) -> Document:
             "headers": fact_headers(ce_type, map(source_of, topics_of(FACTS[ce_type]))),
             "payload": {"$ref": f"#/components/schemas/{ce_type}"},
         }
-    told["externalDocs"] = {
-        "url": schema_path(ce_type),
-        "description": "Its JSON Schema at intake.",
-    }
+    told["x-schema"] = schema_path(ce_type)
     told["bindings"] = {"kafka": {"key": _kafka_key(ce_type), "bindingVersion": _BINDING}}
     return told
 

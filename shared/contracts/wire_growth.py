@@ -17,7 +17,7 @@ __all__ = ["frozen_form", "wire_breaks"]
 
 Document = dict[str, Any]
 
-_WORDS: Final = frozenset({"description", "summary", "externalDocs", "examples"})
+_WORDS: Final = frozenset({"description", "summary", "examples", "x-schema"})
 
 _KEEP_CHANNEL: Final = (
     "Keep the topic; make the new one beside it, move everybody, and drop the old one once it is "

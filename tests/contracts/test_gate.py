@@ -153,6 +153,26 @@ def test_a_release_is_remembered_where_the_line_of_history_is_another(copy):
     assert any(sentence.startswith(REPORT) for sentence in sentences)
 
 
+def test_where_git_does_not_show_all_of_it_the_check_says_so(copy, tmp_path):
+    warning = "Git does not show the whole history here"
+    without_git = copy.contracts("check")
+    copy.git("init", "-q")
+    copy.git("add", ".")
+    copy.git("commit", "-qm", "one step")
+    copy.git("commit", "-qm", "another", "--allow-empty")
+    whole = copy.contracts("check")
+    source = f"file://{copy.root}"
+    copy.root = tmp_path / "shallow"
+    copy.root.mkdir()
+    copy.git("clone", "-q", "--depth", "1", source, ".")
+    shallow = copy.contracts("check")
+
+    assert [one.returncode for one in (without_git, whole, shallow)] == [0, 0, 0]
+    assert warning in without_git.stderr
+    assert warning not in whole.stderr
+    assert warning in shallow.stderr
+
+
 def test_growth_on_two_branches_is_no_alteration(copy):
     copy.git("init", "-q", "-b", "main")
     copy.commit()
