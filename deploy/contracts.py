@@ -35,7 +35,6 @@ __all__ = [
     "contracts",
     "examine",
     "publish",
-    "sees_history",
 ]
 
 Document = dict[str, Any]
