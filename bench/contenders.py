@@ -18,7 +18,7 @@ from uuid import uuid4
 import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from bson import ObjectId, Timestamp
+from bson import Timestamp
 from faststream import AckPolicy
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -87,7 +87,7 @@ async def same_documents(world: World, events: int) -> Figures:
         world,
         events,
         lambda body: {"municipality": body.municipality, "protocol": protocol},
-        audit=lambda body: {"_id": ObjectId(), "at": datetime.now(UTC), "what": body.case_id},
+        audit=lambda body: {"at": datetime.now(UTC), "what": body.case_id},
     )
 
 
@@ -192,7 +192,7 @@ async def ours(world: World, events: int) -> Figures:
         if known is None:
             unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
             unit.emit(Told(case_id=fact.case_id, number=fact.number))
-            unit.add("audit", {"_id": ObjectId(), "at": unit.now, "what": fact.subject()})
+            unit.add("audit", {"at": unit.now, "what": fact.subject()})
 
     subscription = Subscription("bench.in", door=facts, group="bench-ours")
     broker = make_broker(world.connection, instance=None)

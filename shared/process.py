@@ -133,7 +133,7 @@ def collect_rarely() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
+    gc.set_threshold(50_000, 20, 100)
 
 
 def run(app: FastAPI, settings: ServiceSettings) -> None:

@@ -8,9 +8,11 @@ guarded, and `protocol`, in which a case counts what it has taken in (`marks`, p
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from secrets import token_bytes
 from typing import Any
 
 import msgspec
+from bson import ObjectId
 
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
@@ -114,6 +116,8 @@ class Unit:
         self.failures: list[tuple[str, str]] = []
         """(cause, case) of what was parked."""
         self.duplicates = 0
+        self._rising = int(now.timestamp()).to_bytes(4, "big") + token_bytes(5)
+        self._added = 0
         self._held: dict[Key, Held] = {}
         self._undo: list[tuple[Held, Document | None, Protocol, bool]] = []
 
@@ -163,7 +167,14 @@ class Unit:
         self._put(self.held(collection, document_id), None, protocol)
 
     def add(self, collection: str, document: Document) -> None:
-        """Insert a row at commit that nobody loads: an audit entry, say."""
+        """Insert a row at commit that nobody loads: an audit entry, say.
+
+        Without an `_id` it gets one that rises with time, which MongoDB files at half the cost of
+        a random one.
+        """
+        if "_id" not in document:
+            self._added += 1
+            document["_id"] = ObjectId(self._rising + self._added.to_bytes(3, "big"))
         self.rows.append((collection, document))
 
     def emit(self, *facts: Fact, counted_in: Key | None = None) -> None:
