@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test outages model check lock bench clean
+.PHONY: setup run test outages model regressions check lock bench clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,9 @@ outages: setup
 
 model: setup
 	@$(BIN)/python -m tests.protocol
+
+regressions: setup
+	@$(BIN)/python -m tests.regressions $(if $(RULE),--rule $(RULE))
 
 check: setup
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,8 @@
 """The real stack for the tests: started where it is missing, never skipped, ended with them."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,9 +39,16 @@ def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def kafka_and_mongo(
-    downloads: Home, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveStack]:
-    """Kafka and MongoDB with users, topics and rights, but no service that reads or writes."""
+    """Kafka and MongoDB with users, topics and rights, but no service that reads or writes.
+
+    `$SAMRAAD_TEST_BROKERS` is the home of a pair that runs already and outlives the tests.
+    """
+    if running := os.environ.get("SAMRAAD_TEST_BROKERS"):
+        yield LiveStack(Path(running), Home.from_environment().cache)
+        return
+    downloads: Home = request.getfixturevalue("downloads")
     live = LiveStack(
         tmp_path_factory.mktemp("brokers") / "home", downloads.cache, SAMRAAD_FAULTS="1"
     )
