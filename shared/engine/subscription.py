@@ -67,6 +67,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.trouble: str | None = None
         """Why nothing can be read at present."""
         self._tasks: list[asyncio.Task[None]] = []
+        self._heard_at = monotonic()
+        self._others_are_answered = False
         self._on_stuck: Callable[[str], None] = log.error
 
     def declare(
@@ -261,13 +263,31 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 raise
             except Exception as error:  # noqa: BLE001 - a display and a watchdog, both try again
                 log.info("lag_unknown", group=self.group, error=type(error).__name__)
+                await self._end_if_deaf()
+
+    async def _end_if_deaf(self) -> None:
+        """End a client that hears nothing for a minute while the broker answers others, twice.
+
+        After a broker's death it may wait for answers that never come, and so would its lanes,
+        which look as if the broker were away. A broker that is away ends nobody.
+        """
+        if monotonic() - self._heard_at < 2 * _STUCK_S:
+            return
+        topics = {place.topic for place in self.lanes}
+        answered = topics <= (await self._connection.topic_ids(topics)).keys()
+        if answered and self._others_are_answered:
+            self._on_stuck(f"{self.group} hears nothing from a broker that answers others")
+        self._others_are_answered = answered
 
     async def _measure(self) -> None:
+        ends = await self.consumer.end_offsets(list(self.lanes)) if self.lanes else {}
+        self._heard_at, self._others_are_answered = monotonic(), False
         owned = {place: lane for place, lane in self.lanes.items() if lane.mark or lane.halted}
         if not owned:
             return
-        ends = await self.consumer.end_offsets(list(owned))
         for place, lane in owned.items():
+            if place not in ends:
+                continue  # it was assigned in the meantime
             lane.log_end = ends[place]
             if not lane.lag or lane.halted or lane.waiting:
                 lane.moved_at = monotonic()
