@@ -129,7 +129,7 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
 def collect_rarely() -> None:
     """Look for cycles seldom: a slice makes tens of thousands of objects, and hardly a cycle.
 
-    With Python's own thresholds the collector took 40 % of the engine's time (docs/bench.md).
+    With Python's own thresholds the collector took 40 % of the engine's time (`make bench`).
     """
     gc.collect()
     gc.freeze()

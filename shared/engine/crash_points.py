@@ -1,6 +1,6 @@
 """Named places where state changes hands, at which a process can be made to die or to stand still.
 
-The fault rig (`docs/faults.md`) sets them off; in a service as it is run they are off, and `reach`
+Tests of faults set them off; in a service as it is run they are off, and `reach`
 is one look at a variable. Only a process with `SAMRAAD_FAULTS=1` heeds `SAMRAAD_CRASH`, which is
 either `POINT:N` (die by SIGKILL when the point is reached for the N-th time; `POINT:N:stop` stops
 by SIGSTOP instead) or a directory where each instance finds its own list of such lines, the next
@@ -50,7 +50,7 @@ Point = Literal[
     "details.fetched",
     "details.sealed",
 ]
-"""Every place; `docs/faults.md` says of each what has changed hands there."""
+"""Every place where state changes hands."""
 
 POINTS: Final[tuple[Point, ...]] = get_args(Point)
 
