@@ -198,8 +198,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 with self._by_ourselves(place):
                     known = [_record(each) for each in records]
                     taken.setdefault(place, []).extend(known)
-                    held += sum([each.held for each in known])
-                    largest = max(largest, *[each.held for each in known])
+                    sizes = [each.held for each in known]
+                    held += sum(sizes)
+                    largest = max(largest, *sizes)
             at_once = min(_SMALL_AT_ONCE, most) if largest <= _SMALL_BYTES else 1
         for place, known in taken.items():
             with self._by_ourselves(place):
@@ -258,12 +259,12 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         while not told_to_end():
             await asyncio.sleep(_DISPLAY_EVERY_S)
             try:
+                await self._end_if_deaf()
                 await self._measure()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - a display and a watchdog, both try again
                 log.info("lag_unknown", group=self.group, error=type(error).__name__)
-                await self._end_if_deaf()
 
     async def _end_if_deaf(self) -> None:
         """End a client that hears nothing for a minute while the broker answers others, twice.

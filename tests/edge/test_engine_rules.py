@@ -265,6 +265,8 @@ async def test_a_client_that_hears_nothing_is_ended_if_the_broker_answers_others
 
     async def no_topics(_topics):
         asked.append(1)
+        if len(asked) == 1:
+            raise OSError  # the watchdog goes on all the same
         return {}
 
     async with world.service() as service:
