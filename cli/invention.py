@@ -12,11 +12,10 @@ import re
 import unicodedata
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from shared.contracts.cpr import birth_date_of, digits_of
 from shared.contracts.people import age_on
-from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import Process
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ __all__ = ["Inventor", "new_reference"]
 
 Told = dict[str, Any]
 
-_HERE: Final = ZoneInfo("Europe/Copenhagen")
 _OF_AGE: Final = 18
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _LATIN: Final = str.maketrans({"æ": "ae", "ø": "oe", "å": "aa", "Æ": "Ae", "Ø": "Oe", "Å": "Aa"})
@@ -67,7 +65,7 @@ class Inventor:
         """Tell an example anew: a fresh reference, days close to now, other people."""
         before = datetime.fromisoformat(example["occurred_at"])
         ago = timedelta(minutes=5 * self._dice.randint(6, 12 * 24 * 10))
-        occurred = (now - ago).astimezone(_HERE).replace(second=0, microsecond=0)
+        occurred = (now - ago).astimezone(ZONE).replace(second=0, microsecond=0)
         shift = occurred.date() - before.date()
         told: Told = {
             **example,

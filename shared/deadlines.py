@@ -7,9 +7,10 @@ Working days are counted in Europe/Copenhagen and skip Danish public holidays (d
 from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import holidays
+
+from shared.contracts.places import ZONE
 
 __all__ = [
     "CONTACT_PARTIES_WITHIN",
@@ -25,18 +26,17 @@ CONTACT_PARTIES_WITHIN: Final = 5
 JUDGE_NECESSITY_WITHIN: Final = 5
 """Working days until it must have been judged whether a case is one for the PSP co-operation."""
 
-_COPENHAGEN: Final = ZoneInfo("Europe/Copenhagen")
 _END_OF_OFFICE: Final = time(16, 0)
 _SATURDAY: Final = 5
 
 
 def working_days_after(moment: datetime, days: int) -> datetime:
     """Return 16:00 in Copenhagen on the `days`-th working day after the day of `moment`."""
-    day = moment.astimezone(_COPENHAGEN).date()
+    day = moment.astimezone(ZONE).date()
     while days:
         day += timedelta(days=1)
         days -= day.weekday() < _SATURDAY and day not in _public_holidays()
-    return datetime.combine(day, _END_OF_OFFICE, _COPENHAGEN)
+    return datetime.combine(day, _END_OF_OFFICE, ZONE)
 
 
 @cache

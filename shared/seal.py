@@ -15,6 +15,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from shared.contracts.envelope import MAX_SEALED
 from shared.contracts.opened import OpenedRefused, read_opened
 from shared.contracts.receipts import FieldError, Rule
 
@@ -39,8 +40,6 @@ ALGORITHM: Final = "ECDH-ES+A256KW"
 ENCRYPTION: Final = "A256GCM"
 CONTENT: Final = "application/json"
 CURVE: Final = "P-256"
-MAX_SEALED: Final = 262_144
-"""Bytes of the whole letter."""
 _MAX_HEADER: Final = 1_024
 _PARTS: Final = 5
 _BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")

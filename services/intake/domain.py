@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from shared.contracts.cpr import birth_date_of
 from shared.contracts.intake import CaseOpened, Party, TriageWaiting
 from shared.contracts.people import age_on
-from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.receipts import FieldError, Rule
 
@@ -51,7 +50,6 @@ SERVED: Final = frozenset({Process.MEDIATION, Process.PSP})
 """The processes that a service runs. A report for another waits in triage, whole."""
 
 ADULT: Final = 18
-LOCAL: Final = ZoneInfo("Europe/Copenhagen")
 REVIEW_AFTER: Final = timedelta(days=365)
 """When somebody must look again whether what is kept is still needed. A choice, not law."""
 
@@ -240,7 +238,7 @@ def is_minor(person: Person, received_at: datetime) -> bool | None:
     days = [day for day in (person.birth_date, _birth_date(person.cpr)) if day is not None]
     if not days:
         return None
-    return min(age_on(day, received_at.astimezone(LOCAL)) for day in days) < ADULT
+    return min(age_on(day, received_at.astimezone(ZONE)) for day in days) < ADULT
 
 
 def _birth_date(cpr: str | None) -> date | None:
@@ -299,4 +297,4 @@ def basis_of(report: Report) -> Basis:
 
 def review_on(received_at: datetime) -> date:
     """Say by when somebody must look whether it is still needed."""
-    return (received_at.astimezone(LOCAL) + REVIEW_AFTER).date()
+    return (received_at.astimezone(ZONE) + REVIEW_AFTER).date()

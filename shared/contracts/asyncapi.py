@@ -10,7 +10,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from shared.contracts import source_of
-from shared.contracts.envelope import LETTER_CONTENT_TYPE, UPDATE_SUBMITTED
+from shared.contracts.envelope import (
+    JSON_CONTENT_TYPE,
+    LETTER_CONTENT_TYPE,
+    MAX_SEALED,
+    UPDATE_SUBMITTED,
+)
 from shared.contracts.headers import (
     PARTNER_PATTERN,
     REFERENCE_PATTERN,
@@ -100,7 +105,7 @@ def asyncapi(participant: str, topics: Iterable[DeclaredTopic]) -> Document:
                 "crash, with the same ce_id and the same bytes."
             ),
         },
-        "defaultContentType": "application/json",
+        "defaultContentType": JSON_CONTENT_TYPE,
         "servers": {"kafka": _server()},
         "channels": channels,
         "operations": operations,
@@ -221,20 +226,20 @@ def _message(ce_type: str) -> Document:
             "correlationId": {"location": "$message.header#/ce_subject"},
             "payload": {
                 "type": "string",
-                "maxLength": 262_144,
+                "maxLength": MAX_SEALED,
                 "x-opened": {"$ref": f"#/components/schemas/{ce_type}"},
             },
         }
     elif ce_type in RECEIPTS:
         told |= {
-            "contentType": "application/json",
+            "contentType": JSON_CONTENT_TYPE,
             "headers": reply_headers(ce_type),
             "correlationId": {"location": "$message.header#/ce_subject"},
             "payload": {"$ref": f"#/components/schemas/{ce_type}"},
         }
     else:
         told |= {
-            "contentType": "application/json",
+            "contentType": JSON_CONTENT_TYPE,
             "headers": fact_headers(ce_type, map(source_of, topics_of(FACTS[ce_type]))),
             "payload": {"$ref": f"#/components/schemas/{ce_type}"},
         }

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 __all__ = [
+    "JSON_CONTENT_TYPE",
     "LETTER_CONTENT_TYPE",
+    "MAX_SEALED",
     "REPORT_SUBMITTED",
+    "TRACEPARENT",
     "UPDATE_SUBMITTED",
     "Envelope",
     "EnvelopeRefused",
@@ -33,9 +36,16 @@ __all__ = [
 REPORT_SUBMITTED: Final = "intake.report_submitted.v1"
 UPDATE_SUBMITTED: Final = "intake.update_submitted.v1"
 LETTER_CONTENT_TYPE: Final = "application/jose"
+JSON_CONTENT_TYPE: Final = "application/json"
+"""Of facts and receipts."""
+MAX_SEALED: Final = 262_144
+"""Bytes of a whole letter."""
+_TRACE: Final = r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+TRACEPARENT: Final = re.compile(rf"{_TRACE}\Z")
+"""W3C trace context, as it is read."""
 
 _SPEC_VERSION: Final = "1.0"
-_FACT_NAMES: Final = (
+_OF_A_FACT: Final = (
     "ce_specversion",
     "ce_id",
     "ce_source",
@@ -46,32 +56,17 @@ _FACT_NAMES: Final = (
     "ce_sequence",
     "ce_sequencetype",
 )
-_FACTS_NAMES: Final = (_FACT_NAMES, (*_FACT_NAMES, "traceparent"))
-_FACT_VALUES: Final = re.compile(
+_AS_WRITTEN: Final = (_OF_A_FACT, (*_OF_A_FACT, "traceparent"))
+_VALUES_AS_WRITTEN: Final = re.compile(
     r"1\.0\n([!-~]{1,1024})\n([!-~]{1,1024})\n([!-~]{1,1024})\n"
     r"((?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,6})?Z)\n([!-~]{1,1024})\n"
-    r"application/json\n(\d{1,18})\nInteger"
-    r"(?:\n([0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}))?\Z",
+    rf"{JSON_CONTENT_TYPE}\n(\d{{1,18}})\nInteger(?:\n({_TRACE}))?\Z",
     re.ASCII,
 )
 _MAX_VALUE: Final = 1024
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _SEQUENCE: Final = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_READ: Final = frozenset(
-    {
-        "ce_specversion",
-        "ce_id",
-        "ce_source",
-        "ce_type",
-        "ce_time",
-        "ce_subject",
-        "ce_dataschema",
-        "ce_sequence",
-        "content-type",
-        "traceparent",
-    }
-)
+_READ: Final = frozenset({*_OF_A_FACT, "ce_dataschema", "traceparent"}) - {"ce_sequencetype"}
 
 
 class Envelope(NamedTuple):
@@ -83,7 +78,7 @@ class Envelope(NamedTuple):
     time: datetime | None = None
     """When its sender says it happened; nothing rests on it."""
     subject: str | None = None
-    content_type: str = "application/json"
+    content_type: str = JSON_CONTENT_TYPE
     sequence: int | None = None
     """From 1, without gaps, per source and subject; None for letters and receipts."""
     dataschema: str | None = None
@@ -138,7 +133,7 @@ def read_letter_envelope(
 def write_envelope(envelope: Envelope) -> list[tuple[str, bytes]]:
     """Write the headers that say it; `read_envelope` reads them back the same."""
     written = [
-        ("ce_specversion", b"1.0"),
+        ("ce_specversion", _SPEC_VERSION.encode()),
         ("ce_id", envelope.id.encode()),
         ("ce_source", envelope.source.encode()),
         ("ce_type", envelope.type.encode()),
@@ -169,11 +164,11 @@ def _read_as_written(headers: tuple[tuple[str, bytes | None], ...]) -> Envelope 
     None where anything is unusual: then each header is looked at by itself.
     """
     names = tuple([name for name, _ in headers])
-    if names not in _FACTS_NAMES:
+    if names not in _AS_WRITTEN:
         return None
     try:
         text = b"\n".join([value for _, value in headers]).decode("ascii")  # type: ignore[misc]
-        read = _FACT_VALUES.match(text)
+        read = _VALUES_AS_WRITTEN.match(text)
         if read is None or text.count("\n") != len(names) - 1:
             return None
         event_id, source, type_, time, subject, sequence, traceparent = read.groups()
@@ -186,7 +181,7 @@ def _read_as_written(headers: tuple[tuple[str, bytes | None], ...]) -> Envelope 
             type_,
             datetime.fromisoformat(time),
             subject,
-            "application/json",
+            JSON_CONTENT_TYPE,
             number,
             None,
             traceparent,
@@ -256,7 +251,7 @@ class _Headers:
     def _keep_trace(self, value: bytes | None) -> None:
         """A trace that cannot be read is dropped: it is a courtesy, not a claim."""
         text = (value or b"").decode("ascii", "replace")
-        if _TRACEPARENT.match(text):
+        if TRACEPARENT.match(text):
             self.values["traceparent"] = text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.contracts.envelope import LETTER_CONTENT_TYPE
+from shared.contracts.envelope import JSON_CONTENT_TYPE, LETTER_CONTENT_TYPE, TRACEPARENT
 from shared.contracts.receipts import REPLIES_SOURCE
 from shared.contracts.references import PARTNER_ID, REFERENCE
 
@@ -45,7 +45,7 @@ _TIME: Final = {
 }
 _TRACE: Final = {
     "type": "string",
-    "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+    "pattern": _whole(TRACEPARENT.pattern),
     "description": "W3C trace context; one that cannot be read is dropped.",
 }
 _SCHEMA: Final = {"type": "string", "description": "Where the schema of the value lies."}
@@ -57,7 +57,7 @@ def fact_headers(ce_type: str, sources: Iterable[str]) -> Schema:
         ce_type,
         source={"type": "string", "enum": list(sources), "description": "The stream."},
         subject={"type": "string", "format": "uuid", "description": "Whom it is about: the key."},
-        content_type="application/json",
+        content_type=JSON_CONTENT_TYPE,
         more={
             "ce_sequence": {
                 "type": "string",
@@ -75,7 +75,7 @@ def reply_headers(ce_type: str) -> Schema:
         ce_type,
         source={"type": "string", "const": REPLIES_SOURCE},
         subject=_reference(),
-        content_type="application/json",
+        content_type=JSON_CONTENT_TYPE,
     )
 
 

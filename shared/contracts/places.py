@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 __all__ = [
     "MUNICIPALITIES",
     "POLICE_DISTRICT",
+    "ZONE",
     "Municipality",
     "PatrolCentre",
     "PsychiatryRegion",
@@ -17,6 +19,8 @@ __all__ = [
 
 POLICE_DISTRICT: Final = "1463"
 """Sydøstjyllands Politi in the national list of police districts (DAGI)."""
+ZONE: Final = ZoneInfo("Europe/Copenhagen")
+"""Days and office hours are those of the calendar here."""
 
 
 class PatrolCentre(StrEnum):

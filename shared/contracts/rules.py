@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from shared.contracts.disclosure import FORM_OF_PROCESS, Disclosure, disclosure_faults
 from shared.contracts.people import Person, age_on
-from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import ACCUSING_KINDS, Category, PartnerKind, Process
 from shared.contracts.receipts import FieldError, Rule
 from shared.contracts.references import REFERENCE, is_cpr_shaped
@@ -37,8 +36,6 @@ __all__ = [
 
 AHEAD: Final = timedelta(minutes=5)
 """How far a partner's clock may run ahead of ours."""
-_HERE: Final = ZoneInfo("Europe/Copenhagen")
-"""Days of a report are days of the calendar here."""
 
 CRIMINAL_LIABILITY: Final = 15
 """Years: below, nobody is a suspect outside the youth crime board's track."""
@@ -192,7 +189,7 @@ def _item_faults(disclosure: Disclosure | None, now: datetime) -> Iterator[Field
 
 def _today(now: datetime) -> date:
     """Give the day it is here, by the clock of a partner that runs as far ahead as it may."""
-    return (now + AHEAD).astimezone(_HERE).date()
+    return (now + AHEAD).astimezone(ZONE).date()
 
 
 def acknowledgement_faults(raw: Opened, sender: Sender) -> Iterator[FieldError]:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from shared.contracts import source_of
-from shared.contracts.envelope import Envelope, write_envelope
+from shared.contracts.envelope import JSON_CONTENT_TYPE, Envelope, write_envelope
 from shared.errors import Rejected
 
 __all__ = ["MAX_RECORD_BYTES", "Message", "Record", "headers_of"]
@@ -17,7 +17,6 @@ MAX_RECORD_BYTES = 1_000_000
 
 _AROUND = 512
 """Names, lengths and the headers of fixed size, in bytes, at most."""
-_JSON = "application/json"
 _HELD_PER_HEADER = 100
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -83,25 +82,25 @@ class Message(msgspec.Struct, gc=False):
 
     def packed(self) -> dict[str, Any]:
         """As it waits in the outbox: its headers are written when it is sent (`headers_of`)."""
-        _, source, _, _, subject, content_type, _, dataschema, _ = self.envelope
+        envelope = self.envelope
         packed = {
             "topic": self.topic,
             "key": self.key,
             "value": self.value,
-            "id": self.envelope.id,
-            "type": self.envelope.type,
-            "time": self.envelope.time,
-            "sequence": self.envelope.sequence,
-            "traceparent": self.envelope.traceparent,
+            "id": envelope.id,
+            "type": envelope.type,
+            "time": envelope.time,
+            "sequence": envelope.sequence,
+            "traceparent": envelope.traceparent,
         }
-        if source != source_of(self.topic):
-            packed["source"] = source
-        if subject != self.key:
-            packed["subject"] = subject
-        if content_type != _JSON:
-            packed["content_type"] = content_type
-        if dataschema is not None:
-            packed["dataschema"] = dataschema
+        if envelope.source != source_of(self.topic):
+            packed["source"] = envelope.source
+        if envelope.subject != self.key:
+            packed["subject"] = envelope.subject
+        if envelope.content_type != JSON_CONTENT_TYPE:
+            packed["content_type"] = envelope.content_type
+        if envelope.dataschema is not None:
+            packed["dataschema"] = envelope.dataschema
         return packed
 
 
@@ -109,17 +108,15 @@ def headers_of(packed: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """The Kafka headers of a message that waited in the outbox, every time the same."""
     if "headers" in packed:  # written by the version before this one
         return list(packed["headers"].items())
-    get = packed.get
-    return write_envelope(
-        Envelope(
-            packed["id"],
-            get("source") or source_of(packed["topic"]),
-            packed["type"],
-            packed["time"],
-            get("subject", packed["key"]),
-            get("content_type", _JSON),
-            packed["sequence"],
-            get("dataschema"),
-            packed["traceparent"],
-        )
+    envelope = Envelope(
+        id=packed["id"],
+        source=packed.get("source") or source_of(packed["topic"]),
+        type=packed["type"],
+        time=packed["time"],
+        subject=packed.get("subject", packed["key"]),
+        content_type=packed.get("content_type", JSON_CONTENT_TYPE),
+        sequence=packed["sequence"],
+        dataschema=packed.get("dataschema"),
+        traceparent=packed["traceparent"],
     )
+    return write_envelope(envelope)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from gettext import NullTranslations
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-ZONE: Final = ZoneInfo("Europe/Copenhagen")
+from shared.contracts.places import ZONE
+
 SOON: Final = timedelta(hours=6)
 
 
