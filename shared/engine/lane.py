@@ -73,7 +73,7 @@ class Lane:
         self.log_end = 0
         self.moved_at = monotonic()
         self._turns = turns
-        self._queue: deque[tuple[Record, int]] = deque()
+        self._queue: deque[Record] = deque()
         self._bytes = 0
         self._paused = True
         self._arrived = asyncio.Event()
@@ -122,9 +122,8 @@ class Lane:
                 self.rewind()  # the client skipped or repeated: never trust it, ask again
                 return
             expected += 1
-            size = record.held
-            self._queue.append((record, size))
-            self._bytes += size
+            self._queue.append(record)
+            self._bytes += record.held
         if self._bytes > _HELD_BYTES or len(self._queue) > _HELD_RECORDS:
             self._pause()
         self._arrived.set()
@@ -183,7 +182,7 @@ class Lane:
     @property
     def _next(self) -> int:
         if self._queue:
-            return self._queue[-1][0].offset + 1
+            return self._queue[-1].offset + 1
         return self._taking if self._taking is not None else (self.mark.offset if self.mark else 0)
 
     async def _run(self) -> None:
@@ -270,23 +269,22 @@ class Lane:
             return records
         self._most = len(records) // 2
         for record in reversed(records[self._most :]):
-            self._queue.appendleft((record, record.held))
+            self._queue.appendleft(record)
             self._bytes += record.held
         return records[: self._most]
 
     def _gather(self) -> list[Record]:
         if len(self._queue) <= self._most and self._bytes <= _SLICE_BYTES:
-            records = [record for record, _ in self._queue]
+            records = list(self._queue)
             self._queue.clear()
             self._bytes = 0
             return records
         records, size = [], 0
         while self._queue and len(records) < self._most:
-            if records and size + self._queue[0][1] > _SLICE_BYTES:
+            if records and size + self._queue[0].held > _SLICE_BYTES:
                 break
-            record, weight = self._queue.popleft()
-            size += weight
-            records.append(record)
+            records.append(self._queue.popleft())
+            size += records[-1].held
         self._bytes -= size
         return records
 

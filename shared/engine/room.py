@@ -6,7 +6,6 @@ sequence, under the version guard. A discard moves the mark past the event, then
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 from bson import Timestamp
 from msgspec.structs import replace
@@ -246,7 +245,6 @@ class Room:
         unit.add(
             "audit",
             {
-                "_id": str(uuid4()),
                 "at": unit.now,
                 "who": "operator",
                 "action": f"parked_{action}",

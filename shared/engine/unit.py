@@ -197,7 +197,7 @@ class Unit:
                 sequence=sequence,
                 traceparent=self.traceparent,
             )
-            self.messages.append(Message(topic, subject, envelope, fact.write()))
+            self.send(Message(topic, subject, envelope, fact.write()))
             self._put(held, None, held.protocol.told(stream, sequence))
 
     def send(self, message: Message) -> None:
