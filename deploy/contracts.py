@@ -137,18 +137,26 @@ def publish(root: Path) -> list[Path]:
     for contract in now:
         texts = {contract.file: _text(contract.document)}
         known = revisions.get(contract.name, {})
-        if not known or known[max(known)] != contract.frozen:
+        if not _is_published(contract, known):
             number = max(known, default=0) + 1
             texts[PUBLISHED / contract.name / f"{number}.json"] = _text(contract.frozen)
         for path, text in texts.items():
             file = root / path
-            if not file.exists() or file.read_text(encoding="utf-8") != text:
+            if not _holds(file, text):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
                 written.append(path)
     sums = "".join(f"{_digest(root, name)}  {name}\n" for name in _files(root))
     (root / SUMS).write_text(sums, encoding="utf-8")
     return written
+
+
+def _is_published(contract: Contract, known: Mapping[int, Document]) -> bool:
+    return bool(known) and known[max(known)] == contract.frozen
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.exists() and file.read_text(encoding="utf-8") == text
 
 
 def _text(document: Document) -> str:
@@ -217,7 +225,7 @@ def _unpublished(
 ) -> Iterator[Finding]:
     for contract in now:
         known = revisions.get(contract.name, {})
-        if not known or known[max(known)] != contract.frozen:
+        if not _is_published(contract, known):
             what = "it grew" if known else "it is new"
             sentence = f"{contract.name}: {what}, and is not published yet. {_PUBLISH}."
             yield Finding("unpublished", sentence)
@@ -226,7 +234,7 @@ def _unpublished(
 def _outdated(root: Path, now: list[Contract]) -> Iterator[Finding]:
     wanted = {root / contract.file: _text(contract.document) for contract in now}
     for file, text in wanted.items():
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
+        if not _holds(file, text):
             name = file.relative_to(root)
             yield Finding("outdated", f"{name}: it is not what the code says. {_PUBLISH}.")
     there = {*(root / "docs/schemas").glob("*.json"), *(root / "docs/asyncapi").glob("*.json")}

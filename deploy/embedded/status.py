@@ -25,14 +25,12 @@ def read_status(stack: Stack) -> Document:
     if supervisor is None:
         return _nothing_runs()
     ports, seen = stack.ports, stack.supervision.look()
+    processes = [one for one in seen.values() if service_of(one.name) in credentials.SERVICES]
     with ThreadPoolExecutor() as pool:
-        healths = dict(
-            zip(seen, pool.map(lambda one: _health(stack, one), seen.values()), strict=True)
-        )
+        healths = pool.map(lambda one: _health(stack, one), processes)
+        told = list(zip(processes, healths, strict=True))
     services = {
-        name: _service(
-            stack, name, [one for one in seen.values() if service_of(one.name) == name], healths
-        )
+        name: _service(stack, name, [each for each in told if service_of(each[0].name) == name])
         for name in credentials.SERVICES
         if name in seen
     }
@@ -88,24 +86,20 @@ def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
 
 
 def _health(stack: Stack, seen: Seen) -> probes.Health:
-    if service_of(seen.name) not in credentials.SERVICES:
-        return probes.Health(state="")
     if not seen.runs:
         return probes.Health(state="stopped")
     return probes.ask_health(service_url(stack.ports, seen.name))
 
 
-def _service(
-    stack: Stack, name: str, processes: list[Seen], healths: dict[str, probes.Health]
-) -> Document:
+def _service(stack: Stack, name: str, copies: list[tuple[Seen, probes.Health]]) -> Document:
     """Sum up a service: lag is the sum of its copies', for each owns partitions of its own."""
-    told = [healths[one.name] for one in processes]
+    told = [health for _, health in copies]
     states = {health.state for health in told}
     document: Document = {
         "url": service_url(stack.ports, name),
         "state": told[0].state if len(states) == 1 else "degraded",
         "instances": [
-            {"pid": one.pid, "rss_mb": _megabytes(one.pid)} for one in processes if one.runs
+            {"pid": one.pid, "rss_mb": _megabytes(one.pid)} for one, _ in copies if one.runs
         ],
         "lag": _sum(health.lag for health in told),
         "outbox": next((health.outbox for health in told if health.outbox is not None), None),

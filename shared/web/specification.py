@@ -31,11 +31,7 @@ def install_specification(
     """
     router = APIRouter(include_in_schema=False)
     own = cache(describe)
-
-    @router.get("/asyncapi")
-    async def asyncapi() -> Response:
-        return _answer(_written(describe))
-
+    router.add_api_route("/asyncapi", _route(own))
     for name, of_other in others.items():
         router.add_api_route(f"/asyncapi/{name}", _route(of_other))
 
@@ -56,20 +52,13 @@ def install_specification(
 
 
 def _route(describe: Callable[[], Document]) -> Callable[[], Any]:
+    written = cache(lambda: json.dumps(describe(), ensure_ascii=False).encode())
+
     async def asyncapi() -> Response:
-        return _answer(_written(describe))
+        headers = {"Cache-Control": f"public, max-age={_FOR_S}"}
+        return Response(written(), media_type=MEDIA_TYPE, headers=headers)
 
     return asyncapi
-
-
-@cache
-def _written(describe: Callable[[], Document]) -> bytes:
-    return json.dumps(describe(), ensure_ascii=False).encode()
-
-
-def _answer(body: bytes) -> Response:
-    headers = {"Cache-Control": f"public, max-age={_FOR_S}"}
-    return Response(body, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _operations(document: Document) -> list[Document]:
