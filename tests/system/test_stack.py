@@ -247,18 +247,18 @@ def test_a_killed_service_is_back_every_time(stack: LiveStack, service: str) -> 
         return [one.pid for one in supervisor.children() if is_service(one, service)]
 
     killed: list[int] = []
+
+    def kill_a_new_one() -> bool:
+        found = running()  # one that is just being executed has no command line for a moment
+        if len(found) != 1 or found == killed:
+            return False
+        killed[:] = found
+        os.kill(found[0], signal.SIGKILL)
+        return True
+
     for _ in range(5):
-        # a process that is just being executed has no command line for a moment
-        seen: list[list[int]] = []
-        wait_until(
-            lambda seen=seen, killed=killed: (
-                seen.append(running()) or (len(seen[-1]) == 1 and seen[-1] != killed)
-            ),
-            10,
-            f"one {service}, and a new one",
-        )
-        killed = seen[-1]
-        os.kill(killed[0], signal.SIGKILL)
+        wait_until(kill_a_new_one, 2, f"a new {service}")
+    wait_until(lambda: running() not in ([], killed), 2, f"a new {service}")
     stack.wait_until_ready(30)
 
 
