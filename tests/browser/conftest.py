@@ -7,13 +7,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from deploy.embedded.npm import chromium_environment, fetch_chromium
 from tests.live import LiveStack
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
+PATIENCE = 20
+"""Seconds that a page may take on a busy machine; how long it takes at rest, the bench says."""
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ async def test_what_just_came_is_shown_though_the_list_is_long(as_staff, partner
     partners.send(TRIAGE)
 
     await expect(just_come.locator("[data-row]").first).not_to_have_text(
-        before, use_inner_text=True, timeout=1000
+        before, use_inner_text=True
     )
     await sofie.page.get_by_role("link", name="Vis de næste").click()
     await expect(sofie.page.get_by_text("Side 2 af")).to_be_visible()

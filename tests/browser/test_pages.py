@@ -79,7 +79,7 @@ async def test_triage_shows_what_waits_and_why_and_no_person(as_staff, partners)
     partners.send(DANGER)
     rows = lena.page.locator("#queue tbody tr")
 
-    await expect(rows.first).to_contain_text("Mulig fare for liv", timeout=15_000)
+    await expect(rows.first).to_contain_text("Mulig fare for liv")
     await expect(lena.page.get_by_role("alert")).to_contain_text("Ring 112 nu")
     await expect(rows.filter(has_text="SSP").first).to_contain_text("endnu ikke modtage sager")
     shown = await lena.page.content()

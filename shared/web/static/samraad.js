@@ -7,23 +7,38 @@
   const body = document.body;
   const tell = (detail) => body.dispatchEvent(new CustomEvent("samraad:notices", { detail }));
 
-  /* Lists: what arrives while the person is inside the list waits behind a button. */
+  /* Lists: what arrives while the person is inside the list waits behind a button, also when the
+     list was asked for before the person entered it. */
+  const fresh = new Set();
+  let asked = [];
   const held = (list) => list.contains(document.activeElement) || list.querySelector("details[open]");
-  let waiting = 0;
-  body.addEventListener("htmx:beforeRequest", (event) => {
-    const list = event.target.closest("[data-live]");
-    if (!list || event.detail.requestConfig.verb !== "get" || !held(list)) return;
-    event.preventDefault();
-    const created = event.detail.requestConfig.triggeringEvent?.detail?.created;
-    if (created) waiting += 1;
+  const renewed = (event) =>
+    event.detail.requestConfig.verb === "get" ? event.target.closest("[data-live]") : null;
+  const offer = () => {
+    const unseen = [...fresh].filter((id) => !document.querySelector(`[data-row="${CSS.escape(id)}"]`)).length;
     const button = document.querySelector("[data-new]");
-    if (!button || waiting === 0) return;
-    button.textContent = (waiting === 1 ? button.dataset.one : button.dataset.many).replace("{n}", waiting);
+    if (!button || unseen === 0) return;
+    button.textContent = (unseen === 1 ? button.dataset.one : button.dataset.many).replace("{n}", unseen);
     button.hidden = false;
+  };
+  body.addEventListener("htmx:beforeRequest", (event) => {
+    const list = renewed(event);
+    if (!list) return;
+    if (held(list)) {
+      event.preventDefault();
+      offer();
+    } else asked = [...fresh];
+  });
+  body.addEventListener("htmx:beforeSwap", (event) => {
+    const list = renewed(event);
+    if (!list) return;
+    if (held(list)) {
+      event.detail.shouldSwap = false;
+      offer();
+    } else for (const id of asked) fresh.delete(id);
   });
   body.addEventListener("click", (event) => {
     if (!event.target.closest("[data-new]")) return;
-    waiting = 0;
     for (const open of document.querySelectorAll("[data-live] details[open]")) open.open = false;
     event.target.focus();
     event.target.hidden = true;
@@ -75,7 +90,9 @@
   };
   const hear = (message) => {
     connection(message.lost === true);
-    if (!message.lost) tell(message);
+    if (message.lost) return;
+    if (message.created) fresh.add(message.notice);
+    tell(message);
   };
   channel?.addEventListener("message", (event) => hear(event.data));
   if (channel && navigator.locks) navigator.locks.request("samraad-stream", listen);
