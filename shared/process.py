@@ -20,11 +20,21 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from shared import telemetry
-from shared.engine import Connection, Door, Facts, Room, Store, Subscription, crash_points
+from shared.engine import (
+    Connection,
+    Deadlines,
+    Door,
+    Facts,
+    Room,
+    Store,
+    Subscription,
+    crash_points,
+)
 from shared.engine.alarms import MassParking
 from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
 from shared.engine.slices import Slices
+from shared.engine.ticker import Ticker
 from shared.operators import operator_routes
 from shared.settings import ServiceSettings
 
@@ -96,15 +106,25 @@ def make_engine(
     facts: Facts | None = None,
     doors: dict[str, Door[Any]] | None = None,
     store: Store | None = None,
+    deadlines: Deadlines | None = None,
 ) -> Engine:
-    """Wire a store to its subscriptions; nothing is connected yet."""
+    """Wire a store to its subscriptions and deadlines; nothing is connected yet."""
     store = store or make_store(settings, cases=cases)
-    return Engine(
+    engine = Engine(
         settings=settings,
         store=store,
         subscriptions=subscriptions,
         room=Room(store, facts, doors or {}),
     )
+    if deadlines is not None:
+        ticker = Ticker(store, deadlines, holder=_name_of(settings))
+        engine.on_start.append(ticker.ensure_indexes)
+        engine.background += [ticker.run, ticker.measure]
+    return engine
+
+
+def _name_of(settings: ServiceSettings) -> str:
+    return settings.instance or f"pid-{os.getpid()}"
 
 
 def make_store(settings: ServiceSettings, *, cases: str) -> Store:
@@ -183,7 +203,7 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
             instance=engine.settings.instance,
             on_stuck=_end,
         )
-    relay = Relay(engine.store, connection, holder=engine.settings.instance or f"pid-{os.getpid()}")
+    relay = Relay(engine.store, connection, holder=_name_of(engine.settings))
     starting = asyncio.create_task(_start(engine, broker), name="start")
     loops = [relay.run, lambda: _sweep(engine), *engine.background]
     tasks = [asyncio.create_task(_after(starting, loop)) for loop in loops]

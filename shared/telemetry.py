@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,7 +11,15 @@ from prometheus_client import Counter, Gauge, Histogram
 if TYPE_CHECKING:
     from shared.engine.unit import Unit
 
-__all__ = ["BACKLOG", "configure_logging", "published", "slice_committed"]
+__all__ = [
+    "BACKLOG",
+    "configure_logging",
+    "deadline_failed",
+    "deadlines_fired",
+    "deadlines_waiting",
+    "published",
+    "slice_committed",
+]
 
 _EVENTS = Counter("samraad_events_total", "Events that had their effect", ["topic"])
 _DUPLICATES = Counter("samraad_duplicates_dropped_total", "Repeats that were dropped", ["topic"])
@@ -38,6 +47,33 @@ def published(topic: str, messages: int) -> None:
     """Count messages that the broker acknowledged."""
     label = "partner replies" if topic.startswith("partner.") else topic
     _PUBLISHED.labels(label).inc(messages)
+
+
+_DEADLINES = Gauge("samraad_deadlines", "Deadlines that are set", ["what"])
+"""`what` is waiting (all that are set) or overdue (passed, and not fired yet)."""
+_OLDEST_OVERDUE = Gauge(
+    "samraad_deadline_oldest_overdue_seconds", "How long ago the oldest deadline not fired passed"
+)
+_FIRED = Counter("samraad_deadlines_fired_total", "Deadlines that had their effect", ["name"])
+_FAILED = Counter("samraad_deadlines_failed_total", "Attempts that failed; tried again", ["name"])
+
+
+def deadlines_waiting(waiting: int, overdue: int, oldest_s: float) -> None:
+    """Say how many deadlines the database holds, and how late the ticker is, in seconds."""
+    _DEADLINES.labels("waiting").set(waiting)
+    _DEADLINES.labels("overdue").set(overdue)
+    _OLDEST_OVERDUE.set(oldest_s)
+
+
+def deadlines_fired(names: Iterable[str]) -> None:
+    """Count deadlines whose effect was committed."""
+    for name in names:
+        _FIRED.labels(name).inc()
+
+
+def deadline_failed(name: str) -> None:
+    """Count an attempt that failed; it is made again."""
+    _FAILED.labels(name).inc()
 
 
 def configure_logging(service: str) -> None:

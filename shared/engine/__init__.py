@@ -2,10 +2,11 @@
 
 Read in this order: `door` (what a service gives), `unit` (what a handler sees), `facts` (order and
 repeats), `slices` (one transaction), `lane` (one partition), `subscription` (the broker),
-`store`, `watermarks`, `relay`, and `room` (what stands still).
+`store`, `watermarks`, `relay`, `room` (what stands still), and `deadlines` with their `ticker`.
 """
 
 from shared.engine.connection import Connection
+from shared.engine.deadlines import Deadlines, Due
 from shared.engine.door import Door
 from shared.engine.facts import Facts
 from shared.engine.records import Message, Record
@@ -17,8 +18,10 @@ from shared.errors import Rejected, Unavailable
 
 __all__ = [
     "Connection",
+    "Deadlines",
     "Document",
     "Door",
+    "Due",
     "Facts",
     "Held",
     "Message",

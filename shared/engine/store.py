@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from bson import Timestamp
 from bson.errors import BSONError, InvalidDocument
-from pymongo import AsyncMongoClient, DeleteMany, ReplaceOne, UpdateOne
+from pymongo import AsyncMongoClient, DeleteMany, DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
@@ -58,9 +58,9 @@ class Store:
         self.committed = asyncio.Event()
         """Set after a commit that left something in the outbox: wakes the relay."""
 
-    def unit(self) -> Unit:
-        """Return an empty unit of work at this moment."""
-        return Unit(cases=self.cases, now=self.clock())
+    def unit(self, now: datetime | None = None) -> Unit:
+        """Return an empty unit of work at this moment, or at the one that is given."""
+        return Unit(cases=self.cases, now=now or self.clock())
 
     @asynccontextmanager
     async def transaction(
@@ -157,6 +157,7 @@ class Store:
         for collection, documents in new.items():
             await self.db[collection].insert_many(documents, ordered=False, session=session)
         await self._write_room(unit, session)
+        await self._write_due(unit, session)
         for packed in pack(unit.messages):
             await self.db.outbox.insert_one(packed, session=session)
 
@@ -167,6 +168,16 @@ class Store:
             operations.insert(0, DeleteMany({"_id": {"$in": gone}}))
         if operations:
             await self.db.parked.bulk_write(operations, ordered=False, session=session)
+
+    async def _write_due(self, unit: Unit, session: AsyncClientSession) -> None:
+        operations: list[Any] = [
+            DeleteOne({"_id": row_id})
+            if row is None
+            else ReplaceOne({"_id": row_id}, row, upsert=True)
+            for row_id, row in dict(unit.due).items()
+        ]
+        if operations:
+            await self.db.due.bulk_write(operations, ordered=False, session=session)
 
     def settle(self, unit: Unit) -> None:
         """Say that the unit is committed."""

@@ -28,7 +28,7 @@ Needs = Mapping[str, Any]
 WAITING = "waiting"
 """The state of an event in the room that nothing is wrong with: it waits for one before it."""
 
-Savepoint = tuple[int, int, int, int]
+Savepoint = tuple[int, int, int, int, int]
 
 _DRAINED = 500
 
@@ -113,6 +113,8 @@ class Unit:
         """How many waiting events may still be applied in this transaction."""
         self.room_is_whole = True
         """Whether all that waits was loaded."""
+        self.due: list[tuple[str, Document | None]] = []
+        """Deadlines set, moved or (None) cancelled, in this order; see `shared.engine.deadlines`."""
         self.failures: list[tuple[str, str]] = []
         """(cause, case) of what was parked."""
         self.duplicates = 0
@@ -226,16 +228,17 @@ class Unit:
 
     def savepoint(self) -> Savepoint:
         """Where the unit stands now, to come back to."""
-        return len(self._undo), len(self.messages), len(self.rows), len(self.kept)
+        return len(self._undo), len(self.messages), len(self.rows), len(self.kept), len(self.due)
 
     def roll_back(self, to: Savepoint) -> None:
         """Undo all that was saved, added, emitted and set aside since the savepoint."""
-        undo, messages, rows, kept = to
+        undo, messages, rows, kept, due = to
         while len(self._undo) > undo:
             held, fields, protocol, changed = self._undo.pop()
             held.fields, held.protocol, held.changed = fields, protocol, changed
         del self.messages[messages:]
         del self.rows[rows:]
+        del self.due[due:]
         for row_id in list(self.kept)[kept:]:
             del self.kept[row_id]
 

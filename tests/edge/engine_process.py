@@ -7,10 +7,12 @@ import asyncio
 import json
 import sys
 
+from shared.engine import crash_points
 from tests.edge.engine_world import Behaviour, an_app, until
 
 
 async def main(said):
+    crash_points.arm(said["instance"])
     app, engine = an_app(
         said["name"],
         said["topics"],

@@ -6,9 +6,11 @@ every effect as a row that nobody loads: an effect that happened twice stands th
 
 import asyncio
 import json
+import os
 import sys
 import time
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID, uuid4
@@ -20,11 +22,14 @@ from pymongo import AsyncMongoClient
 
 from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine import Facts, Rejected, Subscription
+from shared.engine import Deadlines, Facts, Rejected, Subscription
+from shared.engine.deadlines import follow
 from shared.process import make_engine, make_service
 from shared.settings import ServiceSettings
 
 SECONDS = 15.0
+NAMES = ("first", "second", "third", "fails", "cannot be stored")
+"""Of deadlines."""
 
 
 class Counted(CaseFact):
@@ -35,6 +40,8 @@ class Counted(CaseFact):
     number: int
     does: str = "count"
     on: str
+    at: datetime | None = None
+    """For what sets or moves a deadline: when it is due."""
 
     def topic(self):
         return self.on
@@ -69,6 +76,25 @@ class Behaviour:
 
         return facts
 
+    def deadlines(self):
+        deadlines = Deadlines()
+        for name in NAMES:
+            deadlines.on(name)(self._remind)
+        return deadlines
+
+    def _remind(self, due, unit):
+        case = unit.load("cases", due.case_id)
+        reminded = {"name": due.name, "due_at": due.due_at, "at": unit.now}
+        unit.add("effects", {"_id": uuid4().hex, "case_id": due.case_id, "number": due.name})
+        unit.emit(Told(case_id=due.subject, number=NAMES.index(due.name), on=self.told))
+        if due.name == "fails" and not self.mended:
+            raise ZeroDivisionError("secret")
+        if due.name == "cannot be stored" and not self.mended:
+            unit.add("effects", {"_id": uuid4().hex, "number": 2**70})
+        left = {name: at for name, at in case.get("due", {}).items() if name != due.name}
+        log = [*case.get("reminded", []), reminded]
+        unit.save("cases", case | {"due": left, "reminded": log})
+
     def _needs(self, fact):
         if fact.does == "need badly" and not self.mended:
             raise KeyError(fact.number)
@@ -83,6 +109,7 @@ class Behaviour:
         unit.emit(Told(case_id=fact.case_id, number=fact.number, on=self.told))
         if not self.mended:
             self._fail(fact, unit)
+        follow_fact(fact, case, unit)
         unit.save("cases", case | {"numbers": [*case["numbers"], fact.number]})
 
     def _fail(self, fact, unit):
@@ -102,6 +129,16 @@ class Behaviour:
                 pass
 
 
+def follow_fact(fact, case, unit):
+    """Set or move the deadline that the fact names, or cancel them all."""
+    before = case.get("due", {})
+    if fact.does in NAMES:
+        case["due"] = {**before, fact.does: fact.at}
+    elif fact.does == "close":
+        case["due"] = {}
+    follow(unit, case["_id"], before=before, now=case.get("due", {}))
+
+
 class Service:
     """One running process of the test service."""
 
@@ -113,9 +150,12 @@ class Service:
         self.lanes = engine.subscriptions[0].lanes
 
     async def health(self):
+        return (await self.get("/health/ready")).json()
+
+    async def get(self, path):
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-            return (await client.get("/health/ready")).json()
+            return await client.get(path)
 
 
 class EngineWorld:
@@ -170,8 +210,11 @@ class EngineWorld:
             yield Service(app, engine)
 
     @asynccontextmanager
-    async def process(self, *topics, instance="other", group=None):
-        """Run it in a process of its own, which a test may stop and kill."""
+    async def process(self, *topics, instance="other", group=None, crash=""):
+        """Run it in a process of its own, which a test may stop and kill.
+
+        `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself.
+        """
         said = {
             "name": self.name,
             "topics": topics or [self.topic],
@@ -182,11 +225,16 @@ class EngineWorld:
             "group": group or self.name,
         }
         command = (sys.executable, "-m", "tests.edge.engine_process", json.dumps(said))
+        faults = {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": crash} if crash else {}
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+            *command,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **faults},
         )
         try:
-            await asyncio.wait_for(process.stdout.readuntil(b"ready\n"), SECONDS)
+            if not crash:
+                await asyncio.wait_for(process.stdout.readuntil(b"ready\n"), SECONDS)
             yield process
         finally:
             with suppress(ProcessLookupError):
@@ -199,10 +247,20 @@ class EngineWorld:
             self.post(case, number, **said)
         self.flush()
 
-    def post(self, case, number, *, does="count", topic=None, type_=Counted.type, partition=None):
+    def post(
+        self,
+        case,
+        number,
+        *,
+        does="count",
+        at=None,
+        topic=None,
+        type_=Counted.type,
+        partition=None,
+    ):
         """Hand one fact to the client library."""
         topic = topic or self.topic
-        fact = Counted(case_id=case, number=number, does=does, on=topic)
+        fact = Counted(case_id=case, number=number, does=does, on=topic, at=at)
         envelope = Envelope(
             id=f"{case}-{number}",
             source=source_of(topic),
@@ -335,7 +393,13 @@ def an_app(name, topics, behaviour, *, group, **settings):
     settings = settings_class(name)(port=1, **settings)
     facts = behaviour.facts()
     subscription = Subscription(*topics, door=facts, group=group)
-    engine = make_engine(settings, cases="cases", subscriptions=[subscription], facts=facts)
+    engine = make_engine(
+        settings,
+        cases="cases",
+        subscriptions=[subscription],
+        facts=facts,
+        deadlines=behaviour.deadlines(),
+    )
     return make_service(engine, title="test"), engine
 
 
@@ -348,6 +412,8 @@ async def an_engine_world(stack, partitions=1):
     world = EngineWorld(stack)
     await world.make_topic(world.topic, partitions)
     await world.make_topic(world.told, partitions)
+    # one that its first transaction makes is not seen by all at the moment when its rows are
+    await world.db.create_collection("effects")
     try:
         yield world
     finally:
