@@ -18,6 +18,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeEr
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from shared.engine.broken_connections import name_broken_connections
 from shared.engine.connection import Connection, Partition
 from shared.engine.crash_points import reach
 from shared.engine.decoding import bound_decompression
@@ -83,6 +84,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     ) -> None:
         """Register with FastStream; nothing is read before `start`."""
         bound_decompression()
+        name_broken_connections()
         self._connection = connection
         self._slices = slices
         self._turns = turns
