@@ -38,12 +38,13 @@ class Fact(BaseModel):
 
     def write(self) -> bytes:
         """Return the record's value: the fact as JSON."""
-        return self.model_dump_json().encode()
+        return self.__pydantic_serializer__.to_json(self)
 
     @classmethod
     def read(cls, value: bytes) -> Self:
         """Return the fact in a record's value; raises pydantic's ValidationError when it is none."""
-        return cls.model_validate_json(value)
+        read: Self = cls.__pydantic_validator__.validate_json(value)
+        return read
 
 
 class CaseFact(Fact):

@@ -125,6 +125,8 @@ class Facts:
 
     def drain(self, case_id: str, unit: Unit) -> None:
         """Apply what waits in the case's room, as long as the next one is there."""
+        if not unit.held(unit.cases, case_id).protocol.waiting:
+            return
         room = unit.room.get(case_id, {})
         while unit.may_drain and (row := self.first_due(case_id, unit)) is not None:
             unit.may_drain -= 1
