@@ -5,11 +5,21 @@
   - Unavailable   may succeed later: back off, keep everything, try again
   - Conflict      somebody else wrote first: load anew and decide again
     - Taken       an id that it writes is in use; if it stays so, it can never succeed
+  - TooMuch       a transaction would hold too much at once: take less
   - Fenced        another owner has the partition: drop what is held
   - Halted        a person must look before this partition goes on
 """
 
-__all__ = ["Conflict", "Fenced", "Halted", "Rejected", "ServiceError", "Taken", "Unavailable"]
+__all__ = [
+    "Conflict",
+    "Fenced",
+    "Halted",
+    "Rejected",
+    "ServiceError",
+    "Taken",
+    "TooMuch",
+    "Unavailable",
+]
 
 
 class ServiceError(Exception):
@@ -30,6 +40,10 @@ class Conflict(ServiceError):
 
 class Taken(Conflict):
     """A document of that id, or of that unique field, exists already."""
+
+
+class TooMuch(ServiceError):
+    """A transaction would hold more than its share of the process's memory: take less at once."""
 
 
 class Fenced(ServiceError):

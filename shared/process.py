@@ -31,6 +31,7 @@ from shared.engine import (
     crash_points,
 )
 from shared.engine.alarms import MassParking
+from shared.engine.budget import Budget, Pool
 from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
 from shared.engine.slices import Slices
@@ -132,7 +133,7 @@ def make_store(settings: ServiceSettings, *, cases: str) -> Store:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         settings.mongo_uri, tz_aware=True, timeoutMS=_MONGO_TIMEOUT_MS, appname=settings.service
     )
-    return Store(client, settings.service, cases=cases)
+    return Store(client, settings.service, cases=cases, budget=Budget(settings.memory_mib))
 
 
 def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
@@ -193,6 +194,7 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
     connection = engine.settings.connection
     broker = make_broker(connection, instance=engine.settings.instance)
     turns = asyncio.Semaphore(_COMMITTING_AT_ONCE)
+    pool = Pool(engine.store.budget.held)
     alarms = MassParking()
     for subscription in engine.subscriptions:
         subscription.declare(
@@ -200,6 +202,8 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
             connection,
             slices=Slices(engine.store, subscription.door, alarms),
             turns=turns,
+            pool=pool,
+            fetched=engine.store.budget.fetched // len(engine.subscriptions),
             instance=engine.settings.instance,
             on_stuck=_end,
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.engine.budget import DEFAULT_MIB, LEAST_MIB
 from shared.engine.connection import Connection
 
 __all__ = ["ReadableFile", "SecretFile", "ServiceSettings", "from_environment"]
@@ -52,6 +53,8 @@ class ServiceSettings(BaseSettings):
     instance: str | None = None
     """The process's name in its consumer groups, kept over restarts (static membership)."""
 
+    memory_mib: Annotated[int, Field(ge=LEAST_MIB)] = _shared("MEMORY_MIB", DEFAULT_MIB)
+    """MiB of events and messages that the process holds at once (see `shared.engine.budget`)."""
     site_url: str = _shared("SITE_URL", "http://127.0.0.1")
     issuer: str = _shared("ISSUER", "")
     client_secret_file: SecretFile | None = _shared("CLIENT_SECRET_FILE", None)

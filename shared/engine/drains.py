@@ -25,6 +25,8 @@ __all__ = ["TOO_MUCH", "Begin", "Drains"]
 TOO_MUCH: Final = "it cannot be written, alone in its transaction"
 _ALL: Final = 10_000
 _SWEPT: Final = 50
+_ROUNDS: Final = 20
+"""Transactions that one case with a large room gets before the others have their turn."""
 
 log = structlog.get_logger()
 
@@ -79,7 +81,11 @@ class Drains:
         for case_id in await self._due(found):
             reach("sweep.between_cases")
             try:
-                applied += (await self.go_on(case_id))[0]
+                for _ in range(_ROUNDS):
+                    done, left = await self.go_on(case_id)
+                    applied += done
+                    if not done or not left:
+                        break
             except (ServiceError, PyMongoError, BSONError, OverflowError) as error:
                 log.warning("sweep_waits", case_id=case_id, error=type(error).__name__)
         return applied
@@ -88,7 +94,8 @@ class Drains:
         self, case_id: str, begin: Begin, once: str | None, most: int, refused: str
     ) -> tuple[int, int]:
         async def step(session: AsyncClientSession) -> tuple[int, int]:
-            unit, before = await self._open(case_id, session)
+            unit, there = await self._open(case_id, session)
+            before = len(unit.room[case_id])
             if not await self._is_done(once, session):
                 begin(unit)
                 if once is not None:
@@ -100,8 +107,8 @@ class Drains:
                 self._park_first(case_id, unit, refused)
             await self.store.write(unit, session)
             reach("drain.before_commit")
-            left = len(unit.room.get(case_id, {}))
-            return before - left, left
+            done = before - len(unit.room[case_id])
+            return done, there - done
 
         outcome = await self.store.persist(step)
         reach("drain.after_commit")
@@ -114,6 +121,7 @@ class Drains:
         return await self.store.db.actions.find_one({"_id": once}, session=session) is not None
 
     async def _open(self, case_id: str, session: AsyncClientSession) -> tuple[Unit, int]:
+        """Load a case and what is next in its room; returns also how much there is in all."""
         unit = self.store.unit()
         cases = self.store.cases
         await self.store.load(unit, {cases: [case_id]}, session)
@@ -121,11 +129,11 @@ class Drains:
         if held.version:
             # the case is written in any case: a lane that passes by must meet a conflict
             unit.touch(cases, case_id, replace(held.protocol, waiting=True))
-        rows = await self.store.load_room(unit, [case_id], session, parked_too=True)
+        rows, there = await self.store.load_room_of(unit, case_id, session)
         for row in rows:
             needs = self.facts.needs(read_arrival(row_record(row)))
             await self.store.load(unit, needs, session)
-        return unit, len(rows)
+        return unit, there
 
     def _park_first(self, case_id: str, unit: Unit, refused: str) -> None:
         row = self.facts.first_due(case_id, unit)

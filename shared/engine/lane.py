@@ -16,6 +16,7 @@ import structlog
 
 from shared import telemetry
 from shared.engine import watermarks
+from shared.engine.budget import Pool
 from shared.engine.crash_points import reach
 from shared.engine.records import Record
 from shared.engine.slices import Slices
@@ -25,8 +26,6 @@ from shared.errors import Conflict, Fenced, Halted, Rejected, Taken, Unavailable
 
 __all__ = ["Lane", "Log"]
 
-_SLICE_BYTES: Final = 4 * 1024 * 1024
-_HELD_BYTES: Final = 8 * 1024 * 1024
 _HELD_RECORDS: Final = 1_000
 _CONFLICTS: Final = 8
 _READY_TRIES: Final = 100
@@ -62,7 +61,7 @@ class Log(Protocol):
 class Lane:
     """Takes one partition's records in order, slice by slice."""
 
-    def __init__(self, log: Log, slices: Slices, turns: asyncio.Semaphore) -> None:
+    def __init__(self, log: Log, slices: Slices, turns: asyncio.Semaphore, pool: Pool) -> None:
         self.log = log
         self.slices = slices
         self.halted: str | None = None
@@ -73,8 +72,12 @@ class Lane:
         self.log_end = 0
         self.moved_at = monotonic()
         self._turns = turns
+        self._pool = pool
         self._queue: deque[Record] = deque()
         self._bytes = 0
+        """Bytes in the queue."""
+        self._sliced = 0
+        """Bytes in the slice that is on its way."""
         self._paused = True
         self._arrived = asyncio.Event()
         self._rewind = True
@@ -103,6 +106,7 @@ class Lane:
         self.log.seek(
             0
         )  # a position must stand before the first poll; nothing is read while paused
+        self._pool.join(self)
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def leave(self) -> None:
@@ -111,22 +115,35 @@ class Lane:
         self._arrived.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
+        self._pool.leave(self)
+        self._drop()
 
     def offer(self, records: Sequence[Record]) -> None:
         """Take delivery of records from the poll."""
         if self._rewind or self._leaving or self.halted or self.mark is None:
             return  # what was polled before a seek is stale; it will come again
-        expected = self._next
+        expected, before = self._next, self._bytes
         for record in records:
             if record.offset != expected:
                 self.rewind()  # the client skipped or repeated: never trust it, ask again
-                return
+                break
             expected += 1
             self._queue.append(record)
             self._bytes += record.held
-        if self._bytes > _HELD_BYTES or len(self._queue) > _HELD_RECORDS:
-            self._pause()
+        self._pool.take(self._bytes - before)
+        self.breathe()
         self._arrived.set()
+
+    def breathe(self) -> None:
+        """Ask for more as long as the pool of the process has room for it."""
+        if self._rewind or self._leaving or self.halted or self.mark is None:
+            return
+        held, room = self._bytes + self._sliced, self._pool.room
+        if held >= room or len(self._queue) > _HELD_RECORDS:
+            self._pause()
+        elif self._paused and 2 * held <= room and 2 * len(self._queue) <= _HELD_RECORDS:
+            self._paused = False
+            self.log.resume()
 
     def rewind(self) -> None:
         """Drop what is held, reread the watermark and seek to it."""
@@ -220,12 +237,14 @@ class Lane:
 
     async def _take_slice(self) -> None:
         assert self.mark is not None  # noqa: S101 - _go_back made sure
-        records = self._gather()
-        self._taking = records[-1].offset + 1
-        started = monotonic()
+        records: list[Record] = []
         for attempt in range(_CONFLICTS):
             try:
                 async with self._turns:
+                    if not records:  # not before its turn: what arrives meanwhile goes along
+                        started = monotonic()
+                        records = self._gather()
+                        self._taking = records[-1].offset + 1
                     self.mark, unit = await self.slices.commit(self.mark, records)
                 break
             except Conflict as conflict:
@@ -244,9 +263,9 @@ class Lane:
         self._taking = None
         self.moved_at = monotonic()
         telemetry.slice_committed(self.log.topic, len(records), monotonic() - started, unit)
-        if self._paused and self._bytes < _HELD_BYTES // 2:
-            self._paused = False
-            self.log.resume()
+        given, self._sliced = self._sliced, 0
+        self._pool.give(given)
+        self.breathe()
 
     async def _step_over(self, at: int, until: int, cause: str) -> None:
         assert self.mark is not None  # noqa: S101 - _go_back made sure
@@ -271,28 +290,36 @@ class Lane:
         for record in reversed(records[self._most :]):
             self._queue.appendleft(record)
             self._bytes += record.held
+            self._sliced -= record.held
         return records[: self._most]
 
     def _gather(self) -> list[Record]:
-        if len(self._queue) <= self._most and self._bytes <= _SLICE_BYTES:
-            records = list(self._queue)
+        records: list[Record] = []
+        size, most = 0, self.slices.most_bytes
+        if len(self._queue) <= self._most and self._bytes <= most:
+            records, size = list(self._queue), self._bytes
             self._queue.clear()
-            self._bytes = 0
-            return records
-        records, size = [], 0
-        while self._queue and len(records) < self._most:
-            if records and size + self._queue[0].held > _SLICE_BYTES:
-                break
-            records.append(self._queue.popleft())
-            size += records[-1].held
+        else:
+            while self._queue and len(records) < self._most:
+                if records and size + self._queue[0].held > most:
+                    break
+                records.append(self._queue.popleft())
+                size += records[-1].held
         self._bytes -= size
+        self._sliced = size
         return records
+
+    def _drop(self) -> None:
+        """Give back all that is held: it will come again."""
+        given = self._bytes + self._sliced
+        self._queue.clear()
+        self._bytes = self._sliced = 0
+        self._taking = None
+        self._pool.give(given)
 
     async def _go_back(self) -> None:
         self._pause()
-        self._queue.clear()
-        self._bytes = 0
-        self._taking = None
+        self._drop()
         if self.mark is None:
             topic_id, start, end = await self.log.bounds()
             self.log_end = end
@@ -311,8 +338,7 @@ class Lane:
         self._rewind = False
         reach("lane.before_seek")
         self.log.seek(self.mark.offset)
-        self._paused = False
-        self.log.resume()
+        self.breathe()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -324,6 +350,7 @@ class Lane:
         self._stood_at = self.mark.offset if self.mark else None
         self._pause()
         self._rewind = True
+        self._drop()
         self.mark = None
         log.error("lane_halted", lane=self.name, reason=reason)
         while self.halted and not self._leaving:
@@ -336,4 +363,6 @@ class Lane:
         self.waiting = reason
         pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]
         self._tries += 1
+        if self._rewind:
+            self._drop()  # whoever waits holds nothing that another could use
         await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - jitter

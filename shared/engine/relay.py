@@ -33,6 +33,7 @@ from shared.engine.unit import Document
 __all__ = ["Relay"]
 
 _READ_AT_ONCE: Final = 40
+"""Documents, if the share of the process's memory holds as many; else one at least."""
 _POLL_S: Final = 0.2
 _BATCH_BYTES: Final = 1_040_000
 _RENEW_S: Final = lease.LEASE_S / 2.5
@@ -102,8 +103,10 @@ class Relay:
         """The oldest, but for those of which nothing is left but what waits for an absent topic."""
         elsewhere = {"messages": {"$elemMatch": {"topic": {"$nin": list(absent)}}}}
         async with self.store.client.start_session(snapshot=True) as session:
-            found = self.store.db.outbox.find(elsewhere if absent else {}, session=session)
-            return await found.sort("at", 1).limit(_READ_AT_ONCE).to_list()
+            outbox = self.store.unopened("outbox")
+            found = outbox.find(elsewhere if absent else {}, session=session)
+            oldest = found.sort("at", 1).limit(_READ_AT_ONCE)
+            return (await self.store.open_up_to(self.store.budget.relayed, oldest))[0]
 
     async def _publish(self, documents: Sequence[Document], absent: Sequence[str]) -> None:
         producer = await self._open()

@@ -14,7 +14,7 @@ from shared.engine.records import Record
 from shared.engine.store import REFUSED, Store
 from shared.engine.unit import Unit, row_record
 from shared.engine.watermarks import Watermark
-from shared.errors import ServiceError
+from shared.errors import ServiceError, TooMuch
 
 __all__ = ["Slices"]
 
@@ -26,12 +26,14 @@ class Slices:
         self.store = store
         self.door = door
         self.alarms = alarms
+        self.most_bytes = store.budget.slice
+        """Bytes of records that one slice may hold."""
 
     async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
         """Give the records their effect and move the watermark behind them, or do neither.
 
         What the database refuses for good is looked for by halves, left to right, so that it
-        parks alone. Returns where the watermark stands now, and the last unit written.
+        parks alone; what is too much for one transaction is taken in halves too. Returns where the watermark stands now, and the last unit written.
 
         Raises:
             Fenced, Conflict, Unavailable: nothing of the (last half's) slice was written, or it
@@ -41,6 +43,8 @@ class Slices:
         """
         try:
             return await self._commit(mark, records)
+        except TooMuch:
+            pass  # one record alone is never too much
         except REFUSED as error:
             if len(records) == 1:
                 return await self._alone(mark, records, type(error).__name__)
@@ -78,6 +82,8 @@ class Slices:
         unit = self.store.unit()
         if may_drain is not None:
             unit.may_drain = may_drain
+        if len(records) > 1:
+            unit.most_bytes = self.most_bytes
         async with self.store.transaction(mark.session) as session:
             await watermarks.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
@@ -85,6 +91,7 @@ class Slices:
             for arrival in arrivals:
                 if refused is None:
                     self.take(arrival, unit)
+                    unit.weigh_told()
                 else:
                     self.door.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
             self.alarms.check(unit.failures)

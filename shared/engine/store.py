@@ -1,21 +1,26 @@
 """A service's own database: one transaction holds effects, marks, watermark, rooms and outbox."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from random import uniform
 from typing import Any, Final, TypeVar
 
-from bson import Timestamp
+from bson import Timestamp, decode, encode
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError, InvalidDocument
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, DeleteMany, DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.engine.budget import Budget
 from shared.engine.crash_points import reach
 from shared.engine.records import Message
 from shared.engine.unit import WAITING, Document, Held, Needs, Unit
@@ -32,6 +37,10 @@ _NEVER: Final = frozenset({2, 9, 52, 56, 57, 121, 10334, 17419, 17420})
 _PACKED_MESSAGES: Final = 500
 _PACKED_BYTES: Final = 8 * 1024 * 1024
 _ROOM_ROWS: Final = 500
+_ROOM_FIRST: Final = 4
+_REPLY_BYTES: Final = 16 * 1024 * 1024
+_HEAVY_BYTES: Final = 8 * 1024
+"""From this size on a collection's documents are weighed when they are loaded."""
 _PAUSES: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _MAJORITY: Final = WriteConcern("majority", j=True)
 
@@ -50,8 +59,11 @@ class Store:
         *,
         cases: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        budget: Budget | None = None,
     ) -> None:
         self.client = client
+        self.budget = budget or Budget()
+        self._heavy: set[str] = set()
         self.db: AsyncDatabase[Document] = client[name]
         self.cases = cases
         self.clock = clock
@@ -90,24 +102,49 @@ class Store:
             raise translated(error) from error
 
     async def load(self, unit: Unit, needs: Needs, session: AsyncClientSession) -> None:
-        """Fetch what the unit does not hold yet, one query for each collection."""
+        """Fetch what the unit does not hold yet, one query for each collection.
+
+        Raises:
+            TooMuch: it would hold more than it may.
+
+        """
         for collection, ids in needs.items():
             wanted = [each for each in dict.fromkeys(ids) if not unit.holds(collection, each)]
             if not wanted:
                 continue
-            found = self.db[collection].find({"_id": {"$in": wanted}}, session=session)
-            for document in await found.to_list():
+            async for document in self._found(unit, collection, wanted, session):
                 unit.hold(collection, document["_id"], Held.stored(document))
             for each in wanted:
                 unit.hold(collection, each)
+
+    async def _found(
+        self, unit: Unit, collection: str, wanted: Sequence[str], session: AsyncClientSession
+    ) -> AsyncIterator[Document]:
+        """Documents by id. Small ones come in one reply unweighed, large ones are weighed."""
+        query = {"_id": {"$in": wanted}}
+        if collection in self._heavy:
+            async with self.unopened(collection).find(query, session=session) as found:
+                async for unopened in found:
+                    unit.weigh(len(unopened.raw))
+                    yield decode(unopened.raw, self.db.codec_options)
+            return
+        light = self.db[collection].find(query, session=session, batch_size=len(wanted) + 1)
+        async with light:
+            documents = await light.to_list(1)
+            if light.cursor_id:  # the server cuts a reply at 16 MiB
+                self._heavy.add(collection)
+                unit.weigh(_REPLY_BYTES)
+            documents += await light.to_list()
+        if documents and len(encode(documents[-1])) > _HEAVY_BYTES:
+            self._heavy.add(collection)
+        for document in documents:
+            yield document
 
     async def load_room(
         self,
         unit: Unit,
         cases: Iterable[str],
         session: AsyncClientSession,
-        *,
-        parked_too: bool = False,
     ) -> list[Document]:
         """Fetch what waits for cases (that are not parked); say so if it was not all."""
         wanted = [
@@ -115,22 +152,67 @@ class Store:
             for case in dict.fromkeys(cases)
             if case not in unit.room
             and (protocol := unit.held(unit.cases, case).protocol).waiting
-            and (parked_too or not protocol.parked)
+            and not protocol.parked
         ]
         if not wanted:
             return []
-        rows = (
-            await self.db.parked.find({"case_id": {"$in": wanted}}, session=session)
-            .sort([("case_id", 1), ("source", 1), ("sequence", 1)])
-            .limit(_ROOM_ROWS)
-            .to_list()
-        )
-        unit.room_is_whole = unit.room_is_whole and len(rows) < _ROOM_ROWS
+        rows, whole = await self._rows({"case_id": {"$in": wanted}}, session)
+        unit.room_is_whole = unit.room_is_whole and whole
         for case in wanted:
             unit.room[case] = {}
         for row in rows:
             unit.room[row["case_id"]][row["_id"]] = row
         return rows
+
+    async def load_room_of(
+        self, unit: Unit, case: str, session: AsyncClientSession
+    ) -> tuple[list[Document], int]:
+        """Fetch what is next in one case's room, of each source, and say how much there is in all.
+
+        What waits for one source's missing event does not hide what another source's can go on
+        with.
+        """
+        in_room = {"case_id": case}
+        rows: list[Document] = []
+        for source in await self.db.parked.distinct("source", in_room, session=session):
+            rows += (await self._rows({**in_room, "source": source}, session))[0]
+        there = await self.db.parked.count_documents(in_room, session=session)
+        unit.room_is_whole = unit.room_is_whole and len(rows) == there
+        unit.room[case] = {row["_id"]: row for row in rows}
+        return rows, there
+
+    async def _rows(
+        self, query: Document, session: AsyncClientSession
+    ) -> tuple[list[Document], bool]:
+        """Rows of the room in order, as many as may be held, and whether that was all."""
+        order = [("case_id", 1), ("source", 1), ("sequence", 1)]
+        found = self.unopened("parked").find(query, session=session).sort(order)
+        rows, whole = await self.open_up_to(self.budget.slice, found.limit(_ROOM_FIRST))
+        if whole and len(rows) == _ROOM_FIRST:  # they are small, so many may come in one reply
+            found = self.unopened("parked").find(query, session=session).sort(order)
+            found = found.skip(_ROOM_FIRST).limit(_ROOM_ROWS - _ROOM_FIRST)
+            rest, whole = await self.open_up_to(self.budget.slice, found)
+            rows += rest
+        return rows, whole and len(rows) < _ROOM_ROWS
+
+    def unopened(self, collection: str) -> AsyncCollection[RawBSONDocument]:
+        """A collection whose documents are not decoded yet, so that they can be weighed."""
+        options: CodecOptions[RawBSONDocument] = CodecOptions(RawBSONDocument)
+        database: AsyncDatabase[Any] = self.db
+        return AsyncCollection(database, collection, codec_options=options)
+
+    async def open_up_to(
+        self, most: int, found: AsyncCursor[RawBSONDocument]
+    ) -> tuple[list[Document], bool]:
+        """Decode the first of them that `most` bytes hold, one at least; say if that was all."""
+        documents: list[Document] = []
+        async with found:
+            async for document in found:
+                most -= len(document.raw)
+                if documents and most < 0:
+                    return documents, False
+                documents.append(decode(document.raw, self.db.codec_options))
+        return documents, True
 
     async def write(self, unit: Unit, session: AsyncClientSession) -> None:
         """Write all that the unit holds; the outbox last, so that its stamp follows the cases.

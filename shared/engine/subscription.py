@@ -19,6 +19,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.engine.broken_connections import name_broken_connections
+from shared.engine.budget import Pool
 from shared.engine.connection import Connection, Partition
 from shared.engine.crash_points import reach
 from shared.engine.decoding import bound_decompression
@@ -35,6 +36,7 @@ __all__ = ["Subscription"]
 _POLL_MS: Final = 500
 _POLLED_RECORDS: Final = 2_000
 _POLLED_BYTES: Final = 4 * 1024 * 1024
+_LARGEST_BATCH: Final = 1024 * 1024
 _SMALL_AT_ONCE: Final = 16
 _SMALL_BYTES: Final = 64 * 1024
 _LOOK_AGAIN_S: Final = 0.05
@@ -79,15 +81,30 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         *,
         slices: Slices,
         turns: asyncio.Semaphore,
+        pool: Pool,
+        fetched: int,
         instance: str | None,
         on_stuck: Callable[[str], None],
     ) -> None:
-        """Register with FastStream; nothing is read before `start`."""
+        """Register with FastStream; nothing is read before `start`.
+
+        Args:
+            broker: FastStream's door.
+            connection: the same broker, for questions.
+            slices: what the lanes do with their records.
+            turns: how many lanes of the process commit at once.
+            pool: what they hold together.
+            fetched: bytes that are asked for at once.
+            instance: our name in the group.
+            on_stuck: what to do about a process that does not move.
+
+        """
         bound_decompression()
         name_broken_connections()
         self._connection = connection
         self._slices = slices
         self._turns = turns
+        self._pool = pool
         self._on_stuck = on_stuck
         self._subscriber = broker.subscriber(
             *self.topics,
@@ -101,7 +118,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
             fetch_max_wait_ms=500,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_bytes=fetched,
+            max_partition_fetch_bytes=min(fetched, 2 * _LARGEST_BATCH),
             title=self.group,
         )
 
@@ -142,7 +160,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         consumer = self._subscriber.consumer
         for place in assigned:
             partition = Partition(consumer, place, self._topic_id)
-            lane = Lane(partition, self._slices, self._turns)
+            lane = Lane(partition, self._slices, self._turns, self._pool)
             self.lanes[place] = lane
             lane.start()
         reach("group.assigned")
@@ -166,7 +184,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 if suspicious:
                     suspicious = False
                     await self._look_closer()
-                await self._deliver()
+                if self._pool.room > 0:
+                    await self._deliver()
+                else:  # every lane is paused: what the client holds is what it asked for before
+                    await self._pool.wait(_POLL_MS / 1000)
                 self.trouble, pause = None, _LOOK_AGAIN_S
             except ConsumerStoppedError:
                 return
@@ -188,7 +209,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         taken: dict[TopicPartition, list[Record]] = {}
         count = held = 0
         at_once = 1
-        while count < most and held < _POLLED_BYTES:
+        enough = min(_POLLED_BYTES, self._pool.room)
+        while count < most and held < enough:
             polled = await self.consumer.getmany(
                 *places, timeout_ms=0 if count else wait_ms, max_records=at_once
             )

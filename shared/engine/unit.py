@@ -17,6 +17,7 @@ from bson import ObjectId
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
 from shared.engine.records import Message, Record
+from shared.errors import TooMuch
 
 __all__ = ["WAITING", "Document", "Held", "Key", "Needs", "Protocol", "Unit"]
 
@@ -118,6 +119,10 @@ class Unit:
         self.failures: list[tuple[str, str]] = []
         """(cause, case) of what was parked."""
         self.duplicates = 0
+        self.most_bytes: int | None = None
+        """Bytes that it may load, and again that it may tell; None where nothing bounds it."""
+        self._loaded_bytes = 0
+        self._told_bytes = 0
         self._rising = int(now.timestamp()).to_bytes(4, "big") + token_bytes(5)
         self._added = 0
         self._held: dict[Key, Held] = {}
@@ -128,6 +133,24 @@ class Unit:
         """When the broker took in the event that is being handled; now, if none is."""
         told = self.told_ms
         return self.now if told is None else datetime.fromtimestamp(told / 1000, UTC)
+
+    def weigh(self, size: int) -> None:
+        """Account for bytes that were loaded.
+
+        Raises:
+            TooMuch: they are more than it may load.
+
+        """
+        self._loaded_bytes += size
+        self._check(self._loaded_bytes)
+
+    def weigh_told(self) -> None:
+        """See that it does not tell more than it may; raises TooMuch."""
+        self._check(self._told_bytes)
+
+    def _check(self, size: int) -> None:
+        if self.most_bytes is not None and size > self.most_bytes:
+            raise TooMuch(f"{size} bytes for one transaction")
 
     def hold(self, collection: str, document_id: str, held: Held | None = None) -> None:
         """Take a loaded document in (or the knowledge that there is none)."""
@@ -205,6 +228,7 @@ class Unit:
     def send(self, message: Message) -> None:
         """Promise to publish a message that has no sequence, such as a receipt."""
         self.messages.append(message)
+        self._told_bytes += message.size
 
     def set_aside(self, record: Record, reason: str) -> None:
         """Keep a record whole, by its position, that no case can be found for."""
@@ -236,6 +260,7 @@ class Unit:
         while len(self._undo) > undo:
             held, fields, protocol, changed = self._undo.pop()
             held.fields, held.protocol, held.changed = fields, protocol, changed
+        self._told_bytes -= sum(message.size for message in self.messages[messages:])
         del self.messages[messages:]
         del self.rows[rows:]
         del self.due[due:]
