@@ -1,33 +1,88 @@
-"""Deadlines that services set and show. Choices of this system, none of them law.
+"""How long things may take. Choices of this system, none of them law (docs/rules.md, "Deadlines").
 
 Working days are counted in Europe/Copenhagen and skip Danish public holidays (domain.md section
-11). A deadline lies at the end of its day's office hours.
+11). Such a deadline lies at the end of its day's office hours.
 """
 
+import re
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cache
-from typing import Final
+from typing import Annotated, Final, Self
 
 import holidays
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_settings import NoDecode
 
 from shared.contracts.places import ZONE
 
 __all__ = [
+    "ACKNOWLEDGE_WITHIN",
     "CONTACT_PARTIES_WITHIN",
     "JUDGE_NECESSITY_WITHIN",
     "TRIAGE_WITHIN",
+    "Length",
+    "LengthSetting",
     "working_days_after",
 ]
 
-TRIAGE_WITHIN: Final = timedelta(hours=24)
-"""How long a report may wait for the secretariat to decide what becomes of it."""
-CONTACT_PARTIES_WITHIN: Final = 5
-"""Working days until the parties of a mediation must have been contacted (domain.md section 5)."""
-JUDGE_NECESSITY_WITHIN: Final = 5
-"""Working days until it must have been judged whether a case is one for the PSP co-operation."""
-
 _END_OF_OFFICE: Final = time(16, 0)
 _SATURDAY: Final = 5
+_WORKING_DAYS: Final = re.compile(r"([1-9]\d{0,2}) working days?")
+_LONGEST: Final = timedelta(days=3 * 366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """A length of time: so many working days, or a span on the clock."""
+
+    working_days: int = 0
+    span: timedelta = timedelta(0)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read `5 working days`, or a span as ISO 8601 says it: `PT24H`.
+
+        Raises:
+            ValueError: it is neither, or not between a second and three years.
+
+        """
+        if days := _WORKING_DAYS.fullmatch(text.strip()):
+            return cls(working_days=int(days[1]))
+        span = timedelta(0)
+        if text.strip().startswith("P"):
+            with suppress(ValidationError):
+                span = _SPAN.validate_strings(text.strip())
+        if not timedelta(seconds=1) <= span <= _LONGEST:
+            raise ValueError("must be like `5 working days`, or a span like PT24H")
+        return cls(span=span)
+
+    def after(self, moment: datetime) -> datetime:
+        """Return when it has passed, counted from `moment`."""
+        if self.working_days:
+            return working_days_after(moment, self.working_days)
+        return moment + self.span
+
+
+_SPAN: Final = TypeAdapter(timedelta)
+
+
+def _length(given: object) -> object:
+    return Length.read(given) if isinstance(given, str) else given
+
+
+LengthSetting = Annotated[Length, NoDecode, BeforeValidator(_length)]
+"""A length as a setting says it; see `Length.read`."""
+
+TRIAGE_WITHIN: Final = Length(span=timedelta(hours=24))
+"""How long a report may wait for the secretariat to decide what becomes of it."""
+CONTACT_PARTIES_WITHIN: Final = Length(working_days=5)
+"""How soon the parties of a mediation must have been contacted (domain.md section 5)."""
+JUDGE_NECESSITY_WITHIN: Final = Length(working_days=5)
+"""How soon it must have been judged whether a case is one for the PSP co-operation."""
+ACKNOWLEDGE_WITHIN: Final = Length(working_days=1)
+"""How soon somebody must have acknowledged a notice before it is recalled to all it is for."""
 
 
 def working_days_after(moment: datetime, days: int) -> datetime:

@@ -15,6 +15,7 @@ from services.intake.pages import TEMPLATES, make_pages
 from services.intake.preparing import Desk
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
+from services.intake.triage import make_deadlines
 from services.intake.vault import Vault
 from shared import web
 from shared.contracts.asyncapi import PARTNER
@@ -36,13 +37,16 @@ def make_app(settings: Settings) -> FastAPI:
     seal_keys.make_first()
     index = BlindIndex(settings.index_key_file.read_bytes())
     desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys, clock=store.clock)
-    reports = Subscription(pattern=TOPIC_PATTERN, door=ReportDoor(desk, index), group=GROUP)
+    within = settings.triage_within
+    door = ReportDoor(desk, index, triage_within=within)
+    reports = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
     engine = make_engine(
         settings,
         cases=cases.COLLECTION,
         subscriptions=[reports],
-        doors={"partner.": RedriveDoor(desk, index)},
+        doors={"partner.": RedriveDoor(desk, index, triage_within=within)},
         store=store,
+        deadlines=make_deadlines(),
     )
 
     async def prepare() -> None:

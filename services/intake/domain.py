@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from shared.contracts.cpr import birth_date_of
-from shared.contracts.intake import CaseOpened, Party, TriageWaiting
+from shared.contracts.intake import CaseOpened, Party, TriageOverdue, TriageWaiting
 from shared.contracts.people import age_on
 from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import PartnerKind, Process
@@ -34,6 +34,7 @@ __all__ = [
     "Repeated",
     "Status",
     "Verdict",
+    "Waiting",
     "Waits",
     "WhyWaiting",
     "basis_of",
@@ -43,6 +44,7 @@ __all__ = [
     "judge",
     "parties_of",
     "review_on",
+    "triage_overdue",
     "triage_waiting",
 ]
 
@@ -153,6 +155,18 @@ class Conflict:
 @dataclass(frozen=True, slots=True)
 class Repeated:
     """Accepted before, word for word: the same receipt again, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A report that triage has not decided upon."""
+
+    report_id: UUID
+    municipality: str
+    since: datetime
+    due_at: datetime
+    overdue: bool
+    """Whether it was told that it has waited for too long."""
 
 
 Verdict = OpensCase | Waits | Rejected | Conflict | Repeated
@@ -268,10 +282,27 @@ def case_opened(
     )
 
 
-def triage_waiting(report_id: UUID, waits: Waits, *, received_at: datetime) -> TriageWaiting:
+def triage_waiting(
+    report_id: UUID, waits: Waits, *, received_at: datetime, due_at: datetime
+) -> TriageWaiting:
     """Tell that a report waits for somebody to decide."""
     return TriageWaiting(
-        report_id=report_id, municipality=waits.report.municipality, since=received_at
+        report_id=report_id,
+        municipality=waits.report.municipality,
+        since=received_at,
+        due_at=due_at,
+    )
+
+
+def triage_overdue(waiting: Waiting, now: datetime) -> TriageOverdue | None:
+    """Tell that a report has waited for too long, once; None where it was told, or time is left."""
+    if waiting.overdue or now < waiting.due_at:
+        return None
+    return TriageOverdue(
+        report_id=waiting.report_id,
+        municipality=waiting.municipality,
+        since=waiting.since,
+        due_at=waiting.due_at,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from services.intake import audit, cases, domain, persons, reports, withheld
+from services.intake import audit, cases, domain, persons, reports, triage, withheld
 from services.intake.arrivals import Arrival, Arrived, LeftOut
 from services.intake.audit import Act
 from services.intake.domain import Conflict, OpensCase, Rejected, Repeated, Waits
+from shared.deadlines import TRIAGE_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from shared.contracts.processes import Process
     from shared.contracts.receipts import FieldError
     from shared.contracts.report import Report
+    from shared.deadlines import Length
     from shared.engine import Record, Unit
 
 __all__ = ["RedriveDoor", "ReportDoor"]
@@ -36,9 +38,12 @@ class ReportDoor:
 
     most: int = 100
 
-    def __init__(self, desk: Desk, index: BlindIndex) -> None:
+    def __init__(
+        self, desk: Desk, index: BlindIndex, *, triage_within: Length = TRIAGE_WITHIN
+    ) -> None:
         self._desk = desk
         self._index = index
+        self._triage_within = triage_within
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
         """Open, check and seal; what is too much for one step is left to the next."""
@@ -126,16 +131,20 @@ class ReportDoor:
         self, arrival: Arrived, waits: Waits, before: Document | None, unit: Unit
     ) -> Document:
         sealed = _sealed(arrival)
+        due_at = self._triage_within.after(arrival.received_at)
         self._meet(waits.report, sealed, None, unit)
         receipt = self._acceptance(arrival, None, unit.now)
         unit.save(
             reports.COLLECTION,
             reports.taken(arrival, waits.report, sealed, before=before, receipt=receipt)
-            | reports.waiting(waits, sealed),
+            | reports.waiting(waits, sealed, due_at=due_at),
         )
+        triage.wait_until(unit, arrival.report_id, due_at)
         self._note(arrival, waits.report, sealed, None, unit)
         unit.emit(
-            domain.triage_waiting(arrival.report_id, waits, received_at=arrival.received_at),
+            domain.triage_waiting(
+                arrival.report_id, waits, received_at=arrival.received_at, due_at=due_at
+            ),
             counted_in=(reports.COLLECTION, str(arrival.report_id)),
         )
         return receipt

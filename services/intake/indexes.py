@@ -19,3 +19,4 @@ async def make_indexes(db: AsyncDatabase[dict[str, Any]]) -> None:
     await db[persons.SAID].create_index([("report_id", 1), ("place", 1)])
     await db[reports.COLLECTION].create_index([("partner", 1), ("reference", 1)], unique=True)
     await db[reports.COLLECTION].create_index([("status", 1), ("received_at", 1)])
+    await db[reports.COLLECTION].create_index([("status", 1), ("due_at", 1)])

@@ -103,16 +103,18 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
         ).to_list()
         total = await reports.count_documents(wanted)
         counted = await reports.count_documents(waiting)
+        now = datetime.now(UTC)
         words = web.words(request)
         context: dict[str, Any] = {
             "page": "triage",
             "title": _title(words, asked.vis, counted),
             "crumbs": [(words.gettext("Visitation"), None)],
             "asked": asked,
-            "now": datetime.now(UTC),
+            "now": now,
             "part": "hx-request" in request.headers,
             "danger": [_waiting(report) for report in danger],
             "waiting": counted,
+            "overdue": await reports.count_documents({**waiting, "due_at": {"$lte": now}}),
             "rejected": await reports.count_documents(rejected),
             "rows": [_waiting(one) if asked.vis == "waiting" else _rejected(one) for one in found],
             "total": total,
@@ -134,6 +136,7 @@ _FIELDS: Final = (
     "proposed_by",
     "occurred_at",
     "received_at",
+    "due_at",
     "why_waiting",
     "danger_to_life",
     "errors",
@@ -157,7 +160,7 @@ def _waiting(report: Mapping[str, Any]) -> dict[str, Any]:
     process = report["process"]
     return {
         "reference": case_reference(None, UUID(report["_id"])),
-        "due_at": report["received_at"] + TRIAGE_WITHIN,
+        "due_at": report.get("due_at") or TRIAGE_WITHIN.after(report["received_at"]),
         "received_at": report["received_at"],
         "occurred_at": report["occurred_at"],
         "partner": report["partner"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.intake import domain
-from services.intake.domain import Known, Status
+from services.intake.domain import Known, Status, Waiting
 from shared.contracts.envelope import Envelope
 from shared.contracts.receipts import REPLIES_SOURCE, Receipt, ReportAccepted, ReportRejected
 from shared.engine import Message
@@ -40,6 +40,7 @@ __all__ = [
     "stands",
     "taken",
     "waiting",
+    "waiting_of",
     "with_case",
 ]
 
@@ -150,15 +151,30 @@ def with_case(case_id: UUID) -> Document:
     return {"status": Status.ACCEPTED.value, "case_id": str(case_id), "why_waiting": None}
 
 
-def waiting(waits: Waits, sealed: SealedReport) -> Document:
-    """Write that triage decides; what the report says lies here until then."""
+def waiting(waits: Waits, sealed: SealedReport, *, due_at: datetime) -> Document:
+    """Write that triage decides, and by when; what the report says lies here until then."""
     return {
+        "due_at": due_at,
+        "overdue": False,
         "status": Status.WAITING.value,
         "case_id": None,
         "why_waiting": waits.why.value,
         "danger_to_life": waits.report.details_read.danger_to_life is True,
         "sealed": sealed.rest,
     }
+
+
+def waiting_of(document: Document | None) -> Waiting | None:
+    """Read a report that waits for triage; None where none does, or does any more."""
+    if document is None or Status(document["status"]) is not Status.WAITING:
+        return None
+    return Waiting(
+        report_id=UUID(document["_id"]),
+        municipality=document["municipality"],
+        since=document["received_at"],
+        due_at=document["due_at"],
+        overdue=document["overdue"],
+    )
 
 
 def rejected(

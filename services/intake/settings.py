@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from pydantic_settings import SettingsConfigDict
 
 from services.intake.blind import BlindIndex
+from shared.deadlines import TRIAGE_WITHIN, LengthSetting
 from shared.keys import MasterKey
 from shared.settings import ReadableFile, ServiceSettings
 
@@ -45,3 +46,5 @@ class Settings(ServiceSettings):
     """Where the private keys of the seal lie, one JWK a file; the first is made at first start."""
     service_tokens_dir: Path
     """One file per service that may fetch details, named after it, with its token."""
+    triage_within: LengthSetting = TRIAGE_WITHIN
+    """How long a report may wait for triage."""

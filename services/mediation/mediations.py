@@ -9,6 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from services.mediation.domain import Mediation
 from shared import details
 from shared.engine import Document, Unit
+from shared.engine.deadlines import follow
 
 __all__ = ["COLLECTION", "find", "load", "save"]
 
@@ -17,16 +18,20 @@ COLLECTION: Final = "mediations"
 _mediation = TypeAdapter(Mediation)
 
 
-def load(unit: Unit, case_id: UUID) -> Mediation | None:
+def load(unit: Unit, case_id: UUID | str) -> Mediation | None:
     """The mediation of that case, if it was taken in."""
     document = unit.load(COLLECTION, str(case_id))
     return read(document) if document else None
 
 
 def save(unit: Unit, mediation: Mediation) -> None:
-    """Write the mediation; what was fetched about it stays as it is."""
-    before = unit.load(COLLECTION, str(mediation.case_id)) or {"details": details.wanted()}
-    unit.save(COLLECTION, {**before, **_document(mediation)})
+    """Write the mediation, and let its deadlines follow; what was fetched about it stays as it is."""
+    case_id = str(mediation.case_id)
+    before = unit.load(COLLECTION, case_id)
+    kept = before or {"details": details.wanted()}
+    unit.save(COLLECTION, {**kept, **_document(mediation)})
+    set_before = read(before).deadlines if before else {}
+    follow(unit, case_id, before=set_before, now=mediation.deadlines)
 
 
 async def find(database: AsyncDatabase[Document], case_id: UUID) -> Mediation | None:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic_settings import SettingsConfigDict
 
+from shared.deadlines import CONTACT_PARTIES_WITHIN, LengthSetting
 from shared.details import CaseSettings
 
 __all__ = ["Settings"]
@@ -14,3 +15,6 @@ class Settings(CaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MEDIATION_")
     service: ClassVar[str] = "mediation"
+
+    contact_parties_within: LengthSetting = CONTACT_PARTIES_WITHIN
+    """How long a case's first step may take, counted from its report."""

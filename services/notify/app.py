@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from deploy.asyncapi import describe
 from services.notify.directory import Directory
-from services.notify.handlers import CASES, facts
+from services.notify.handlers import CASES, make_deadlines, make_facts
 from services.notify.live import Live
 from services.notify.notices import prepare
 from services.notify.pages import TEMPLATES, make_pages
@@ -29,11 +29,13 @@ TOPICS = (
 
 def make_app(settings: NotifySettings) -> FastAPI:
     """Return the service, not yet started."""
+    facts = make_facts(settings.acknowledge_within)
     engine = make_engine(
         settings,
         cases=CASES,
         subscriptions=[Subscription(*TOPICS, door=facts, group="notify")],
         facts=facts,
+        deadlines=make_deadlines(),
     )
     database = engine.store.db
     directory, live = Directory(database), Live(database)

@@ -14,17 +14,17 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.access import Role
 from shared.contracts import Fact, mediation, psp
-from shared.contracts.intake import TriageWaiting
-from shared.contracts.notify import NoticeCreated
+from shared.contracts.intake import TriageOverdue, TriageWaiting
+from shared.contracts.notify import NoticeCreated, NoticeReminded
 from shared.contracts.places import POLICE_DISTRICT
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
-from shared.deadlines import TRIAGE_WITHIN
+from shared.deadlines import TRIAGE_WITHIN, Length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Audience", "Desk", "Notice", "notices_of", "told"]
+__all__ = ["Audience", "Desk", "Notice", "notices_of", "remind_at", "reminded", "told"]
 
 
 _NOTICES: Final = uuid5(NAMESPACE_URL, "samraad:notices")
@@ -65,6 +65,8 @@ class Notice:
     municipality: str
     audience: Audience
     due_at: datetime
+    step: str | None = None
+    """The step of a case whose time has passed, where the notice is about that."""
 
     @property
     def reference(self) -> str:
@@ -88,8 +90,28 @@ def told(notice: Notice) -> NoticeCreated:
     )
 
 
-def _id_of(fact: Fact, audience: Audience) -> UUID:
-    return uuid5(_NOTICES, f"{fact.type}|{fact.subject()}|{audience}")
+def remind_at(due_at: datetime, now: datetime, within: Length) -> datetime:
+    """Say when a notice that nobody acknowledged is recalled.
+
+    After the time in which somebody must acknowledge it; where what it is about is due sooner, half
+    way there, so that time is left to act.
+    """
+    latest = within.after(now)
+    return min(latest, now + (due_at - now) / 2) if due_at > now else latest
+
+
+def reminded(notice: Mapping[str, Any]) -> NoticeReminded:
+    """Tell the others that nobody acknowledged a notice in time."""
+    return NoticeReminded(
+        case_id=UUID(notice["subject"]),
+        notice_id=UUID(notice["_id"]),
+        audience=f"{notice['role']}:{notice['place']}",
+        about=notice["about"],
+    )
+
+
+def _id_of(fact: Fact, audience: Audience, *more: str) -> UUID:
+    return uuid5(_NOTICES, "|".join((fact.type, fact.subject(), str(audience), *more)))
 
 
 def _triage_waits(fact: TriageWaiting) -> Notice:
@@ -103,7 +125,22 @@ def _triage_waits(fact: TriageWaiting) -> Notice:
         process=None,
         municipality=fact.municipality,
         audience=audience,
-        due_at=fact.since + TRIAGE_WITHIN,
+        due_at=fact.due_at or TRIAGE_WITHIN.after(fact.since),
+    )
+
+
+def _triage_overdue(fact: TriageOverdue) -> Notice:
+    """Tell the secretariat once more: the report has waited for too long."""
+    audience = Audience(Role.TRIAGE, POLICE_DISTRICT)
+    return Notice(
+        id=_id_of(fact, audience),
+        desk=Desk.TRIAGE,
+        about=fact.type,
+        subject=fact.report_id,
+        process=None,
+        municipality=fact.municipality,
+        audience=audience,
+        due_at=fact.due_at,
     )
 
 
@@ -141,11 +178,46 @@ def _psp_received(fact: psp.CaseReceived) -> Notice:
     )
 
 
+def _mediation_step_due(fact: mediation.StepDue) -> Notice:
+    """Tell the coordinator, who answers for the whole portfolio."""
+    audience = Audience(Role.MEDIATION_COORDINATOR, POLICE_DISTRICT)
+    return Notice(
+        id=_id_of(fact, audience, fact.step, fact.due_at.isoformat()),
+        desk=Desk.MEDIATION,
+        about=fact.type,
+        subject=fact.case_id,
+        process=Process.MEDIATION,
+        municipality=fact.municipality,
+        audience=audience,
+        due_at=fact.due_at,
+        step=fact.step,
+    )
+
+
+def _psp_step_due(fact: psp.StepDue) -> Notice:
+    """Tell the police's members in that municipality, as when the case came."""
+    audience = Audience(Role.PSP_POLICE, fact.municipality)
+    return Notice(
+        id=_id_of(fact, audience, fact.step, fact.due_at.isoformat()),
+        desk=Desk.PSP,
+        about=fact.type,
+        subject=fact.case_id,
+        process=Process.PSP,
+        municipality=fact.municipality,
+        audience=audience,
+        due_at=fact.due_at,
+        step=fact.step,
+    )
+
+
 _RULES: Final = cast(
     "Mapping[str, Callable[[Any], Notice]]",
     {
         TriageWaiting.type: _triage_waits,
         mediation.CaseReceived.type: _mediation_received,
         psp.CaseReceived.type: _psp_received,
+        TriageOverdue.type: _triage_overdue,
+        mediation.StepDue.type: _mediation_step_due,
+        psp.StepDue.type: _psp_step_due,
     },
 )

@@ -1,6 +1,7 @@
-"""Kafka in: each fact is remembered with its case, and tells whom it concerns, once.
+"""Kafka in, and time: each fact is remembered with its case, and tells whom it concerns, once.
 
 However late a fact comes, its notice lies in the inbox: nobody goes untold because notify was away.
+A notice that nobody acknowledges in time is recalled, once, to all whom it is for.
 """
 
 from __future__ import annotations
@@ -8,59 +9,91 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from services.notify import domain
-from services.notify.notices import NOTICES, stored
+from services.notify.notices import NOTICES, REMINDER, deadlines_of, remind, stored
 from shared.contracts import mediation, psp
-from shared.contracts.intake import CaseOpened, TriageWaiting
-from shared.engine import Facts
+from shared.contracts.intake import CaseOpened, TriageOverdue, TriageWaiting
+from shared.deadlines import ACKNOWLEDGE_WITHIN
+from shared.engine import Deadlines, Facts
+from shared.engine.deadlines import follow
 
 if TYPE_CHECKING:
-    from shared.contracts import Fact
-    from shared.engine import Unit
+    from collections.abc import Callable
 
-__all__ = ["CASES", "facts"]
+    from shared.contracts import Fact
+    from shared.deadlines import Length
+    from shared.engine import Due, Unit
+
+__all__ = ["CASES", "make_deadlines", "make_facts"]
 
 CASES: Final = "cases"
 """What notify knows of each case or waiting report: its process and place."""
 
-facts: Final = Facts()
+
+def make_facts(within: Length = ACKNOWLEDGE_WITHIN) -> Facts:
+    """The facts that are taken in; `within` is how soon somebody must acknowledge a notice."""
+    facts = Facts()
+    tell = _telling(within)
+
+    @facts.on(CaseOpened)
+    def on_case_opened(fact: CaseOpened, unit: Unit) -> None:
+        """Remember the case; its own service says when somebody must act on it."""
+        _remember(fact, unit, process=fact.process.value, municipality=fact.municipality)
+
+    @facts.on(TriageWaiting, needs=_notices)
+    def on_triage_waiting(fact: TriageWaiting, unit: Unit) -> None:
+        """Tell the secretariat that a report waits."""
+        _remember(fact, unit, process=None, municipality=fact.municipality)
+        tell(fact, unit)
+
+    for told in (
+        TriageOverdue,
+        mediation.CaseReceived,
+        mediation.StepDue,
+        psp.CaseReceived,
+        psp.StepDue,
+    ):
+        facts.on(told, needs=_notices)(tell)
+    return facts
+
+
+def make_deadlines() -> Deadlines:
+    """What happens when nobody acknowledged a notice in time."""
+    deadlines = Deadlines()
+    deadlines.on(REMINDER, needs=_notice)(_on_reminder_due)
+    return deadlines
 
 
 def _notices(fact: Fact) -> dict[str, list[str]]:
     return {NOTICES: [str(notice.id) for notice in domain.notices_of(fact)]}
 
 
-def _tell(fact: Fact, unit: Unit) -> None:
-    for notice in domain.notices_of(fact):
-        if unit.load(NOTICES, str(notice.id)) is None:
-            unit.save(NOTICES, stored(notice, unit.now))
-            unit.emit(domain.told(notice))
+def _notice(due: Due) -> dict[str, list[str]]:
+    return {NOTICES: [due.subject]}
 
 
-@facts.on(CaseOpened)
-def on_case_opened(fact: CaseOpened, unit: Unit) -> None:
-    """Remember the case; its own service says when somebody must act on it."""
+def _remember(fact: Fact, unit: Unit, *, process: str | None, municipality: str) -> None:
     known = unit.load(CASES, fact.subject()) or {"_id": fact.subject()}
-    unit.save(
-        CASES,
-        {**known, "process": fact.process.value, "municipality": fact.municipality},
-    )
+    unit.save(CASES, {**known, "process": process, "municipality": municipality})
 
 
-@facts.on(TriageWaiting, needs=_notices)
-def on_triage_waiting(fact: TriageWaiting, unit: Unit) -> None:
-    """Tell the secretariat that a report waits."""
-    known = unit.load(CASES, fact.subject()) or {"_id": fact.subject()}
-    unit.save(CASES, {**known, "process": None, "municipality": fact.municipality})
-    _tell(fact, unit)
+def _telling(within: Length) -> Callable[[Fact, Unit], None]:
+    def tell(fact: Fact, unit: Unit) -> None:
+        """Lay a notice into the inbox of whom the fact concerns, once."""
+        for notice in domain.notices_of(fact):
+            if unit.load(NOTICES, str(notice.id)) is None:
+                at = domain.remind_at(notice.due_at, unit.now, within)
+                document = stored(notice, unit.now, at)
+                unit.save(NOTICES, document)
+                now = deadlines_of(document)
+                follow(unit, document["_id"], before={}, now=now, case_id=fact.subject())
+                unit.emit(domain.told(notice))
+
+    return tell
 
 
-@facts.on(mediation.CaseReceived, needs=_notices)
-def on_mediation_case_received(fact: mediation.CaseReceived, unit: Unit) -> None:
-    """Tell the coordinator of a new mediation."""
-    _tell(fact, unit)
-
-
-@facts.on(psp.CaseReceived, needs=_notices)
-def on_psp_case_received(fact: psp.CaseReceived, unit: Unit) -> None:
-    """Tell the police's PSP members of the municipality."""
-    _tell(fact, unit)
+def _on_reminder_due(due: Due, unit: Unit) -> None:
+    notice = unit.load(NOTICES, due.subject)
+    if notice is None or not deadlines_of(notice):
+        return
+    unit.save(NOTICES, remind(notice, unit.now))
+    unit.emit(domain.reminded(notice))

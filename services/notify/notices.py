@@ -22,17 +22,31 @@ if TYPE_CHECKING:
     from services.notify.domain import Desk, Notice
     from shared.engine import Document
 
-__all__ = ["NOTICES", "PAGE", "Found", "Inbox", "acknowledge", "is_for", "prepare", "stored"]
+__all__ = [
+    "NOTICES",
+    "PAGE",
+    "REMINDER",
+    "Found",
+    "Inbox",
+    "acknowledge",
+    "deadlines_of",
+    "is_for",
+    "prepare",
+    "remind",
+    "stored",
+]
 
 NOTICES: Final = "notices"
+REMINDER: Final = "reminder"
+"""The deadline of a notice that nobody has acknowledged."""
 PAGE: Final = 100
 """How many notices a list shows before it asks to show more."""
 NEWEST: Final = 10
 """How many of the newest are shown beside a list that does not show them all."""
 
 
-def stored(notice: Notice, now: datetime) -> Document:
-    """Return a notice as its document."""
+def stored(notice: Notice, now: datetime, remind_at: datetime) -> Document:
+    """Return a notice as its document, to be recalled at that time."""
     return {
         "_id": str(notice.id),
         "desk": notice.desk.value,
@@ -43,9 +57,25 @@ def stored(notice: Notice, now: datetime) -> Document:
         "role": notice.audience.role.value,
         "place": notice.audience.place,
         "due_at": notice.due_at,
+        "step": notice.step,
         "created_at": now,
+        "remind_at": remind_at,
+        "reminded_at": None,
         "acknowledged": [],
     }
+
+
+def deadlines_of(document: Document | None) -> Mapping[str, datetime]:
+    """Say when it is recalled: never once somebody acknowledged it, and never twice."""
+    if document is None or document["acknowledged"] or document.get("reminded_at"):
+        return {}
+    at = document.get("remind_at")
+    return {} if at is None else {REMINDER: at}
+
+
+def remind(document: Document, now: datetime) -> Document:
+    """Return the notice as it is shown once it was recalled."""
+    return {**document, "reminded_at": now}
 
 
 def acknowledge(document: Document, staff_id: str, now: datetime) -> Document:
@@ -102,12 +132,14 @@ class Inbox:
             self._mine["reference"] = {"$regex": re.escape(typed)}
 
     async def urgent(self, now: datetime) -> Found:
-        """Unread, and overdue or due soon; the nearest deadline first."""
-        return await self._find({**self._unread, "due_at": {"$lte": now + SOON}}, 1)
+        """Unread, and overdue, due soon or recalled; the nearest deadline first."""
+        urgent = [{"due_at": {"$lte": now + SOON}}, {"reminded_at": {"$ne": None}}]
+        return await self._find({**self._unread, "$or": urgent}, 1)
 
     async def unread(self, now: datetime, page: int = 1) -> Found:
-        """Unread, with time left; the nearest deadline first."""
-        return await self._find({**self._unread, "due_at": {"$gt": now + SOON}}, page)
+        """Unread, with time left and not recalled; the nearest deadline first."""
+        rest = {"due_at": {"$gt": now + SOON}, "reminded_at": None}
+        return await self._find({**self._unread, **rest}, page)
 
     async def newest(self, *, apart_from: Sequence[Document]) -> Found:
         """Unread and told last, where they are not shown anyway; the newest first."""

@@ -18,12 +18,13 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notify.domain import Desk
-from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge
+from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge, deadlines_of
 from shared import web
 from shared.access import Action, Staff, may
 from shared.contracts import mediation, psp
-from shared.contracts.intake import TriageWaiting
+from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
+from shared.engine.deadlines import follow
 from shared.errors import Rejected
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
@@ -52,7 +53,15 @@ ABOUT: Final = {
     TriageWaiting.type: N_("Henvendelse venter på visitation"),
     mediation.CaseReceived.type: N_("Ny sag: parterne skal kontaktes"),
     psp.CaseReceived.type: N_("Ny sag: skal vurderes til PSP"),
+    TriageOverdue.type: N_("Frist overskredet: henvendelse venter stadig på visitation"),
+    mediation.StepDue.type: N_("Frist overskredet: næste skridt i sagen mangler"),
+    psp.StepDue.type: N_("Frist overskredet: næste skridt i sagen mangler"),
 }
+STEPS: Final = {
+    mediation.Step.CONTACT_PARTIES.value: N_("Frist overskredet: parterne skulle være kontaktet"),
+    psp.Step.JUDGE_NECESSITY.value: N_("Frist overskredet: sagen skulle være vurderet til PSP"),
+}
+"""What should have been done, where a notice is about a step whose time has passed."""
 WORK_AT: Final = {
     Desk.TRIAGE: "/intake/triage",
     Desk.MEDIATION: "/mediation/cases/{subject}",
@@ -149,7 +158,10 @@ class _Pages:
             notice = unit.load(NOTICES, str(notice_id))
             if notice is None:
                 raise Rejected("the notice is gone")
-            unit.save(NOTICES, acknowledge(notice, staff.id, unit.now))
+            seen = acknowledge(notice, staff.id, unit.now)
+            unit.save(NOTICES, seen)
+            before, now = deadlines_of(notice), deadlines_of(seen)
+            follow(unit, notice["_id"], before=before, now=now, case_id=notice["subject"])
             return str(notice["reference"])
 
         reference = await self._acts.act(
@@ -225,13 +237,14 @@ def _shown(notice: Document, staff: Staff, section: str) -> dict[str, Any]:
     desk = Desk(notice["desk"])
     return {
         "id": notice["_id"],
-        "about": ABOUT[notice["about"]],
+        "about": STEPS.get(notice.get("step") or "", ABOUT[notice["about"]]),
         "desk": DESKS[desk],
         "reference": notice["reference"],
         "place": MUNICIPALITIES[notice["municipality"]].name,
         "address": WORK_AT[desk].format(subject=notice["subject"]),
         "due_at": notice["due_at"],
         "acknowledged_at": mine[0] if mine else None,
+        "reminded_at": notice.get("reminded_at"),
         "urgent": section == "haster",
         "key": str(uuid4()),
     }

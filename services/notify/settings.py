@@ -1,9 +1,10 @@
-"""What notify must be told to start: nothing beside what every service needs."""
+"""What notify must be told to start: hardly more than what every service needs."""
 
 from typing import ClassVar
 
 from pydantic_settings import SettingsConfigDict
 
+from shared.deadlines import ACKNOWLEDGE_WITHIN, LengthSetting
 from shared.settings import ServiceSettings
 
 __all__ = ["NotifySettings"]
@@ -14,3 +15,6 @@ class NotifySettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_")
     service: ClassVar[str] = "notify"
+
+    acknowledge_within: LengthSetting = ACKNOWLEDGE_WITHIN
+    """How soon somebody must have acknowledged a notice before it is recalled."""

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from deploy.asyncapi import describe
 from services.psp import psp_cases
-from services.psp.handlers import facts
+from services.psp.handlers import make_deadlines, make_facts
 from services.psp.pages import TEMPLATES, make_pages
 from services.psp.settings import Settings
 from shared import web
@@ -19,8 +19,15 @@ __all__ = ["make_app"]
 
 def make_app(settings: Settings) -> FastAPI:
     """Return the process; nothing is connected before it is served."""
+    facts = make_facts(settings.judge_necessity_within)
     cases = Subscription("intake.cases.psp", door=facts, group="psp")
-    engine = make_engine(settings, cases=psp_cases.COLLECTION, subscriptions=[cases], facts=facts)
+    engine = make_engine(
+        settings,
+        cases=psp_cases.COLLECTION,
+        subscriptions=[cases],
+        facts=facts,
+        deadlines=make_deadlines(),
+    )
     fetch_details(engine, settings)
     app = make_service(engine, make_pages(engine.store.db), title="Samråd: PSP")
     web.install(app, settings, service=settings.service, templates=TEMPLATES)

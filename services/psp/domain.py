@@ -4,7 +4,8 @@ Law: retsplejeloven section 115. So far a case is taken in and nominated; nothin
 it. What came with it was disclosed for prevention and is never for investigation (invariant 2).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -13,11 +14,11 @@ from uuid import UUID
 from shared.contracts import Fact
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.processes import Process
-from shared.contracts.psp import CaseReceived
-from shared.deadlines import JUDGE_NECESSITY_WITHIN, working_days_after
+from shared.contracts.psp import CaseReceived, Step, StepDue
+from shared.deadlines import JUDGE_NECESSITY_WITHIN, Length
 from shared.errors import Rejected
 
-__all__ = ["Decision", "NotOurs", "PspCase", "Stage", "on_case_opened"]
+__all__ = ["Decision", "NotOurs", "PspCase", "Stage", "on_case_opened", "on_step_due"]
 
 
 class Stage(StrEnum):
@@ -40,14 +41,18 @@ class PspCase:
     psychiatry_region: str | None
     parties: tuple[Party, ...]
     received_at: datetime
-    due_at: datetime
-    """When it must have been judged whether the case is one for the co-operation."""
+    due_at: datetime | None
+    """When the next step must have been taken."""
+    next_step: Step | None = Step.JUDGE_NECESSITY
+    """What somebody must do next; None where nothing is awaited."""
+    overdue: bool = False
+    """Whether it was told that the next step was not taken in time."""
     stage: Stage = Stage.NOMINATED
     not_for_investigation: bool = True
 
     @classmethod
-    def received(cls, case: CaseOpened, now: datetime) -> Self:
-        """A case as it arrives."""
+    def received(cls, case: CaseOpened, now: datetime, within: Length) -> Self:
+        """A case as it arrives, with the time that its first step may take."""
         return cls(
             case_id=case.case_id,
             municipality=case.municipality,
@@ -55,8 +60,15 @@ class PspCase:
             psychiatry_region=case.psychiatry_region,
             parties=case.parties,
             received_at=now,
-            due_at=working_days_after(case.reported_at, JUDGE_NECESSITY_WITHIN),
+            due_at=within.after(case.reported_at),
         )
+
+    @property
+    def deadlines(self) -> Mapping[str, datetime]:
+        """What must happen by when, as far as it was not told that it did not."""
+        if self.next_step is None or self.due_at is None or self.overdue:
+            return {}
+        return {self.next_step.value: self.due_at}
 
 
 class Decision(NamedTuple):
@@ -66,8 +78,10 @@ class Decision(NamedTuple):
     facts: tuple[Fact, ...] = ()
 
 
-def on_case_opened(case: CaseOpened, known: PspCase | None, now: datetime) -> Decision:
-    """Take the case in, once.
+def on_case_opened(
+    case: CaseOpened, known: PspCase | None, now: datetime, within: Length = JUDGE_NECESSITY_WITHIN
+) -> Decision:
+    """Take the case in, once; its first step may take so long, counted from the report.
 
     Raises:
         NotOurs: the case is of another process.
@@ -77,8 +91,20 @@ def on_case_opened(case: CaseOpened, known: PspCase | None, now: datetime) -> De
         raise NotOurs("the case is not one for the PSP co-operation")
     if known is not None:
         return Decision(known)
-    received = PspCase.received(case, now)
+    received = PspCase.received(case, now, within)
     told = CaseReceived(
-        case_id=case.case_id, municipality=case.municipality, due_at=received.due_at
+        case_id=case.case_id, municipality=case.municipality, due_at=within.after(case.reported_at)
     )
     return Decision(received, (told,))
+
+
+def on_step_due(case: PspCase, step: Step, now: datetime) -> Decision:
+    """Tell that a step was not taken in time, if the case still waits for it and its time is up.
+
+    A deadline says that somebody must look, not what is so: the case's own state decides.
+    """
+    due_at = case.deadlines.get(step.value)
+    if due_at is None or now < due_at:
+        return Decision(case)
+    told = StepDue(case_id=case.case_id, municipality=case.municipality, step=step, due_at=due_at)
+    return Decision(replace(case, overdue=True), (told,))

@@ -9,6 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from services.psp.domain import PspCase
 from shared import details
 from shared.engine import Document, Unit
+from shared.engine.deadlines import follow
 
 __all__ = ["COLLECTION", "find", "load", "save"]
 
@@ -17,16 +18,20 @@ COLLECTION: Final = "psp_cases"
 _psp_case = TypeAdapter(PspCase)
 
 
-def load(unit: Unit, case_id: UUID) -> PspCase | None:
+def load(unit: Unit, case_id: UUID | str) -> PspCase | None:
     """The case, if it was taken in."""
     document = unit.load(COLLECTION, str(case_id))
     return read(document) if document else None
 
 
 def save(unit: Unit, case: PspCase) -> None:
-    """Write the case; what was fetched about it stays as it is."""
-    before = unit.load(COLLECTION, str(case.case_id)) or {"details": details.wanted()}
-    unit.save(COLLECTION, {**before, **_document(case)})
+    """Write the case, and let its deadlines follow; what was fetched about it stays as it is."""
+    case_id = str(case.case_id)
+    before = unit.load(COLLECTION, case_id)
+    kept = before or {"details": details.wanted()}
+    unit.save(COLLECTION, {**kept, **_document(case)})
+    set_before = read(before).deadlines if before else {}
+    follow(unit, case_id, before=set_before, now=case.deadlines)
 
 
 async def find(database: AsyncDatabase[Document], case_id: UUID) -> PspCase | None:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic_settings import SettingsConfigDict
 
+from shared.deadlines import JUDGE_NECESSITY_WITHIN, LengthSetting
 from shared.details import CaseSettings
 
 __all__ = ["Settings"]
@@ -14,3 +15,6 @@ class Settings(CaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PSP_")
     service: ClassVar[str] = "psp"
+
+    judge_necessity_within: LengthSetting = JUDGE_NECESSITY_WITHIN
+    """How long a case's first step may take, counted from its report."""

@@ -15,6 +15,7 @@ __all__ = [
     "Party",
     "PartyCameOfAge",
     "PartyErased",
+    "TriageOverdue",
     "TriageWaiting",
     "cases_topic",
 ]
@@ -69,6 +70,29 @@ class TriageWaiting(Fact):
     report_id: UUID
     municipality: str
     since: datetime
+    due_at: datetime | None = None
+    """When it must have been decided; null in facts from before this was told."""
+
+    def subject(self) -> str:
+        """Return the report: there is no case yet."""
+        return str(self.report_id)
+
+    def topic(self) -> str:
+        """Return the signals of intake."""
+        return "intake.signals"
+
+
+class TriageOverdue(Fact):
+    """A report has waited for a decision for longer than it may."""
+
+    type: ClassVar[str] = "intake.triage_overdue.v1"
+
+    report_id: UUID
+    municipality: str
+    """Kommunekode."""
+    since: datetime
+    due_at: datetime
+    """When it must have been decided."""
 
     def subject(self) -> str:
         """Return the report: there is no case yet."""

@@ -1,11 +1,19 @@
 """The facts of mediation (konfliktråd)."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from shared.contracts import CaseFact
 
-__all__ = ["CaseReceived"]
+__all__ = ["CaseReceived", "Step", "StepDue"]
+
+
+class Step(StrEnum):
+    """What somebody must do next in a case, by a certain time."""
+
+    CONTACT_PARTIES = "contact_parties"
+    """Both parties are to be contacted and asked."""
 
 
 class CaseReceived(CaseFact):
@@ -17,6 +25,25 @@ class CaseReceived(CaseFact):
     """Kommunekode."""
     due_at: datetime
     """When the parties must have been contacted."""
+
+    def topic(self) -> str:
+        """Return the service's own topic."""
+        return "mediation.cases"
+
+
+class StepDue(CaseFact):
+    """The time for a case's next step has passed, and nobody has told that it was taken.
+
+    A person must look. Nothing else follows from it: no right is lost, and no case ends by itself.
+    """
+
+    type: ClassVar[str] = "mediation.step_due.v1"
+
+    municipality: str
+    """Kommunekode."""
+    step: Step
+    due_at: datetime
+    """When it must have been taken."""
 
     def topic(self) -> str:
         """Return the service's own topic."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.contracts import CaseFact
 
-__all__ = ["NoticeCreated"]
+__all__ = ["NoticeCreated", "NoticeReminded"]
 
 
 class NoticeCreated(CaseFact):
@@ -16,6 +16,22 @@ class NoticeCreated(CaseFact):
     notice_id: UUID
     audience: str
     """A role and its scope, such as `mediation_coordinator` or `secretariat`; never a person."""
+    about: str
+    """The `ce_type` of what happened."""
+
+    def topic(self) -> str:
+        """Return the service's own topic."""
+        return "notify.notices"
+
+
+class NoticeReminded(CaseFact):
+    """Nobody acknowledged a notice in time: it is shown first to all whom it is for."""
+
+    type: ClassVar[str] = "notify.notice_reminded.v1"
+
+    notice_id: UUID
+    audience: str
+    """A role and its scope, as in the fact that created the notice; never a person."""
     about: str
     """The `ce_type` of what happened."""
 

@@ -1,11 +1,19 @@
 """The facts of the co-operation of police, social services and psychiatry (PSP)."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from shared.contracts import CaseFact
 
-__all__ = ["CaseReceived"]
+__all__ = ["CaseReceived", "Step", "StepDue"]
+
+
+class Step(StrEnum):
+    """What somebody must do next in a case, by a certain time."""
+
+    JUDGE_NECESSITY = "judge_necessity"
+    """It is to be judged whether the case is one for the co-operation."""
 
 
 class CaseReceived(CaseFact):
@@ -17,6 +25,25 @@ class CaseReceived(CaseFact):
     """Kommunekode."""
     due_at: datetime
     """When it must have been judged whether the case is one for the co-operation."""
+
+    def topic(self) -> str:
+        """Return the service's own topic."""
+        return "psp.cases"
+
+
+class StepDue(CaseFact):
+    """The time for a case's next step has passed, and nobody has told that it was taken.
+
+    A person must look. Nothing else follows from it: no right is lost, and no case ends by itself.
+    """
+
+    type: ClassVar[str] = "psp.step_due.v1"
+
+    municipality: str
+    """Kommunekode."""
+    step: Step
+    due_at: datetime
+    """When it must have been taken."""
 
     def topic(self) -> str:
         """Return the service's own topic."""

@@ -45,11 +45,15 @@ FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType(
         for fact in (
             intake.CaseOpened,
             intake.TriageWaiting,
+            intake.TriageOverdue,
             intake.PartyCameOfAge,
             intake.PartyErased,
             mediation.CaseReceived,
+            mediation.StepDue,
             psp.CaseReceived,
+            psp.StepDue,
             notify.NoticeCreated,
+            notify.NoticeReminded,
         )
     }
 )

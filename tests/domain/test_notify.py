@@ -4,16 +4,19 @@ from uuid import uuid4
 import pytest
 
 from services.notify.domain import notices_of
-from services.notify.handlers import CASES, facts
+from services.notify.handlers import CASES, make_facts
 from services.notify.notices import NOTICES, acknowledge, is_for, stored
 from shared.access import Staff
 from shared.contracts import mediation, psp, source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.contracts.intake import TriageWaiting
+from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
 from shared.engine import Held, Record, Unit
 
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
+LATER = NOW + timedelta(hours=4)
+
+facts = make_facts()
 
 
 def a_triage_waiting(municipality="0621"):
@@ -28,6 +31,20 @@ def a_mediation_received(municipality="0630"):
 def a_psp_received(municipality="0630"):
     due = NOW + timedelta(days=2)
     return psp.CaseReceived(case_id=uuid4(), municipality=municipality, due_at=due)
+
+
+def a_triage_overdue(municipality="0621"):
+    return TriageOverdue(
+        report_id=uuid4(),
+        municipality=municipality,
+        since=NOW - timedelta(days=1),
+        due_at=NOW,
+    )
+
+
+def a_step_due(of, municipality="0630", *, due_at=NOW):
+    [step] = of.Step
+    return of.StepDue(case_id=uuid4(), municipality=municipality, step=step, due_at=due_at)
 
 
 def someone(role, *places, staff_id="u-1"):
@@ -86,7 +103,7 @@ def notices_in(unit):
 
 def test_a_waiting_report_is_told_to_the_secretariat_and_nobody_else():
     [notice] = notices_of(a_triage_waiting())
-    document = stored(notice, NOW)
+    document = stored(notice, NOW, LATER)
 
     assert is_for(document, someone("triage", "1463"))
     for role in ("mediation-coordinator", "psp-police", "psp-psychiatry", "operator", "leader"):
@@ -95,17 +112,53 @@ def test_a_waiting_report_is_told_to_the_secretariat_and_nobody_else():
 
 def test_a_mediation_is_told_to_the_coordinator_of_the_district():
     [notice] = notices_of(a_mediation_received("0746"))
-    document = stored(notice, NOW)
+    document = stored(notice, NOW, LATER)
 
     assert is_for(document, someone("mediation-coordinator", "1463"))
     assert not is_for(document, someone("mediator", "1463"))
     assert not is_for(document, someone("triage", "1463"))
 
 
+def test_a_report_that_waits_too_long_is_told_to_the_secretariat_and_nobody_else():
+    [notice] = notices_of(a_triage_overdue())
+    document = stored(notice, NOW, LATER)
+
+    assert is_for(document, someone("triage", "1463"))
+    assert not is_for(document, someone("mediation-coordinator", "1463"))
+    assert not is_for(document, someone("psp-police", "0621"))
+
+
+def test_a_step_of_a_mediation_that_is_overdue_is_told_to_the_coordinator():
+    [notice] = notices_of(a_step_due(mediation))
+    document = stored(notice, NOW, LATER)
+
+    assert (document["about"], document["step"]) == ("mediation.step_due.v1", "contact_parties")
+    assert is_for(document, someone("mediation-coordinator", "1463"))
+    assert not is_for(document, someone("mediator", "1463"))
+    assert not is_for(document, someone("psp-police", "0630"))
+
+
+@pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
+def test_a_step_of_a_psp_case_that_is_overdue_is_told_to_its_police_only(place):
+    [notice] = notices_of(a_step_due(psp, "0630"))
+    document = stored(notice, NOW, LATER)
+
+    assert is_for(document, someone("psp-police", place)) is (place == "0630")
+    assert not is_for(document, someone("psp-municipality", place))
+
+
+def test_each_time_that_passes_for_a_step_is_a_notice_of_its_own():
+    first = a_step_due(mediation)
+    again = first.model_copy(update={"due_at": NOW + timedelta(days=3)})
+    unit = taken_in((first, NOW), (first, NOW), (again, NOW))
+
+    assert len(notices_in(unit)) == 2
+
+
 @pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
 def test_a_psp_case_is_told_to_the_police_of_its_own_municipality_only(place):
     [notice] = notices_of(a_psp_received("0630"))
-    document = stored(notice, NOW)
+    document = stored(notice, NOW, LATER)
 
     assert is_for(document, someone("psp-police", place)) is (place == "0630")
 
@@ -114,7 +167,7 @@ def test_a_psp_case_is_told_to_the_police_of_its_own_municipality_only(place):
 def test_no_other_authority_hears_of_a_psp_case_before_something_is_disclosed(role):
     [notice] = notices_of(a_psp_received("0630"))
 
-    assert not is_for(stored(notice, NOW), someone(role, "0630", "syddanmark", "1463"))
+    assert not is_for(stored(notice, NOW, LATER), someone(role, "0630", "syddanmark", "1463"))
 
 
 def test_one_cause_makes_one_notice_however_often_it_is_told():
@@ -145,7 +198,7 @@ def test_a_fact_that_comes_days_late_still_lies_in_the_inbox():
 
 def test_a_notice_names_the_case_by_reference_and_holds_no_more():
     [notice] = notices_of(a_mediation_received())
-    document = stored(notice, NOW)
+    document = stored(notice, NOW, LATER)
 
     assert document["reference"].startswith("KR-")
     assert set(document) == {
@@ -158,14 +211,17 @@ def test_a_notice_names_the_case_by_reference_and_holds_no_more():
         "role",
         "place",
         "due_at",
+        "step",
         "created_at",
+        "remind_at",
+        "reminded_at",
         "acknowledged",
     }
 
 
 def test_each_person_acknowledges_once_and_the_first_time_stands():
     [notice] = notices_of(a_triage_waiting())
-    document = stored(notice, NOW)
+    document = stored(notice, NOW, LATER)
 
     once = acknowledge(document, "sofie", NOW)
     twice = acknowledge(once, "sofie", NOW + timedelta(hours=1))
