@@ -36,6 +36,7 @@ check: setup
 lock: setup
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --extra embedded --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/python -m deploy.images.locks
 
 bench: setup
 	@$(BIN)/samraad bench

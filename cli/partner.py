@@ -262,11 +262,11 @@ def _credentials(running: Running, partner: str, password: str, secret: str) -> 
     """Put together what the file says, as things lie now: ports may have moved."""
     declared = load()
     broker = running.kafka("admin")
-    intake = running.url("intake")
+    web = running.partners_web
     return Credentials(
         partner=partner,
         kafka={
-            "bootstrap.servers": broker["bootstrap.servers"],
+            "bootstrap.servers": running.partners_kafka,
             "security.protocol": broker.get("security.protocol", "PLAINTEXT"),
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": declared.partner_user(partner),
@@ -277,10 +277,10 @@ def _credentials(running: Running, partner: str, password: str, secret: str) -> 
             "reports": f"partner.{partner}.reports",
             "replies": f"partner.{partner}.replies",
         },
-        jwks_url=f"{intake}/.well-known/jwks.json",
+        jwks_url=f"{web}/.well-known/jwks.json",
         http={
-            "base_url": intake,
-            "token_url": f"{intake}/oauth/token",
+            "base_url": web,
+            "token_url": f"{web}/oauth/token",
             "client_id": partner,
             "client_secret": secret,
         },

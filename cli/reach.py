@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -86,10 +86,25 @@ class Running:
 
     home: Home
     ports: Mapping[str, int]
+    addresses: Mapping[str, Any] = field(default_factory=dict)
+    """Where a stack in containers is reached; empty for a stack of this machine."""
 
     def url(self, service: str) -> str:
         """Give the address of a service."""
-        return service_url(dict(self.ports), service)
+        told = self.addresses.get(service)
+        return str(told) if told else service_url(dict(self.ports), service)
+
+    @property
+    def partners_kafka(self) -> str:
+        """The broker's address as partners reach it."""
+        told = self.addresses.get("partners", {}).get("kafka")
+        return str(told) if told else self.kafka("admin")["bootstrap.servers"]
+
+    @property
+    def partners_web(self) -> str:
+        """Where partners find keys and schemas."""
+        told = self.addresses.get("partners", {}).get("web")
+        return str(told) if told else self.url("intake")
 
     def kafka(self, user: str) -> dict[str, str]:
         """Give the broker's address and the login of one of its users."""
@@ -137,6 +152,9 @@ def reach() -> Running:
     """Find the stack of this home, or end the command where there has never been one."""
     home = Home.from_environment()
     ports = read_ports(home)
+    containers = home.root / "addresses.json"
+    if containers.exists():
+        return Running(home, ports, json.loads(containers.read_text(encoding="utf-8")))
     if not ports:
         stop(
             f"There is no stack in {home.root}: start one with `samraad up`, "

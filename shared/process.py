@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -125,7 +126,8 @@ def make_engine(
 
 
 def _name_of(settings: ServiceSettings) -> str:
-    return settings.instance or f"pid-{os.getpid()}"
+    """Name the process; in a container it is number 1, and only the host name tells it from others."""
+    return settings.instance or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def make_store(settings: ServiceSettings, *, cases: str) -> Store:
@@ -273,6 +275,7 @@ def _end(reason: str) -> None:
     """End a process that has work and does not move: its supervisor starts it anew."""
     log.error("watchdog_ends_process", reason=reason)
     os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(137)  # the first process of a container is deaf to its own SIGKILL
 
 
 def make_broker(connection: Connection, *, instance: str | None) -> KafkaBroker:

@@ -91,10 +91,12 @@ def mongo_password(home: Home, user: str) -> str:
     return new_password()
 
 
-def write_mongo_login(home: Home, user: str, port: int, password: str) -> None:
+def write_mongo_login(
+    home: Home, user: str, port: int, password: str, host: str = "127.0.0.1"
+) -> None:
     """Keep a database user's URI; passwords are URL-safe, so nothing needs to be escaped."""
     options = urlencode({"replicaSet": "rs0", "authSource": "admin"})
-    address = f"{quote_plus(user)}:{password}@127.0.0.1:{port}"
+    address = f"{quote_plus(user)}:{password}@{host}:{port}"
     database = user if user in SERVICES else ""
     _replace(mongo_file(home, user), f"mongodb://{address}/{database}?{options}\n")
 

@@ -3,8 +3,10 @@
     python -m deploy.embedded.issuer
 
 Settings: SAMRAAD_ISSUER (where it answers, on loopback), SAMRAAD_SITE_URL (the one site that may
-use it) and SAMRAAD_CLIENT_SECRET_FILE. It asks for no password, so it refuses to start on anything
-but loopback and answers to its own address only. Around the library `oidc-provider-mock` it keeps
+use it) and SAMRAAD_CLIENT_SECRET_FILE. Behind a door in front of it SAMRAAD_ISSUER_LISTEN says where
+it listens itself, and SAMRAAD_ISSUER_PUBLISHED_ON where that door is published: both must be
+loopback too. It asks for no password, so it refuses to start on anything else, and answers to its
+own address only. Around the library `oidc-provider-mock` it keeps
 what a real issuer would: one registered client with its secret and one return address, PKCE (S256)
 on every code, a nonce, no debugger, and no way to make up other users or clients. The signing key
 is made at each start; a session that is open outlives it.
@@ -49,6 +51,7 @@ class Place:
     port: int
     site: str
     client_secret: str
+    listen: tuple[str, int]
 
 
 def read_place(environment: dict[str, str]) -> Place:
@@ -63,11 +66,15 @@ def read_place(environment: dict[str, str]) -> Place:
         raise ValueError("SAMRAAD_CLIENT_SECRET_FILE cannot be read.") from unreadable
     if issuer.scheme != "http" or issuer.hostname is None or issuer.port is None or issuer.path:
         raise ValueError("SAMRAAD_ISSUER must look like http://127.0.0.1:PORT.")
-    if not is_loopback(issuer.hostname):
+    listen = urlsplit("//" + environment.get("SAMRAAD_ISSUER_LISTEN", issuer.netloc))
+    if listen.hostname is None or listen.port is None:
+        raise ValueError("SAMRAAD_ISSUER_LISTEN must look like 127.0.0.1:PORT.")
+    published = environment.get("SAMRAAD_ISSUER_PUBLISHED_ON", listen.hostname)
+    if not all(map(is_loopback, (issuer.hostname, listen.hostname, published))):
         raise ValueError("The stand-in login asks for no password: it runs on loopback only.")
     if not secret:
         raise ValueError("SAMRAAD_CLIENT_SECRET_FILE is empty.")
-    return Place(issuer.hostname, issuer.port, site, secret)
+    return Place(issuer.hostname, issuer.port, site, secret, (listen.hostname, listen.port))
 
 
 def is_loopback(host: str) -> bool:
@@ -75,7 +82,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761 keeps it for loopback
 
 
 def read_staff(file: Path = STAFF) -> list[dict[str, Any]]:
@@ -191,7 +198,7 @@ def main() -> int:
         sys.stderr.write(f"{wrong}\n")
         return 2
     application = make_application(place, read_staff())
-    server = make_server(place.host, place.port, application, threaded=True, request_handler=Quiet)
+    server = make_server(*place.listen, application, threaded=True, request_handler=Quiet)
     sys.stdout.write(f"stand-in login at http://{place.host}:{place.port}\n")
     sys.stdout.flush()
     try:

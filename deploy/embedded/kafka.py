@@ -17,10 +17,9 @@ from deploy.embedded import credentials, tether
 from deploy.embedded.download import SUMS, read_sums
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home, write_private
+from deploy.kafka_settings import BROKER, Listener, as_properties, broker_settings, java_quote
 
 FIRST_HEAP, LARGEST_HEAP = "-Xms96m", "-Xmx320m"
-BROKER = "broker"
-"""The node's own user: super user beside `admin`, known to nobody else."""
 LOG_SETTINGS = Path(__file__).with_name("kafka.log4j2.properties")
 
 
@@ -102,7 +101,7 @@ def _format(home: Home, users: dict[str, str]) -> None:
     for name, password in users.items():
         arguments += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
     file = home.run / "format.arguments"
-    write_private(file, "\n".join(_quote(text) for text in arguments))
+    write_private(file, "\n".join(java_quote(text) for text in arguments))
     try:
         done = subprocess.run(
             [*tether.command(signal.SIGKILL), *java(home), f"@{file}"],
@@ -121,62 +120,13 @@ def _format(home: Home, users: dict[str, str]) -> None:
         raise StackProblem(f"Kafka's storage could not be formatted: see {log}.")
 
 
-def _quote(argument: str) -> str:
-    """Quote for a Java argument file."""
-    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def _settings(home: Home, ports: dict[str, int], broker_password: str) -> str:
-    scram = "org.apache.kafka.common.security.scram.ScramLoginModule required"
-    plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
-    own = f'username="{BROKER}" password="{broker_password}"'
-    settings = {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{ports['controller']}",
-        "listeners": f"CLIENT://127.0.0.1:{ports['kafka']},CONTROLLER://127.0.0.1:{ports['controller']}",
-        "advertised.listeners": f"CLIENT://127.0.0.1:{ports['kafka']}",
-        "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
-        "inter.broker.listener.name": "CLIENT",
-        "controller.listener.names": "CONTROLLER",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-        "listener.name.client.scram-sha-512.sasl.jaas.config": f"{scram} {own};",
-        "sasl.mechanism.controller.protocol": "PLAIN",
-        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.controller.plain.sasl.jaas.config": (
-            f'{plain} {own} user_{BROKER}="{broker_password}";'
-        ),
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": f"User:admin;User:{BROKER}",
-        "allow.everyone.if.no.acl.found": "false",
-        "auto.create.topics.enable": "false",
-        "log.dirs": str(home.kafka),
-        "log.message.timestamp.type": "LogAppendTime",
-        "message.max.bytes": str(1024 * 1024),
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        "share.coordinator.state.topic.num.partitions": "1",
-        "min.insync.replicas": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        "log.cleaner.dedupe.buffer.size": str(8 * 1024 * 1024),
-        "log.cleaner.threads": "1",
-        "broker.session.timeout.ms": "3000",
-        "broker.heartbeat.interval.ms": "500",
-        "num.network.threads": "2",
-        "num.io.threads": "4",
-        "num.replica.fetchers": "1",
-        "background.threads": "2",
-        "group.min.session.timeout.ms": "1000",
-    }
-    return "".join(f"{name}={_escape(value)}\n" for name, value in settings.items())
-
-
-def _escape(value: str) -> str:
-    """Write a value of a Java properties file."""
-    return value.replace("\\", "\\\\")
+    client = Listener(bind=bootstrap(ports), advertised=bootstrap(ports))
+    return as_properties(
+        broker_settings(
+            {"CLIENT": client},
+            controller=f"127.0.0.1:{ports['controller']}",
+            data=str(home.kafka),
+            password=broker_password,
+        )
+    )
