@@ -1,4 +1,4 @@
-"""What partners and services may not do on the broker and in the database, beyond test_stack.
+"""What partners and services may not do on the broker and in the database, beyond test_locks.
 
 Every refusal stands beside the same deed that is allowed, so that a broker that refuses everything
 would not pass.
