@@ -16,6 +16,7 @@ NAMES: Final = {
     "N": "each fact its own number",
     "A": "marks, state and outbox agree",
     "G": "nothing published that was not committed",
+    "C": "no deadline told before its time",
 }
 
 

@@ -81,5 +81,22 @@ class Rules:
     late_join: Literal["wait", "adopt", "accept"] = "accept"
     """Facts below the log's start: waited for; the first one seen is adopted; an operator accepts."""
 
+    # Deadlines, Ticker
+    due_in_transaction: bool = True
+    """A due document is written with the case that it belongs to."""
+    cancels_due: bool = True
+    """Closing a case deletes its due document."""
+    due_goes: Literal["with", "before", "after"] = "with"
+    """The due document goes in the transaction that fires it."""
+    ticker_guarded: bool = True
+    """Who fires writes the case and the due document only as it loaded them."""
+    looks_at_state: bool = True
+    """The rule tells only what the case still waits for."""
+    ticker_fenced: bool = True
+    """`fence`: the lease is written in the transaction."""
+    store_clock: bool = True
+    """What is due is asked of mongod; the process's clock is fast."""
+    waits_for_parked: bool = True
+
 
 FULL = Rules()

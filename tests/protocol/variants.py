@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from tests.protocol.rules import FULL, Rules
 from tests.protocol.state import Scenario
+from tests.protocol.ticking import Ticking
 
 __all__ = ["VARIANTS", "Variant", "reduced"]
 
-ALL: Final = frozenset("LDOPTNAG")
+ALL: Final = frozenset("LDOPTNAGC")
 EFFECTS: Final = ALL - {"T"}
 """What readers owe, whatever the topic looks like."""
 A, B = (0,), (1,)
@@ -52,6 +53,10 @@ END_TO_END = Scenario(
     "end to end", plans=((A, B), (A,)), relays=2, lanes=2, faults=1, kinds=RELAYING | TAKING
 )
 END_TO_END_TWO = replace(END_TO_END, name="end to end, two", plans=((A,), (A,)), faults=2)
+# A case waits until 1; then its next step gets the time 2, or it is closed; or it is parked.
+MOVED = Ticking("deadline moved", (1, 2))
+CLOSED = Ticking("deadline closed", (1, None))
+PARKED = Ticking("deadline parked", (1,), parks=True)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Variant:
     rule: int
     """As in docs/protocol.md; 0: nothing is left out."""
     name: str
-    scenario: Scenario
+    scenario: Scenario | Ticking
     rules: Rules
     breaks: str
     """The invariant that must break; empty where all must hold."""
@@ -78,17 +83,21 @@ def reduced(variant: Variant) -> Variant:
     return replace(variant, scenario=replace(scenario, faults=variant.needs))
 
 
-def _full(scenario: Scenario) -> Variant:
+def _full(scenario: Scenario | Ticking) -> Variant:
     return Variant(0, "FULL PROTOCOL", scenario, FULL, "", "", ALL)
 
 
-def _breaks(rule: int, letter: str, name: str, scenario: Scenario, **changed: Any) -> Variant:
+def _breaks(
+    rule: int, letter: str, name: str, scenario: Scenario | Ticking, **changed: Any
+) -> Variant:
     """Its invariant is sought alone, so that the story is the shortest."""
     rules = replace(FULL, **changed)
     return Variant(rule, name, scenario, rules, letter, "", frozenset(letter))
 
 
-def _holds(rule: int, good_for: str, name: str, scenario: Scenario, **changed: Any) -> Variant:
+def _holds(
+    rule: int, good_for: str, name: str, scenario: Scenario | Ticking, **changed: Any
+) -> Variant:
     wanted = EFFECTS if name.endswith("effects only") else ALL
     return Variant(rule, name, scenario, replace(FULL, **changed), "", good_for, wanted)
 
@@ -107,6 +116,9 @@ AT_MOST: Final = {"watermark": "at most"}
 VARIANTS: Final = (
     _full(PUBLISH),
     _full(OVERSIZE),
+    _full(MOVED),
+    _full(CLOSED),
+    _full(PARKED),
     _full(CONSUME),
     _full(DESK),
     _full(DISCARD),
@@ -277,4 +289,65 @@ VARIANTS: Final = (
     _breaks(19, "L", "discard does not move the mark", DISCARD, discard_moves_mark=False),
     _breaks(20, "L", "late join: waits for what is gone", LATE_JOIN, late_join="wait"),
     _breaks(20, "L", "late join: adopts the first sequence", LATE_JOIN, late_join="adopt"),
+    _breaks(21, "L", "due document in a second transaction", MOVED, due_in_transaction=False),
+    _holds(
+        21,
+        "spares a look: the case's state covers it",
+        "closing leaves the due document",
+        CLOSED,
+        cancels_due=False,
+    ),
+    _breaks(
+        21,
+        "A",
+        "the same, and the rule does not look at the state",
+        CLOSED,
+        cancels_due=False,
+        looks_at_state=False,
+    ),
+    _breaks(22, "L", "due document deleted before it fires", MOVED, due_goes="before"),
+    _holds(
+        22,
+        "spares a look: the case's state covers it",
+        "due document deleted after it fired, if nothing moves it",
+        PARKED,
+        due_goes="after",
+    ),
+    _breaks(22, "L", "due document deleted after it fired", MOVED, due_goes="after"),
+    _breaks(
+        22,
+        "D",
+        "the same, and the rule does not look at the state",
+        PARKED,
+        due_goes="after",
+        looks_at_state=False,
+    ),
+    _breaks(22, "A", "the case is written without a guard", CLOSED, ticker_guarded=False),
+    _breaks(
+        22,
+        "D",
+        "the same, and no fence on the ticker",
+        PARKED,
+        ticker_guarded=False,
+        ticker_fenced=False,
+    ),
+    _holds(
+        22,
+        "the transaction keeps case and due document together",
+        "the rule does not look at the state",
+        CLOSED,
+        looks_at_state=False,
+    ),
+    _breaks(23, "C", "what is due is asked of the process's clock", MOVED, store_clock=False),
+    _holds(
+        23,
+        "ends a zombie at its first commit",
+        "no fence on the ticker",
+        MOVED,
+        ticker_fenced=False,
+    ),
+    _holds(
+        23, "halves the looks and the conflicts", "no lease: both tickers fire", MOVED, lease=False
+    ),
+    _breaks(24, "P", "a parked case's deadline fires", PARKED, waits_for_parked=False),
 )

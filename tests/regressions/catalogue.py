@@ -12,6 +12,7 @@ ORDER: Final = "tests/edge/test_engine_order.py"
 RIVALS: Final = "tests/edge/test_engine_rivals.py"
 RELAY: Final = "tests/edge/test_engine_relay.py"
 RULES: Final = "tests/edge/test_engine_rules.py"
+DUE: Final = "tests/edge/test_engine_deadlines.py"
 
 
 @dataclass(frozen=True)
@@ -421,6 +422,116 @@ REGRESSIONS: Final = (
             "mark = protocol.marks.get(arrival.source, arrival.sequence - 1)",
         ),
         seen_by=f"{ORDER}::test_facts_that_arrive_out_of_order_have_their_effects_in_order",
+    ),
+    # deadlines
+    _regression(
+        21,
+        "a due document is written outside of the step's transaction",
+        _edit(
+            "store",
+            "Store._write_due",
+            "bulk_write(operations, ordered=False, session=session)",
+            "bulk_write(operations, ordered=False)",
+        ),
+        seen_by=f"{DUE}::test_a_step_whose_commit_fails_sets_no_deadline",
+    ),
+    _regression(
+        21,
+        "a case that is closed or moved leaves its deadline as it was",
+        _edit("deadlines", "follow", "for name in before.keys() - now.keys():", "for name in ():"),
+        _edit("deadlines", "follow", "if before.get(name) != at:", "if name not in before:"),
+        seen_by=f"{DUE}::test_a_case_that_is_closed_or_gets_a_new_date_is_not_told_of_the_old_one",
+    ),
+    _regression(
+        22,
+        "a due document is deleted before the transaction that fires it commits, outside of it",
+        _edit("deadlines", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
+        _edit(
+            "ticker",
+            "Ticker._slice",
+            "            await self.store.write(unit, session)\n",
+            "            gone = [due.row_id for due in fired]\n"
+            '            await self.store.db.due.delete_many({"_id": {"$in": gone}})\n'
+            "            unit.due = [each for each in unit.due if each[1] is not None]\n"
+            "            await self.store.write(unit, session)\n",
+        ),
+        seen_by=(
+            f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
+            "[ticker.before_commit]"
+        ),
+    ),
+    _regression(
+        22,
+        "a due document is deleted after the transaction that fires it",
+        _edit("deadlines", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
+        _edit(
+            "ticker",
+            "Ticker._slice",
+            "        self.store.settle(unit)\n",
+            "        gone = [due.row_id for due in fired]\n"
+            '        await self.store.db.due.delete_many({"_id": {"$in": gone}})\n'
+            "        self.store.settle(unit)\n",
+        ),
+        seen_by=(
+            f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
+            "[ticker.after_commit]"
+        ),
+    ),
+    _regression(
+        23,
+        "the ticker does not fence: who has lost the lease goes on writing",
+        _edit(
+            "lease",
+            "fence",
+            '{"_id": name, "session": session.session_id["id"]}',
+            '{"_id": name}',
+        ),
+        seen_by=f"{DUE}::test_an_owner_whose_lease_was_taken_over_is_fenced",
+    ),
+    _regression(
+        23,
+        "what is due is asked of the process's clock",
+        _edit(
+            "ticker",
+            "Ticker._slice",
+            "now = await lease.fence(self.store, NAME, session)",
+            "await lease.fence(self.store, NAME, session)\n            now = self.store.clock()",
+        ),
+        seen_by=(
+            f"{DUE}::test_the_stores_clock_counts_and_not_the_processs[fast]",
+            f"{DUE}::test_the_stores_clock_counts_and_not_the_processs[slow]",
+        ),
+    ),
+    _regression(
+        24,
+        "a deadline fires though its case is parked",
+        _edit(
+            "ticker",
+            "Ticker._take",
+            "if unit.held(unit.cases, due.case_id).protocol.parked:",
+            "if False:",
+        ),
+        seen_by=f"{DUE}::test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_case",
+    ),
+    _regression(
+        24,
+        "a deadline that fails takes its slice along",
+        _edit("ticker", "Ticker._try", "except Exception as error:", "except EOFError as error:"),
+        seen_by=(
+            f"{DUE}::test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended"
+            "[fails]"
+        ),
+    ),
+    _regression(
+        24,
+        "a case's deadlines fire in the order of their names",
+        _edit(
+            "ticker",
+            "Ticker._load",
+            '(row["due_at"], row["_id"])',
+            'row["_id"]',
+        ),
+        seen_by=f"{DUE}::test_a_service_that_was_away_for_days_fires_each_once_and_in_order",
     ),
 )
 

@@ -1,0 +1,93 @@
+"""Deadlines through the real door: a report becomes a case, its time passes, and staff are told."""
+
+import json
+from collections.abc import Iterator
+from uuid import UUID
+
+import httpx
+import pytest
+
+from deploy.embedded.paths import Home
+from shared.contracts.processes import Process
+from shared.contracts.references import case_reference
+from tests.live import LiveStack, wait_until
+from tests.system.desk import DONE, Desk
+
+SHORT = {
+    "INTAKE_TRIAGE_WITHIN": "PT6S",
+    "MEDIATION_CONTACT_PARTIES_WITHIN": "PT6S",
+    "PSP_JUDGE_NECESSITY_WITHIN": "PT6S",
+    "NOTIFY_ACKNOWLEDGE_WITHIN": "PT3S",
+}
+"""As an operator sets them, though hardly so short."""
+PATIENCE_S = 90.0
+
+
+@pytest.fixture(scope="module")
+def hurried(
+    downloads: Home, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[LiveStack, Desk]]:
+    """A stack of its own in which time runs out soon, and a partner that may send to it."""
+    folder = tmp_path_factory.mktemp("hurried")
+    live = LiveStack(folder / "home", downloads.cache, **SHORT)
+    live.start()
+    desk = Desk(live, folder, "hurried-police")
+    ran = desk.add(kind="police")
+    assert ran.returncode == DONE, ran.stderr
+    yield live, desk
+    live.discard()
+
+
+class Inbox:
+    """The inbox of one person, as the site shows it."""
+
+    def __init__(self, stack: LiveStack, person: str) -> None:
+        self._site = stack.url("site")
+        self._client = httpx.Client(follow_redirects=True, timeout=20)
+        logged_in = self._client.post(f"{self._site}/notify/login", data={"person": person})
+        assert logged_in.url.path == "/notify/inbox"
+
+    def page(self, path: str) -> str:
+        """What a page shows."""
+        return self._client.get(f"{self._site}{path}").text
+
+    def rows(self, reference: str) -> list[str]:
+        """The rows about one case or report."""
+        listed = self.page("/notify/inbox?vis=urgent").split("<li ")[1:]
+        return [row for row in listed if f"<strong>{reference}</strong>" in row]
+
+    def wait_for(self, reference: str, *said: str) -> None:
+        """Wait until a row about it says all of that."""
+        wait_until(
+            lambda: any(all(each in row for each in said) for row in self.rows(reference)),
+            PATIENCE_S,
+            f"{said} about {reference}",
+        )
+
+
+def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concerns(
+    hurried: tuple[LiveStack, Desk],
+) -> None:
+    stack, desk = hurried
+    letters = [
+        desk.report("mediation-violence-between-two-young"),
+        desk.report("psp-losing-the-home", municipality="0630"),
+        desk.report("triage-from-a-school", municipality="0630"),
+    ]
+    code, receipts = desk.emit("\n".join(letters))
+    assert code == DONE, receipts
+    cases = {each["reference"]: each["case_id"] for each in receipts}
+    mediation, psp, waiting = [cases[json.loads(letter)["reference"]] for letter in letters]
+    assert waiting is None
+
+    kira, peder, sofie = [Inbox(stack, who) for who in ("kira", "peder", "sofie")]
+    of_mediation = case_reference(Process.MEDIATION, UUID(mediation))
+    of_psp = case_reference(Process.PSP, UUID(psp))
+    kira.wait_for(of_mediation, "parterne skulle være kontaktet", "Overskredet")
+    peder.wait_for(of_psp, "sagen skulle være vurderet til PSP", "Overskredet")
+    kira.wait_for(of_mediation, "Ny sag", "Påmindelse: ingen har kvitteret endnu")
+    assert kira.rows(of_psp) == peder.rows(of_mediation) == []
+    triage = sofie.page("/intake/triage")
+    assert "1 er over fristen" in triage
+    [report] = [each for each in triage.split("<strong>") if each.startswith("M-")]
+    sofie.wait_for(report.partition("<")[0], "henvendelse venter stadig på visitation")
