@@ -115,6 +115,7 @@ class DetailsDesk:
 
         Raises:
             KeyDestroyed: the case's key is gone, and what it kept with it.
+            NotABlob: what is kept is damaged.
 
         """
         details = document["details"]

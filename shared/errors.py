@@ -3,6 +3,7 @@
 * ServiceError
   - Rejected      can never succeed: the event is parked with its case, all other cases go on
   - Unavailable   may succeed later: back off, keep everything, try again
+    - Away        and it is known to be away, not our own client that broke
   - Conflict      somebody else wrote first: load anew and decide again
     - Taken       an id that it writes is in use; if it stays so, it can never succeed
   - TooMuch       a transaction would hold too much at once: take less
@@ -11,6 +12,7 @@
 """
 
 __all__ = [
+    "Away",
     "Conflict",
     "Fenced",
     "Halted",
@@ -32,6 +34,13 @@ class Rejected(ServiceError):
 
 class Unavailable(ServiceError):
     """Something that we depend on cannot answer now."""
+
+
+class Away(Unavailable):
+    """What is away answers nobody until a person or its owner acts: a key service, a file of keys.
+
+    The watchdog leaves a lane alone that waits for it.
+    """
 
 
 class Conflict(ServiceError):

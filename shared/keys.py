@@ -25,7 +25,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared.engine.crash_points import reach
-from shared.errors import Unavailable
+from shared.errors import Away, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -233,4 +233,4 @@ async def _unwrapped(working: Awaitable[Result]) -> Result:
             raise KeyDestroyed("the key of this blob is gone") from None
         # A key service that is away, or a master key that is not the right one: whoever waits
         # keeps everything, and what is set right by a person then goes on.
-        raise Unavailable(f"data keys cannot be had now ({type(cause).__name__})") from error
+        raise Away(f"data keys cannot be had now ({type(cause).__name__})") from error

@@ -37,6 +37,7 @@ from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
 from shared.engine.slices import Slices
 from shared.engine.ticker import Ticker
+from shared.engine.witness import Witness
 from shared.operators import operator_routes
 from shared.settings import ServiceSettings
 
@@ -196,18 +197,23 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
     connection = engine.settings.connection
     broker = make_broker(connection, instance=engine.settings.instance)
     turns = asyncio.Semaphore(_COMMITTING_AT_ONCE)
+    witness = Witness(
+        connection=connection,
+        mongo_uri=engine.settings.mongo_uri,
+        database=engine.settings.service,
+    )
     pool = Pool(engine.store.budget.held)
     alarms = MassParking()
     for subscription in engine.subscriptions:
         subscription.declare(
             broker,
-            connection,
             slices=Slices(engine.store, subscription.door, alarms),
             turns=turns,
             pool=pool,
             fetched=engine.store.budget.fetched // len(engine.subscriptions),
             instance=engine.settings.instance,
-            on_stuck=_end,
+            witness=witness,
+            end=_end,
         )
     relay = Relay(engine.store, connection, holder=_name_of(engine.settings))
     starting = asyncio.create_task(_start(engine, broker), name="start")

@@ -9,8 +9,10 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID, uuid4
 
+import structlog
 from fastapi import APIRouter, Header, HTTPException, Path, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pymongo.errors import PyMongoError
 
 from services.intake import audit, partners
 from services.intake.audit import Act
@@ -19,7 +21,8 @@ from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.references import PARTNER_ID
 from shared.contracts.schemas import schema
-from shared.engine import Rejected, Store, Subscription, Unit, watermarks
+from shared.engine import Rejected, Store, Subscription, Unavailable, Unit, watermarks
+from shared.keys import NotABlob
 from shared.operators import operator_only
 
 if TYPE_CHECKING:
@@ -41,6 +44,11 @@ PROCESSES_OF_SERVICE: Final[Mapping[str, frozenset[Process]]] = {
 _END: Final = r"\Z"
 _JWKS_FOR_S: Final = 300
 _SCHEMA_FOR_S: Final = 3600
+_DAMAGED: Final = (
+    "What is kept of this case is damaged and cannot be opened; a restore may have it."
+)
+
+log = structlog.get_logger()
 
 
 def public_routes(seal_keys: SealKeyDirectory) -> APIRouter:
@@ -80,9 +88,15 @@ def details_routes(
         service = service_of(authorization, tokens, owned)
         if service is None:
             raise HTTPException(404)
-        said = await vault.disclose_case(
-            str(case_id), processes=owned[service], to=f"service:{service}"
-        )
+        try:
+            said = await vault.disclose_case(
+                str(case_id), processes=owned[service], to=f"service:{service}"
+            )
+        except NotABlob as damaged:
+            log.exception("case_damaged", case_id=str(case_id))
+            raise HTTPException(409, _DAMAGED) from damaged
+        except (Unavailable, PyMongoError) as away:
+            raise HTTPException(503, headers={"Retry-After": "5"}) from away
         if said is None:
             raise HTTPException(404)
         return {

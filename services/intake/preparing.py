@@ -20,7 +20,7 @@ from services.intake.partners import PartnerStatus
 from services.intake.sealing import Parted, part, seal_all
 from shared.engine.crash_points import reach
 from shared.engine.store import translated
-from shared.errors import Unavailable
+from shared.errors import Away, Unavailable
 from shared.keys import KeyDestroyed
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Desk:
         try:
             keys = self._seal_keys.opening()
         except (OSError, ValueError) as error:
-            raise Unavailable(f"the seal keys cannot be read: {error}") from error
+            raise Away(f"the seal keys cannot be read: {error}") from error
         now = self._clock()
         arrivals: list[Arrival] = []
         people = 0

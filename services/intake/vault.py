@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import structlog
+
 from services.intake import audit, cases, persons, reports
 from services.intake.audit import Act
 from services.intake.domain import Basis
-from shared.keys import KeyDestroyed
+from shared.keys import KeyDestroyed, NotABlob
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseSaid", "PersonSaid", "ReportSaid", "Vault"]
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonSaid:
@@ -41,7 +45,8 @@ class PersonSaid:
     at: datetime
     marks: tuple[str, ...]
     said: dict[str, Any] | None = field(repr=False)
-    """As it was sent; None where the person was erased."""
+    """As it was sent; None where the person was erased, or what is kept is damaged."""
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,12 @@ class Vault:
     async def disclose_case(
         self, case_id: str, *, processes: Collection[Process], to: str
     ) -> CaseSaid | None:
-        """Hand a case's details to the service of its process; None where it has no such case."""
+        """Hand a case's details to the service of its process; None where it has no such case.
+
+        Raises:
+            NotABlob: what is kept of the case is damaged.
+
+        """
 
         async def fetch(session: AsyncClientSession) -> Document | None:
             case = await self._store.db[cases.COLLECTION].find_one(
@@ -104,7 +114,12 @@ class Vault:
         )
 
     async def read_report(self, report_id: str, *, by: str, purpose: str) -> ReportSaid | None:
-        """Read a report whole; None where there is none, or its case was erased."""
+        """Read a report whole; None where there is none, or its case was erased.
+
+        Raises:
+            NotABlob: what is kept of the report, beside its people, is damaged.
+
+        """
 
         async def fetch(session: AsyncClientSession) -> tuple[Binary, list[Document]] | None:
             db = self._store.db
@@ -175,13 +190,21 @@ class Vault:
         await self._store.db[audit.COLLECTION].insert_one(row, session=session)
 
     async def _person(self, row: Document) -> PersonSaid:
+        """Open what is said of one person; what is damaged hides nothing of the others."""
+        said, damaged = None, False
+        try:
+            said = await self._open(row["sealed"])
+        except NotABlob:
+            damaged = True
+            log.exception("sealed_part_damaged", said_id=str(row["_id"]))
         return PersonSaid(
             person_id=row["person_id"],
             report_id=row["report_id"],
             partner=row["partner"],
             at=row["at"],
             marks=tuple(row["marks"]),
-            said=await self._open(row["sealed"]),
+            said=said,
+            damaged=damaged,
         )
 
     async def _open(self, blob: Binary) -> dict[str, Any] | None:

@@ -12,6 +12,8 @@ one record passes however large it is, as soon as anything at all is left.
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Final, Protocol
 
 __all__ = ["DEFAULT_MIB", "LEAST_MIB", "Budget", "Member", "Pool"]
@@ -66,6 +68,8 @@ class Pool:
         self._held = 0
         self._members: set[Member] = set()
         self._freed = asyncio.Event()
+        self.full_at = self.moved_at = -inf
+        """When it was full, and when a lane last brought a slice home; by the monotonic clock."""
 
     @property
     def room(self) -> int:
@@ -84,6 +88,7 @@ class Pool:
         """Account for bytes that are held from now on; at the last of the room all stop asking."""
         self._held += size
         if self.room <= 0:
+            self.full_at = monotonic()
             self._tell()
 
     def give(self, size: int) -> None:
@@ -92,6 +97,10 @@ class Pool:
             self._held -= size
             self._freed.set()
             self._tell()
+
+    def moved(self) -> None:
+        """Note that a slice had its effect."""
+        self.moved_at = monotonic()
 
     async def wait(self, seconds: float) -> None:
         """Wait until something is given back, for so long at most."""

@@ -22,7 +22,7 @@ from shared.engine.records import Record
 from shared.engine.slices import Slices
 from shared.engine.unreadable import step_over
 from shared.engine.watermarks import Watermark
-from shared.errors import Conflict, Fenced, Halted, Rejected, Taken, Unavailable
+from shared.errors import Away, Conflict, Fenced, Halted, Rejected, Taken, Unavailable
 
 __all__ = ["Lane", "Log"]
 
@@ -68,9 +68,16 @@ class Lane:
         """Why it stands still until a person acts."""
         self.waiting: str | None = None
         """Why it waits and tries again by itself (MongoDB away, say)."""
+        self.failing: str | None = None
+        """Why its last try failed; None once a slice had its effect."""
+        self.declared = False
+        """Whether what it waits for is known to be away, so that it is right to wait."""
         self.mark: Watermark | None = None
         self.log_end = 0
         self.moved_at = monotonic()
+        """When it had its turn or brought a slice home; a turn after a failure does not count."""
+        self.in_line = False
+        """Whether it waits for its turn to commit."""
         self._turns = turns
         self._pool = pool
         self._queue: deque[Record] = deque()
@@ -99,6 +106,11 @@ class Lane:
         """Events that lie in the log and have not had their effect: log end minus watermark."""
         at = self.mark.offset if self.mark else self._stood_at
         return 0 if at is None else max(0, self.log_end - at)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to do: events to take, or the partition itself."""
+        return self.lag > 0 or (self.mark is None and self.failing is not None)
 
     def start(self) -> None:
         """Take the partition over and begin."""
@@ -217,14 +229,15 @@ class Lane:
                     continue
                 await self._take_slice()
                 self._tries = 0
-                self.waiting = None
+                self.waiting = self.failing = None
+                self.declared = False
             except Fenced:
                 self._rewind = True
                 self.mark = None
                 await self._back_off("another owner holds the partition")
             except Unavailable as error:
                 self._rewind = True
-                await self._back_off(str(error))
+                await self._back_off(str(error), declared=isinstance(error, Away))
             except Conflict:
                 self._rewind = True
                 await self._back_off("other writers keep changing the same cases")
@@ -240,7 +253,11 @@ class Lane:
         records: list[Record] = []
         for attempt in range(_CONFLICTS):
             try:
+                self.in_line = True
                 async with self._turns:
+                    self.in_line = False
+                    if self.failing is None:
+                        self.moved_at = monotonic()
                     if not records:  # not before its turn: what arrives meanwhile goes along
                         started = monotonic()
                         records = self._gather()
@@ -262,6 +279,7 @@ class Lane:
         self._most = min(2 * self._most, self.slices.door.most)
         self._taking = None
         self.moved_at = monotonic()
+        self._pool.moved()
         telemetry.slice_committed(self.log.topic, len(records), monotonic() - started, unit)
         given, self._sliced = self._sliced, 0
         self._pool.give(given)
@@ -357,10 +375,11 @@ class Lane:
             self._arrived.clear()
             await self._arrived.wait()
 
-    async def _back_off(self, reason: str) -> None:
+    async def _back_off(self, reason: str, *, declared: bool = False) -> None:
         if self.waiting != reason:
             log.warning("lane_waits", lane=self.name, reason=reason)
-        self.waiting = reason
+        self.waiting = self.failing = reason
+        self.declared = declared
         pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]
         self._tries += 1
         if self._rewind:

@@ -20,7 +20,7 @@ from faststream.kafka import KafkaBroker
 
 from shared.engine.broken_connections import name_broken_connections
 from shared.engine.budget import Pool
-from shared.engine.connection import Connection, Partition
+from shared.engine.connection import Partition
 from shared.engine.crash_points import reach
 from shared.engine.decoding import bound_decompression
 from shared.engine.door import Door
@@ -29,6 +29,8 @@ from shared.engine.lane import Lane
 from shared.engine.records import Record
 from shared.engine.slices import Slices
 from shared.engine.unreadable import is_unreadable, next_readable
+from shared.engine.watchdog import Watchdog
+from shared.engine.witness import Witness
 from shared.errors import Unavailable
 
 __all__ = ["Subscription"]
@@ -45,7 +47,6 @@ _ANSWER_MS: Final = 200
 _TOPIC_ID_FOR_S: Final = 1.0
 _TOPIC_IDS_EVERY_S: Final = 10.0
 _DISPLAY_EVERY_S: Final = 2.0
-_STUCK_S: Final = 30.0
 
 log = structlog.get_logger()
 
@@ -70,42 +71,39 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.trouble: str | None = None
         """Why nothing can be read at present."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard_at = monotonic()
-        self._others_are_answered = False
-        self._on_stuck: Callable[[str], None] = log.error
 
     def declare(
         self,
         broker: KafkaBroker,
-        connection: Connection,
         *,
         slices: Slices,
         turns: asyncio.Semaphore,
         pool: Pool,
         fetched: int,
         instance: str | None,
-        on_stuck: Callable[[str], None],
+        witness: Witness,
+        end: Callable[[str], None],
     ) -> None:
         """Register with FastStream; nothing is read before `start`.
 
         Args:
             broker: FastStream's door.
-            connection: the same broker, for questions.
             slices: what the lanes do with their records.
             turns: how many lanes of the process commit at once.
             pool: what they hold together.
             fetched: bytes that are asked for at once.
             instance: our name in the group.
-            on_stuck: what to do about a process that does not move.
+            witness: who is asked whether others are answered.
+            end: what to do about a process that does not move.
 
         """
         bound_decompression()
         name_broken_connections()
-        self._connection = connection
+        self._connection = witness.connection
         self._slices = slices
         self._turns = turns
         self._pool = pool
-        self._on_stuck = on_stuck
+        self.watchdog = Watchdog(self.group, self.lanes, pool=pool, witness=witness, end=end)
         self._subscriber = broker.subscriber(
             *self.topics,
             pattern=self.pattern,
@@ -283,43 +281,23 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         while not told_to_end():
             await asyncio.sleep(_DISPLAY_EVERY_S)
             try:
-                await self._end_if_deaf()
+                await self.watchdog.end_if_deaf()
                 await self._measure()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - a display and a watchdog, both try again
                 log.info("lag_unknown", group=self.group, error=type(error).__name__)
 
-    async def _end_if_deaf(self) -> None:
-        """End a client that hears nothing for a minute while the broker answers others, twice.
-
-        After a broker's death it may wait for answers that never come, and so would its lanes,
-        which look as if the broker were away. A broker that is away ends nobody.
-        """
-        if monotonic() - self._heard_at < 2 * _STUCK_S:
-            return
-        topics = {place.topic for place in self.lanes}
-        answered = topics <= (await self._connection.topic_ids(topics)).keys()
-        if answered and self._others_are_answered:
-            self._on_stuck(f"{self.group} hears nothing from a broker that answers others")
-        self._others_are_answered = answered
-
     async def _measure(self) -> None:
         ends = await self.consumer.end_offsets(list(self.lanes)) if self.lanes else {}
-        self._heard_at, self._others_are_answered = monotonic(), False
+        self.watchdog.heard()
+        for place, lane in self.lanes.items():
+            if place in ends:  # else it was assigned in the meantime
+                lane.log_end = ends[place]
+        await self.watchdog.look()
         owned = {place: lane for place, lane in self.lanes.items() if lane.mark or lane.halted}
         if not owned:
             return
-        for place, lane in owned.items():
-            if place not in ends:
-                continue  # it was assigned in the meantime
-            lane.log_end = ends[place]
-            if not lane.lag or lane.halted or lane.waiting:
-                lane.moved_at = monotonic()
-            elif monotonic() - lane.moved_at > 2 * _STUCK_S:
-                self._on_stuck(f"{lane.name} has events to take and does not move")
-            elif monotonic() - lane.moved_at > _STUCK_S:
-                lane.rewind()
         offsets = {place: lane.mark.offset for place, lane in owned.items() if lane.mark}
         reach("group.before_display")
         await self.consumer.commit(offsets)

@@ -210,10 +210,11 @@ class EngineWorld:
             yield Service(app, engine)
 
     @asynccontextmanager
-    async def process(self, *topics, instance="other", group=None, crash=""):
+    async def process(self, *topics, instance="other", group=None, crash="", **more):
         """Run it in a process of its own, which a test may stop and kill.
 
-        `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself.
+        `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself; `more`
+        is for `engine_process`.
         """
         said = {
             "name": self.name,
@@ -223,6 +224,7 @@ class EngineWorld:
             "mongo_file": str(self.mongo_file),
             "instance": instance,
             "group": group or self.name,
+            **more,
         }
         command = (sys.executable, "-m", "tests.edge.engine_process", json.dumps(said))
         faults = {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": crash} if crash else {}
@@ -390,7 +392,7 @@ class Published:
 
 def an_app(name, topics, behaviour, *, group, **settings):
     """Wire the test service as every service is wired."""
-    settings = settings_class(name)(port=1, **settings)
+    settings = settings_class(name)(**{"port": 1, **settings})
     facts = behaviour.facts()
     subscription = Subscription(*topics, door=facts, group=group)
     engine = make_engine(

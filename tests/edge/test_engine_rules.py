@@ -3,14 +3,13 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from pymongo import AsyncMongoClient
 
 import shared.engine.subscription
+import shared.engine.watchdog
 from shared.engine import Room, Store, watermarks
 from shared.errors import Fenced, ServiceError
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
@@ -240,46 +239,16 @@ async def test_a_record_that_the_client_skips_is_asked_for_again(world):
 async def test_a_last_record_that_the_client_skips_is_found_by_the_lag_it_leaves(
     world, monkeypatch
 ):
-    monkeypatch.setattr(shared.engine.subscription, "_STUCK_S", 1.0)
+    monkeypatch.setattr(shared.engine.watchdog, "STUCK_S", 1.0)
     monkeypatch.setattr(shared.engine.subscription, "_DISPLAY_EVERY_S", 0.2)
     case = a_case()
 
     async with world.service() as service:
-        service.engine.subscriptions[0]._on_stuck = [].append  # or it would end the tests
+        service.engine.subscriptions[0].watchdog.end = [].append  # or it would end the tests
         world.send(case, 1)
         await world.counted(case, 1)
         _skip(world, service, case, 2)
         await world.counted(case, 1, 2)
-
-
-@pytest.mark.parametrize("away", [False, True], ids=["answers others", "is away"])
-async def test_a_client_that_hears_nothing_is_ended_if_the_broker_answers_others(
-    world, monkeypatch, away
-):
-    monkeypatch.setattr(shared.engine.subscription, "_STUCK_S", 0.5)
-    monkeypatch.setattr(shared.engine.subscription, "_DISPLAY_EVERY_S", 0.2)
-    ended, asked = [], []
-
-    async def silence(*_places):
-        raise KafkaTimeoutError
-
-    async def no_topics(_topics):
-        asked.append(1)
-        if len(asked) == 1:
-            raise OSError  # the watchdog goes on all the same
-        return {}
-
-    async with world.service() as service:
-        (subscription,) = service.engine.subscriptions
-        subscription._on_stuck = ended.append  # or it would end the tests
-        if away:
-            monkeypatch.setattr(subscription, "_connection", SimpleNamespace(topic_ids=no_topics))
-        monkeypatch.setattr(subscription.consumer, "end_offsets", silence)
-        await until(lambda: ended or len(asked) > 3, "the watchdog has looked")
-        monkeypatch.undo()
-
-    assert bool(ended) is not away
-    assert all("hears nothing" in reason for reason in ended)
 
 
 def _skip(world, service, case, *numbers):

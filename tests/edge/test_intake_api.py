@@ -2,6 +2,7 @@ import json
 
 import httpx
 import pytest
+from bson.binary import Binary
 from fastapi import FastAPI
 
 from deploy.embedded.paths import CLONE
@@ -140,6 +141,22 @@ async def test_a_service_may_own_several_processes(intake, tmp_path, owned, stat
         answer = await client.get(f"/cases/{fact.body['case_id']}/details", headers=headers)
 
     assert answer.status_code == status
+
+
+async def test_details_that_are_damaged_are_refused_in_a_sentence(intake, site):
+    (fact,) = facts(await intake.arrive(intake.record(details={"offence": "violence"})))
+    case = await intake.db.cases.find_one({"_id": fact.body["case_id"]})
+    sealed = bytes(case["sealed"])
+    damaged = Binary(sealed[:-1] + bytes([sealed[-1] ^ 1]), 6)
+    await intake.db.cases.update_one({"_id": case["_id"]}, {"$set": {"sealed": damaged}})
+
+    answer = await site.get(
+        f"/cases/{case['_id']}/details", headers={"Authorization": "Bearer mediation-token"}
+    )
+
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "damaged" in answer.json()["detail"]
 
 
 async def test_details_of_no_case_are_nowhere(site):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from bson.binary import Binary
 from pymongo.errors import WriteError
 
 from shared.contracts.processes import Process
@@ -227,3 +228,26 @@ async def test_what_is_printed_of_a_reading_shows_nothing_of_it(intake):
 
     assert WORDS["given"] not in repr(said)
     assert WORDS["text"] not in repr(said)
+
+
+async def _damage(collection, query):
+    row = await collection.find_one(query)
+    sealed = bytes(row["sealed"])
+    damaged = Binary(sealed[:-1] + bytes([sealed[-1] ^ 1]), 6)
+    await collection.update_one({"_id": row["_id"]}, {"$set": {"sealed": damaged}})
+
+
+async def test_a_damaged_part_is_said_to_be_damaged_and_hides_nothing_of_the_others(intake):
+    await intake.arrive(intake.record(intake.letter(a_telling_report())))
+    report = await intake.db.reports.find_one()
+    first, second = (person["person_id"] for person in report["people"])
+
+    await _damage(intake.db.said, {"person_id": first})
+
+    said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
+    assert [(person.said is None, person.damaged) for person in said.people] == [
+        (True, True),
+        (False, False),
+    ]
+    (row,) = await intake.vault.read_person(second, by="staff:sofie", purpose="a request")
+    assert row.said["name"] == {"given": "Mor"}
