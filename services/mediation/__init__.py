@@ -1,5 +1,6 @@
 """Mediation (konfliktråd): victim and offender meet of their own will, before a neutral mediator.
 
 Decides what may happen to a mediation and when. Owns `mediations`. Promises
-`mediation.case_received.v1` once for every case that intake opened for it.
+`mediation.case_received.v1` once for every case that intake opened for it, and
+`mediation.step_due.v1` once for each next step that was not taken in time.
 """

@@ -1,6 +1,7 @@
 """Notify: tells staff what concerns them, once, without a word that does not belong in a notice.
 
 Decides whom a fact concerns, as a role in a place. Owns the staff directory, the notices and who
-acknowledged them. Promises one notice per cause, on the open inbox within a second, and that a
-notice names a case by its reference and never a person.
+acknowledged them. Promises one notice per cause, on the open inbox within a second, that one which
+nobody acknowledges in time is recalled once, and that a notice names a case by its reference and
+never a person.
 """

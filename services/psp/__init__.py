@@ -2,5 +2,5 @@
 
 Decides what may happen to a PSP case and guards what is shared about it (retsplejeloven section
 115). Owns `psp_cases` and `disclosures`. Promises `psp.case_received.v1` once for every case that
-intake opened for it.
+intake opened for it, and `psp.step_due.v1` once for each next step that was not taken in time.
 """
