@@ -356,6 +356,7 @@ async def test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_cas
 
 async def _is_waiting(world, case):
     row = await world.db.due.find_one({"case_id": str(case)})
+    assert row is not None, "it is still set"
     return row.get("waits") == "its case is parked" and row["look_at"] > row["due_at"]
 
 
