@@ -92,7 +92,7 @@ class Engine:
             "halted": self.standing,
         }
         try:
-            told["outbox"] = await self.store.db.outbox.estimated_document_count()
+            told["outbox"] = await self.store.count_outbox()
             told["parked"] = await self.room.count()
         except PyMongoError:
             told["state"] = "degraded"

@@ -42,6 +42,7 @@ _REPLY_BYTES: Final = 16 * 1024 * 1024
 _HEAVY_BYTES: Final = 8 * 1024
 """From this size on a collection's documents are weighed when they are loaded."""
 _PAUSES: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+_COUNTED: Final = 1_000
 _MAJORITY: Final = WriteConcern("majority", j=True)
 
 REFUSED: Final = (PyMongoError, BSONError, OverflowError)
@@ -213,6 +214,17 @@ class Store:
                     return documents, False
                 documents.append(decode(document.raw, self.db.codec_options))
         return documents, True
+
+    async def count_outbox(self) -> int:
+        """How many packed messages wait; an estimate where they are many.
+
+        MongoDB's own estimate may stay wrong for ever after mongod was killed: an empty outbox would
+        look full, and a full one empty.
+        """
+        counted = await self.db.outbox.count_documents({}, limit=_COUNTED)
+        if counted < _COUNTED:
+            return counted
+        return max(_COUNTED, await self.db.outbox.estimated_document_count())
 
     async def write(self, unit: Unit, session: AsyncClientSession) -> None:
         """Write all that the unit holds; the outbox last, so that its stamp follows the cases.
