@@ -68,12 +68,14 @@ async def due(world, case=None):
 async def fired_once(world, cases, *names):
     """Wait until every case has fired these deadlines in this order, each once, and told so once."""
 
-    async def all_fired():
-        return all([await reminded(world, case) == list(names) for case in cases])
-
-    await until(all_fired, "all that is due has fired", seconds=SECONDS, was=world.db)
-    await world.settled()
     ids = set(map(str, cases))
+
+    async def none_is_due():
+        return await world.db.due.count_documents({"case_id": {"$in": list(ids)}}) == 0
+
+    await until(none_is_due, "all that is due has fired", seconds=SECONDS, was=world.db)
+    assert [await reminded(world, case) for case in cases] == [list(names)] * len(cases)
+    await world.settled()
     for case in ids:
         assert await world.effects(case) == sorted(names), case
     told = {(each.case, each.sequence): each.number for each in await world.published()}
@@ -354,6 +356,7 @@ async def test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_cas
 
 async def _is_waiting(world, case):
     row = await world.db.due.find_one({"case_id": str(case)})
+    assert row is not None, "it is still set"
     return row.get("waits") == "its case is parked" and row["look_at"] > row["due_at"]
 
 
