@@ -21,6 +21,16 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from shared import telemetry
+from shared.ending_in_time import (
+    BROKER_S,
+    CONNECTIONS_S,
+    DATABASE_S,
+    GRACE_S,
+    LANES_S,
+    LOOPS_S,
+    at_most,
+    end_after,
+)
 from shared.engine import (
     Connection,
     Deadlines,
@@ -173,7 +183,7 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=CONNECTIONS_S,
     )
     _Server(config, app.state.engine.on_stop).run()
 
@@ -187,6 +197,8 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal to end."""
+        if not self.should_exit:
+            end_after(GRACE_S)
         for stop in self._on_stop:
             stop()
         super().handle_exit(sig, frame)
@@ -226,12 +238,12 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
         for stop in engine.on_stop:
             stop()
         starting.cancel()
-        await asyncio.gather(*(each.stop() for each in engine.subscriptions))
+        await at_most(LANES_S, "lanes", *(each.stop() for each in engine.subscriptions))
         for task in tasks:
             task.cancel()
-        await asyncio.gather(starting, *tasks, return_exceptions=True)
-        await broker.stop()
-        await engine.store.client.close()
+        await at_most(LOOPS_S, "loops", starting, *tasks)
+        await at_most(BROKER_S, "broker", broker.stop())
+        await at_most(DATABASE_S, "database", engine.store.client.close())
 
 
 async def _start(engine: Engine, broker: KafkaBroker) -> None:

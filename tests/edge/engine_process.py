@@ -2,16 +2,20 @@
 
 Says "ready" on its standard output; what it is to read comes as one JSON argument:
 `stuck_s` is the patience of its watchdog, `serve` the port of a service with pages, as it is run in
-earnest, and `kafka_gate` the port of a gate that all its connections to the broker pass.
+earnest, `kafka_gate` the port of a gate that all its connections to the broker pass, `grace_s` what
+it has to end, and `deaf` how it does not let itself be ended: "task" or "loop".
 """
 
 import asyncio
 import json
 import sys
+import time
+from contextlib import suppress
 
 from aiokafka import client
 from aiokafka.conn import create_conn
 
+from shared import process
 from shared.engine import crash_points, watchdog
 from shared.process import run
 from tests.edge.engine_world import Behaviour, an_app, until
@@ -33,8 +37,25 @@ def serve(said):
         await until(lambda: engine.ready, "the service is ready")
         say_ready()
 
+    process.GRACE_S = said.get("grace_s", process.GRACE_S)
     engine.background.append(say_when_ready)
+    if "deaf" in said:
+        engine.background.append(DEAF[said["deaf"]])
     run(app, engine.settings)
+
+
+async def swallow():
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+
+async def block():
+    await asyncio.sleep(2)
+    time.sleep(3600)  # noqa: ASYNC251 - nothing else happens from now on
+
+
+DEAF = {"task": swallow, "loop": block}
 
 
 def make(said, **settings):

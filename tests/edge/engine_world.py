@@ -210,7 +210,7 @@ class EngineWorld:
             yield Service(app, engine)
 
     @asynccontextmanager
-    async def process(self, *topics, instance="other", group=None, crash="", **more):
+    async def process(self, *topics, instance="other", group=None, crash="", wait=True, **more):
         """Run it in a process of its own, which a test may stop and kill.
 
         `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself; `more`
@@ -235,7 +235,7 @@ class EngineWorld:
             env={**os.environ, **faults},
         )
         try:
-            if not crash:
+            if wait and not crash:
                 await asyncio.wait_for(process.stdout.readuntil(b"ready\n"), SECONDS)
             yield process
         finally:

@@ -1,0 +1,55 @@
+"""Ending in time: a process that is told to end does so within its grace, whatever holds it up.
+
+A broker that is gone, or a connection that says nothing any more, may hold up each step of an
+orderly end, and client libraries do not always let themselves be cancelled. So each step has a
+bound, and past the grace the process ends where it stands. That costs nothing but time: whatever
+was in flight is as a kill would leave it.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable
+from typing import Any, Final
+
+import structlog
+
+__all__ = ["BROKER_S", "CONNECTIONS_S", "DATABASE_S", "GRACE_S", "LANES_S", "LOOPS_S"]
+__all__ += ["at_most", "end_after"]
+
+CONNECTIONS_S: Final = 3
+"""For browsers and programs that were being answered."""
+LANES_S: Final = 4.0
+"""For slices in flight."""
+LOOPS_S: Final = 2.0
+"""For the relay and what else runs beside it."""
+BROKER_S: Final = 2.0
+"""To leave the consumer group."""
+DATABASE_S: Final = 1.0
+GRACE_S: Final = 13.0
+"""For everything together; whoever started us waits at least 15 s before it kills."""
+
+log = structlog.get_logger()
+
+
+async def at_most(seconds: float, what: str, *steps: Awaitable[Any]) -> None:
+    """Wait for steps of the end, whatever becomes of them, and leave behind what takes longer."""
+    if not steps:
+        return
+    _, late = await asyncio.wait(map(asyncio.ensure_future, steps), timeout=seconds)
+    for step in late:
+        step.cancel()
+    if late:
+        log.warning("end_does_not_wait", what=what, seconds=seconds)
+
+
+def end_after(seconds: float) -> None:
+    """Let the process end after so long, even if its event loop hangs."""
+    timer = threading.Timer(seconds, _end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end() -> None:
+    log.error("end_took_too_long", seconds=GRACE_S)
+    os._exit(1)
