@@ -132,13 +132,15 @@ class Inbox:
             self._mine["reference"] = {"$regex": re.escape(typed)}
 
     async def urgent(self, now: datetime) -> Found:
-        """Unread, and overdue, due soon or recalled; the nearest deadline first."""
-        urgent = [{"due_at": {"$lte": now + SOON}}, {"reminded_at": {"$ne": None}}]
+        """Unread, and overdue, due soon, or recalled and left by all; nearest deadline first."""
+        recalled = {"reminded_at": {"$ne": None}, "acknowledged": []}
+        urgent = [{"due_at": {"$lte": now + SOON}}, recalled]
         return await self._find({**self._unread, "$or": urgent}, 1)
 
     async def unread(self, now: datetime, page: int = 1) -> Found:
-        """Unread, with time left and not recalled; the nearest deadline first."""
-        rest = {"due_at": {"$gt": now + SOON}, "reminded_at": None}
+        """Unread, with time left, and not urgent for another reason; nearest deadline first."""
+        calm = [{"reminded_at": None}, {"acknowledged.0": {"$exists": True}}]
+        rest = {"due_at": {"$gt": now + SOON}, "$or": calm}
         return await self._find({**self._unread, **rest}, page)
 
     async def newest(self, *, apart_from: Sequence[Document]) -> Found:

@@ -244,7 +244,7 @@ def _shown(notice: Document, staff: Staff, section: str) -> dict[str, Any]:
         "address": WORK_AT[desk].format(subject=notice["subject"]),
         "due_at": notice["due_at"],
         "acknowledged_at": mine[0] if mine else None,
-        "reminded_at": notice.get("reminded_at"),
+        "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],
         "urgent": section == "haster",
         "key": str(uuid4()),
     }

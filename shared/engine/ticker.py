@@ -26,7 +26,7 @@ from shared.engine.ending import told_to_end
 from shared.engine.facts import explain
 from shared.engine.store import REFUSED, Store
 from shared.engine.unit import Document, Needs, Unit
-from shared.errors import Conflict, Fenced, Unavailable
+from shared.errors import Conflict, Fenced, ServiceError
 
 __all__ = ["Ticker"]
 
@@ -34,6 +34,7 @@ NAME: Final = "ticker"
 """Of its lease."""
 
 _MOST: Final = 100
+_TRIES: Final = 10
 _LOOK_S: Final = 0.5
 _RIVAL_S: Final = 1.0
 _RENEW_S: Final = lease.LEASE_S / 2.5
@@ -57,6 +58,8 @@ class Ticker:
         self._known: AsyncClientSession | None = None
         self._renew_at = 0.0
         self._most = _MOST
+        self._in_vain = 0
+        """How many slices in a row met a conflict."""
 
     @property
     def _session(self) -> AsyncClientSession:
@@ -79,7 +82,7 @@ class Ticker:
             except Fenced:
                 log.warning("ticker_fenced")
                 self._renew_at = 0.0
-            except (Conflict, Unavailable, PyMongoError, OSError) as error:
+            except (ServiceError, PyMongoError, OSError) as error:
                 log.warning("ticker_waits", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
             except Exception as error:
@@ -142,23 +145,28 @@ class Ticker:
 
         Raises:
             Fenced: another process has taken the lease; nothing was written.
-            Conflict, Unavailable: nothing was written, or it is not known: look again.
+            Unavailable: nothing was written, or it is not known: look again.
 
         """
         try:
             await self._slice(self._most)
-        except Conflict:
-            if self._most == 1:
-                raise
-            self._most = max(1, self._most // 2)
-            await asyncio.sleep(uniform(0, 0.05))  # noqa: S311 - jitter
+        except Conflict as conflict:
+            self._in_vain += 1
+            await asyncio.sleep(uniform(0, 0.02 * self._in_vain))  # noqa: S311 - jitter
+            await self._less(conflict, at_once=False)
         except REFUSED as error:
-            if self._most > 1:
-                self._most = max(1, self._most // 4)
-                return
-            await self._slice(1, refused=type(error).__name__)
+            await self._less(error, at_once=True)
         else:
             self._most = min(_MOST, 2 * self._most)
+            self._in_vain = 0
+
+    async def _less(self, error: Exception, *, at_once: bool) -> None:
+        """Look for what is at fault in smaller slices; alone, it is put off, and holds up no other."""
+        if self._most > 1:
+            self._most = max(1, self._most // 4)
+        elif at_once or self._in_vain > _TRIES:
+            await self._slice(1, refused=type(error).__name__)
+            self._in_vain = 0
 
     async def _slice(self, most: int, *, refused: str | None = None) -> None:
         async with self.store.transaction(self._session) as session:

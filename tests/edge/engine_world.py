@@ -28,7 +28,7 @@ from shared.process import make_engine, make_service
 from shared.settings import ServiceSettings
 
 SECONDS = 15.0
-NAMES = ("first", "second", "third", "fails", "cannot be stored")
+NAMES = ("first", "second", "third", "fails", "cannot be stored", "takes a taken id")
 """Of deadlines."""
 
 
@@ -91,6 +91,8 @@ class Behaviour:
             raise ZeroDivisionError("secret")
         if due.name == "cannot be stored" and not self.mended:
             unit.add("effects", {"_id": uuid4().hex, "number": 2**70})
+        if due.name == "takes a taken id" and not self.mended:
+            unit.add("effects", {"_id": "taken", "number": 0})
         left = {name: at for name, at in case.get("due", {}).items() if name != due.name}
         log = [*case.get("reminded", []), reminded]
         unit.save("cases", case | {"due": left, "reminded": log})

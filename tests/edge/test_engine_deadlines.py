@@ -360,9 +360,10 @@ async def _is_waiting(world, case):
     return row.get("waits") == "its case is parked" and row["look_at"] > row["due_at"]
 
 
-@pytest.mark.parametrize("bad", ["fails", "cannot be stored"])
+@pytest.mark.parametrize("bad", ["fails", "cannot be stored", "takes a taken id"])
 async def test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended(world, bad):
     cases, broken = [a_case() for _ in range(10)], a_case()
+    await world.db.effects.insert_one({"_id": "taken", "case_id": "nobody"})
 
     async with world.service():
         await set_passed(world, cases[:5], "first")

@@ -1,11 +1,15 @@
 """Deadlines through the real door: a report becomes a case, its time passes, and staff are told."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
 from deploy.embedded.paths import Home
 from shared.contracts.processes import Process
@@ -21,6 +25,7 @@ SHORT = {
 }
 """As an operator sets them, though hardly so short."""
 PATIENCE_S = 90.0
+KEY = re.compile(r'name="key" value="([0-9a-f-]{36})"')
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +58,17 @@ class Inbox:
 
     def rows(self, reference: str) -> list[str]:
         """The rows about one case or report."""
-        listed = self.page("/notify/inbox?vis=urgent").split("<li ")[1:]
+        listed = self.page(f"/notify/inbox?sag={reference}").split("<li ")[1:]
         return [row for row in listed if f"<strong>{reference}</strong>" in row]
+
+    def acknowledge(self, notice_id: str, reference: str) -> None:
+        """Press the button of one notice."""
+        [row] = [row for row in self.rows(reference) if notice_id in row]
+        shown = KEY.search(row)
+        assert shown is not None
+        address = f"{self._site}/notify/inbox/{notice_id}"
+        said = self._client.post(address, data={"key": shown[1]}, headers={"Origin": self._site})
+        assert said.status_code == httpx.codes.OK, said.text
 
     def wait_for(self, reference: str, *said: str) -> None:
         """Wait until a row about it says all of that."""
@@ -91,3 +105,31 @@ def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concern
     assert "1 er over fristen" in triage
     [report] = [each for each in triage.split("<strong>") if each.startswith("M-")]
     sofie.wait_for(report.partition("<")[0], "henvendelse venter stadig på visitation")
+
+
+def test_a_deadline_stands_beside_its_case_and_goes_with_what_it_was_for(
+    stack: LiveStack, office: Desk
+) -> None:
+    code, [receipt] = office.emit(office.report())
+    assert code == DONE, receipt
+    case, kira = receipt["case_id"], Inbox(stack, "kira")
+    reference = case_reference(Process.MEDIATION, UUID(case))
+    kira.wait_for(reference, "Ny sag")
+
+    with MongoClient[dict[str, Any]](inspector_uri(stack.status()), tz_aware=True) as mongo:
+        [step] = mongo.mediation.due.find({"subject": case})
+        mediation = mongo.mediation.mediations.find_one({"_id": case}) or {}
+        assert (step["name"], step["due_at"]) == (mediation["next_step"], mediation["due_at"])
+        [notice] = mongo.notify.notices.find({"subject": case})
+        [reminder] = mongo.notify.due.find({"case_id": case})
+        assert (reminder["subject"], reminder["due_at"]) == (notice["_id"], notice["remind_at"])
+
+        kira.acknowledge(notice["_id"], reference)
+
+        assert list(mongo.notify.due.find({"case_id": case})) == []
+        assert len(list(mongo.mediation.due.find({"subject": case}))) == 1
+
+
+def inspector_uri(status: dict[str, Any]) -> str:
+    """The login that reads every database and writes none."""
+    return Path(status["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
