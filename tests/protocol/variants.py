@@ -292,7 +292,7 @@ VARIANTS: Final = (
     _breaks(21, "L", "due document in a second transaction", MOVED, due_in_transaction=False),
     _holds(
         21,
-        "spares a look: the case's state covers it",
+        "the case's state shows that nothing is awaited",
         "closing leaves the due document",
         CLOSED,
         cancels_due=False,
@@ -308,7 +308,7 @@ VARIANTS: Final = (
     _breaks(22, "L", "due document deleted before it fires", MOVED, due_goes="before"),
     _holds(
         22,
-        "spares a look: the case's state covers it",
+        "the case's state shows that it was told",
         "due document deleted after it fired, if nothing moves it",
         PARKED,
         due_goes="after",
