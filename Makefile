@@ -38,8 +38,9 @@ lock: setup
 		--no-emit-index-url --no-header --no-annotate --extra embedded --extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/python -m deploy.images.locks
 
+# ONLY="relay intake" measures these alone, RUNS=9 more often, SAVE=1 keeps it in docs/bench.md
 bench: setup
-	@$(BIN)/samraad bench
+	@$(BIN)/samraad bench $(ONLY) $(if $(RUNS),--runs $(RUNS)) $(if $(SAVE),--save)
 
 clean:
 	@if [ -x $(BIN)/samraad ]; then $(BIN)/samraad down; fi

@@ -1,7 +1,7 @@
 """What every contender gets: brokers of its own, a topic full of facts of different cases."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from time import sleep
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 
@@ -22,9 +22,13 @@ from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Connection
 
-__all__ = ["PARTITIONS", "Happened", "Told", "World", "brokers"]
+__all__ = ["PARTITIONS", "TOLD", "Happened", "Told", "World", "fact_of", "running"]
 
 PARTITIONS: Final = 16
+TOLD: Final = "bench.out"
+"""Where the contenders' facts go."""
+
+_OPERATIONS_S: Final = 60
 
 
 class Happened(CaseFact):
@@ -49,78 +53,119 @@ class Told(CaseFact):
 
     def topic(self) -> str:
         """Where their relays write."""
-        return "bench.out"
+        return TOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Running brokers, as an administrator reaches them."""
+    """A running stack, as its administrator reaches it."""
 
     kafka: dict[str, str]
     mongo: str
+    mongod: int
+    """Process id of the database."""
+    home: Path
+    topic: str = "bench.in"
+    """What the contenders read."""
+    partitions: int = PARTITIONS
 
     @property
     def connection(self) -> Connection:
         """The broker in the engine's words."""
         return Connection(properties=self.kafka)
 
-    def topic(self, name: str, partitions: int) -> None:
+    def make_topic(self, name: str, partitions: int) -> None:
         """Make a topic anew, empty."""
         admin = AdminClient({**self.kafka})
-        if name in admin.list_topics(timeout=10).topics:
-            admin.delete_topics([name])[name].result()
-            while name in admin.list_topics(timeout=10).topics:
+        if name in admin.list_topics(timeout=_OPERATIONS_S).topics:
+            admin.delete_topics([name], operation_timeout=_OPERATIONS_S)[name].result()
+            while name in admin.list_topics(timeout=_OPERATIONS_S).topics:
                 sleep(0.05)
         settings = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
-        made = admin.create_topics([NewTopic(name, partitions, 1, config=settings)])
+        made = admin.create_topics(
+            [NewTopic(name, partitions, 1, config=settings)], operation_timeout=_OPERATIONS_S
+        )
         made[name].result()
 
-    def fill(self, topic: str, events: int) -> None:
-        """Write as many facts, each of a case of its own."""
+    def fill(self, topic: str, facts: Iterable[tuple[Happened, int]]) -> None:
+        """Write facts, each with its sequence."""
+        self.send(
+            (
+                topic,
+                fact.subject(),
+                fact.write(),
+                write_envelope(
+                    Envelope(
+                        id=str(uuid4()),
+                        source=source_of(topic),
+                        type=fact.type,
+                        time=datetime.now(UTC),
+                        subject=fact.subject(),
+                        sequence=sequence,
+                    )
+                ),
+            )
+            for fact, sequence in facts
+        )
+
+    def send(self, records: Iterable[tuple[str, str, bytes, list[tuple[str, bytes]]]]) -> None:
+        """Write records (topic, key, value, headers) as fast as the broker takes them."""
         producer = Producer({**self.kafka, "linger.ms": 20, "batch.num.messages": 5000})
-        for number in range(events):
-            fact = Happened(
-                case_id=uuid4(), municipality="0630", number=number, parties=(uuid4(), uuid4())
-            )
-            envelope = Envelope(
-                id=str(uuid4()),
-                source=source_of(topic),
-                type=fact.type,
-                time=datetime.now(UTC),
-                subject=fact.subject(),
-                sequence=1,
-            )
+        for topic, key, value, headers in records:
             while True:
                 try:
-                    producer.produce(
-                        topic,
-                        key=fact.subject().encode(),
-                        value=fact.write(),
-                        headers=list(write_envelope(envelope)),
-                    )
+                    producer.produce(topic, key=key.encode(), value=value, headers=list(headers))
                     break
                 except BufferError:
                     producer.poll(0.05)
         producer.flush()
 
-    def empty(self, database: str) -> None:
-        """Drop a contender's database."""
-        client: MongoClient[dict[str, Any]] = MongoClient(self.mongo)
-        client.drop_database(database)
-        client.close()
+    def ends(self, topic: str) -> int:
+        """How many records a topic holds, which nobody ever deletes from."""
+        consumer = Consumer({**self.kafka, "group.id": "bench-eyes"})
+        try:
+            known = consumer.list_topics(topic, timeout=_OPERATIONS_S).topics[topic].partitions
+            return sum(
+                consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=10)[1]
+                for each in known
+            )
+        finally:
+            consumer.close()
+
+    def empty(self, *databases: str) -> None:
+        """Drop databases of contenders."""
+        with self.database_client() as client:
+            for database in databases:
+                client.drop_database(database)
+
+    def database_client(self) -> "MongoClient[dict[str, Any]]":
+        """A client that blocks, for what is made ready before a run."""
+        return MongoClient(self.mongo, tz_aware=True)
+
+
+def fact_of(number: int, case_id: UUID | None = None) -> Happened:
+    """A fact of a case of its own, or of a given one."""
+    return Happened(
+        case_id=case_id or uuid4(),
+        municipality="0630",
+        number=number,
+        parties=(uuid4(), uuid4()),
+    )
 
 
 @contextmanager
-def brokers() -> Iterator[World]:
-    """Start Kafka and MongoDB in a temporary home; stop them at the end."""
+def running(*, services: bool = False) -> Iterator[World]:
+    """Start Kafka and MongoDB in a temporary home, services too if asked; stop them at the end."""
     with TemporaryDirectory(prefix="samraad-bench-") as folder:
         home = Home(root=Path(folder) / "home", cache=Home.from_environment().cache)
         stack = Stack(home)
-        stack.up(Wanted(brokers_only=True), tethered=True)
+        stack.up(Wanted(brokers_only=not services), tethered=True)
         try:
             yield World(
                 kafka=json.loads((home.secrets / "kafka" / "admin.json").read_text()),
                 mongo=(home.secrets / "mongo" / "admin.uri").read_text().strip(),
+                mongod=stack.supervision.look()["mongo"].pid,
+                home=home.root,
             )
         finally:
             stack.down()

@@ -13,12 +13,25 @@ app = typer.Typer()
 
 @app.command()
 def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SUBJECT]…",
+            help="pipeline, framework, relay, intake, stages, cases, partitions, memory, thrift, "
+            "latency; all by default.",
+        ),
+    ] = None,
     runs: Annotated[int, typer.Option(help="Runs of each contender, by turns.")] = 5,
     events: Annotated[int, typer.Option(help="Events in each run.")] = 40_000,
     *,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the figures in docs/bench.json and docs/bench.md.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the engine beside a bare loop and the tutorial way, on brokers of its own."""
-    command = [sys.executable, "-m", "bench", "--runs", str(runs), "--events", str(events)]
-    ended = subprocess.run([*command, *(["--json"] if json else [])], cwd=CLONE, check=False)
+    """Measure the engine beside bare loops and the tutorial way, on a stack of its own."""
+    command = [sys.executable, "-m", "bench", *(only or [])]
+    command += ["--runs", str(runs), "--events", str(events)]
+    command += [option for option, asked in (("--save", save), ("--json", json)) if asked]
+    ended = subprocess.run(command, cwd=CLONE, check=False)
     raise typer.Exit(min(ended.returncode, 1))

@@ -1,0 +1,88 @@
+"""What the way from the client library to a slice costs: subscription and lane, without a store."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Final
+
+from bench.pipeline import SAMRAAD, bare_consumer, decide, service
+from bench.running import (
+    Asked,
+    Contender,
+    Figures,
+    Meter,
+    Subject,
+    Target,
+    Told,
+    by_turns,
+    row_of,
+    until,
+)
+from bench.world import PARTITIONS, World, fact_of
+from shared.engine import Record, Unit
+from shared.engine.slices import Slices
+from shared.engine.watermarks import Watermark
+
+__all__ = ["subject"]
+
+_TIMES: Final = 2
+"""It is fast: more events make a run long enough."""
+
+
+async def bare(world: World, events: int) -> Figures:
+    """getmany, and nothing is done with what it gives."""
+    async with bare_consumer(world) as consumer:
+        meter, taken = Meter(world), 0
+        while taken < _TIMES * events:
+            polled = await consumer.getmany(timeout_ms=20, max_records=500)
+            taken += sum(len(records) for records in polled.values())
+        return meter.figures(taken)
+
+
+class _NoSlices(Slices):
+    """Takes every slice and does nothing with it."""
+
+    taken = 0
+
+    async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
+        """Move the mark in memory."""
+        _NoSlices.taken += len(records)
+        return replace(mark, offset=records[-1].offset + 1), self.store.unit()
+
+
+async def ours(world: World, events: int) -> Figures:
+    """The subscription's poll, its lanes, back-pressure and gathering of slices."""
+    async with service(world, decide, _NoSlices) as subscription:
+        meter = Meter(world)
+        subscription.start()
+        await until(lambda: _NoSlices.taken >= _TIMES * events)
+        return meter.figures(_NoSlices.taken)
+
+
+CONTENDERS: Final = (
+    Contender("bare getmany", bare, "Holds records; promises nothing."),
+    Contender(
+        SAMRAAD,
+        ours,
+        "Every record weighed, so that memory stays bounded; offsets without a hole or a repeat; "
+        "slices of one partition, in order; back to the watermark after any doubt.",
+    ),
+)
+
+
+def _measure(world: World, asked: Asked) -> Told:
+    world.make_topic(world.topic, PARTITIONS)
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(_TIMES * asked.events)))
+    runs = by_turns(world, CONTENDERS, asked, lambda world, _: world.empty("bench_ours"))
+    costs = median(
+        our.cpu_us - bare.cpu_us
+        for our, bare in zip(runs[SAMRAAD], runs["bare getmany"], strict=True)
+    )
+    return Told(
+        [row_of(name, figures) for name, figures in runs.items()],
+        [Target.at_most("framework CPU over bare getmany, µs an event", 5, round(costs, 2))],
+        {each.name: each.promises for each in CONTENDERS},
+    )
+
+
+subject = Subject("The framework: from the broker to a slice, with nothing done in it", _measure)

@@ -1,0 +1,186 @@
+"""How long one event takes on an idle stack, one at a time, as those outside see it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from random import Random
+from statistics import median, quantiles
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any, Final
+
+import httpx
+from confluent_kafka import Consumer, Producer, TopicPartition
+from pymongo.errors import PyMongoError
+
+from bench.intake import Letter, letters
+from bench.running import Asked, Subject, Target, Told
+from bench.world import World
+from deploy.embedded.paths import CLONE
+
+__all__ = ["subject"]
+
+_PARTNER: Final = "bench-school"
+_REPLIES: Final = f"partner.{_PARTNER}.replies"
+_FACTS: Final = "mediation.cases"
+_NOTICES: Final = "notify.notices"
+_IN_A_RUN: Final = 60
+_FIRST: Final = 20
+"""Reports that warm the services up, and are not counted."""
+_ANSWER_S: Final = 30.0
+_PAUSES_S: Final = (0.05, 0.15)
+
+Times = dict[str, float]
+
+
+class _Effects(Thread):
+    """When cases appear in the database of the service after intake."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(daemon=True)
+        self.seen: Times = {}
+        self._client = world.database_client()
+        self._changes = self._client["mediation"]["mediations"].watch(
+            [{"$match": {"operationType": "insert"}}, {"$project": {"documentKey": 1}}]
+        )
+
+    def run(self) -> None:
+        """Note each as it comes."""
+        with suppress(PyMongoError):
+            for change in self._changes:
+                self.seen.setdefault(change["documentKey"]["_id"], monotonic())
+
+    def close(self) -> None:
+        """End looking."""
+        self._client.close()
+
+
+class _Watch:
+    """When records appear on topics, by what they are about."""
+
+    def __init__(self, world: World) -> None:
+        self._consumer = Consumer({**world.kafka, "group.id": "bench-eyes"})
+        places = []
+        for topic in (_REPLIES, _FACTS, _NOTICES):
+            known = self._consumer.list_topics(topic, timeout=60).topics[topic].partitions
+            for partition in known:
+                place = TopicPartition(topic, partition)
+                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=60)
+                places.append(place)
+        self._consumer.assign(places)
+
+    def until(self, reference: str) -> Times:
+        """Wait for the receipt of a report, its first fact and its notice; say when each came."""
+        seen: Times = {}
+        case_id, facts, notices = "", Times(), Times()
+        end = monotonic() + _ANSWER_S
+        while monotonic() < end:
+            message = self._consumer.poll(0.5)
+            if message is None or message.error():
+                continue
+            now, topic, body = monotonic(), message.topic(), json.loads(message.value())
+            if topic == _REPLIES and message.key().decode() == reference:
+                seen["receipt"], case_id = now, body["case_id"]
+            elif topic == _FACTS:
+                facts.setdefault(body["case_id"], now)
+            elif topic == _NOTICES:
+                notices.setdefault(str(body.get("case_id")), now)
+            if case_id in facts and case_id in notices:
+                seen |= {"fact": facts[case_id], "notice": notices[case_id]}
+                return seen | {f"case {case_id}": now}
+        raise TimeoutError(f"after {_ANSWER_S} s there is still no notice of {reference}")
+
+
+def _measure(world: World, asked: Asked) -> Told:
+    credentials = _credentials(world)
+    public = httpx.get(credentials["jwks_url"], timeout=30).json()["keys"][0]
+    producer = Producer({**credentials["kafka"], "enable.idempotence": True, "linger.ms": 0})
+    watch, effects, dice = _Watch(world), _Effects(world), Random(3)  # noqa: S311 - pauses
+    effects.start()
+    taken: list[dict[str, float]] = []
+    for letter in letters(_PARTNER, _FIRST + asked.runs * _IN_A_RUN, public):
+        taken.append(_one(letter, producer, watch, effects))
+        sleep(dice.uniform(*_PAUSES_S))
+    effects.close()
+    rounds = [taken[start : start + _IN_A_RUN] for start in range(_FIRST, len(taken), _IN_A_RUN)]
+    rows = [
+        _row("report acknowledged → receipt read by its partner", "receipt", rounds),
+        _row("report acknowledged → effect in the next service (change stream)", "effect", rounds),
+        _row("fact read → notice read", "notice", rounds),
+    ]
+    effect = rows[1]
+    return Told(
+        rows,
+        [
+            Target.at_most(
+                "idle, report → effect in the next service, p50 ms", 12, effect["p50_ms"]
+            ),
+            Target.at_most(
+                "idle, report → effect in the next service, p99 ms", 30, effect["p99_ms"]
+            ),
+        ],
+    )
+
+
+def _one(letter: Letter, producer: Producer, watch: _Watch, effects: _Effects) -> dict[str, float]:
+    """Send one report, and wait until all that follows from it was seen. Milliseconds."""
+    topic, reference, value, headers = letter
+    acknowledged: list[float] = []
+
+    def delivered(error: object, _: object) -> None:
+        if error is not None:
+            raise RuntimeError(f"the broker refused a report: {error}")
+        acknowledged.append(monotonic())
+
+    producer.produce(topic, value, key=reference, headers=headers, on_delivery=delivered)
+    while not acknowledged:
+        producer.poll(0.5)
+    seen = watch.until(reference)
+    case_id = next(name.removeprefix("case ") for name in seen if name.startswith("case "))
+    until = monotonic() + _ANSWER_S
+    while case_id not in effects.seen and monotonic() < until:
+        sleep(0.002)
+    return {
+        "receipt": 1e3 * (seen["receipt"] - acknowledged[0]),
+        "effect": 1e3 * (effects.seen[case_id] - acknowledged[0]),
+        "notice": 1e3 * (seen["notice"] - seen["fact"]),
+    }
+
+
+def _row(what: str, name: str, rounds: list[list[dict[str, float]]]) -> dict[str, Any]:
+    of_rounds = [median(each[name] for each in one) for one in rounds]
+    everything = [each[name] for one in rounds for each in one]
+    return {
+        "what": what,
+        "p50_ms": round(median(everything), 1),
+        "p99_ms": round(quantiles(everything, n=100)[98], 1),
+        "most_ms": round(max(everything), 1),
+        "p50_of_runs": f"{min(of_rounds):.1f} - {max(of_rounds):.1f}",
+        "events": len(everything),
+        "runs": len(rounds),
+    }
+
+
+def _credentials(world: World) -> Mapping[str, Any]:
+    """Let a school send, as its operator would."""
+    file = world.home / f"{_PARTNER}.credentials.json"
+    command = [sys.executable, "-m", "cli.main", "partner", "add", _PARTNER, "--kind", "school"]
+    environment = {**os.environ, "SAMRAAD_HOME": str(world.home)}
+    added = subprocess.run(
+        [*command, "--out", str(file)],
+        cwd=CLONE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if added.returncode:
+        raise RuntimeError(f"the partner was not added: {added.stdout}{added.stderr}")
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return told
+
+
+subject = Subject("Latency: one report at a time on an idle stack", _measure, whole_stack=True)

@@ -1,0 +1,45 @@
+"""Memory against backlog: what a service and a relay hold while much waits for them."""
+
+from dataclasses import replace
+from statistics import median
+from typing import Any, Final
+
+from bench import relaying
+from bench.pipeline import ours
+from bench.running import Asked, Figures, Run, Subject, Told, run_alone
+from bench.world import PARTITIONS, TOLD, World, fact_of
+
+__all__ = ["subject"]
+
+_BACKLOGS: Final = (1_000, 30_000, 300_000)
+
+
+def _measure(world: World, asked: Asked) -> Told:
+    runs: dict[tuple[str, int], list[Figures]] = {}
+    for backlog in _BACKLOGS:
+        here = replace(world, topic=f"bench.backlog.{backlog}")
+        here.make_topic(here.topic, PARTITIONS)
+        here.fill(here.topic, ((fact_of(number), 1) for number in range(backlog)))
+        world.make_topic(TOLD, PARTITIONS)
+        ways: tuple[tuple[str, Run], ...] = (("service", ours), ("relay", relaying.ours))
+        for _ in range(asked.runs):
+            for name, run in ways:
+                world.empty("bench_ours")
+                if name == "relay":
+                    relaying.fill_outbox(world, "bench_ours", backlog)
+                runs.setdefault((name, backlog), []).append(run_alone(run, here, backlog))
+    rows: list[dict[str, Any]] = [
+        {
+            "what": name,
+            "backlog": backlog,
+            "peak_MB": round(median(each.peak_mb for each in figures)),
+            "least": round(min(each.peak_mb for each in figures)),
+            "most": round(max(each.peak_mb for each in figures)),
+            "runs": len(figures),
+        }
+        for (name, backlog), figures in sorted(runs.items())
+    ]
+    return Told(rows)
+
+
+subject = Subject("Memory: the most that a process held while so many events waited", _measure)

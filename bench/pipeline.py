@@ -1,0 +1,368 @@
+"""The same work three ways: as little as can be done, by our engine, and as tutorials do it.
+
+Each reads facts of different cases, keeps a document for each, and tells one fact of each. The
+bare loop does nothing else; ours validates the model, applies a rule, numbers and guards, and
+writes an audit row; the tutorial way commits once for each event.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from bson import Timestamp
+from faststream import AckPolicy
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from bench.running import (
+    Asked,
+    Contender,
+    Figures,
+    Meter,
+    Subject,
+    Target,
+    by_turns,
+    ratio,
+    row_of,
+    until,
+)
+from bench.running import Told as Findings
+from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
+from shared.engine import Facts, Room, Store, Subscription, Unit
+from shared.engine.alarms import MassParking
+from shared.engine.budget import Pool
+from shared.engine.slices import Slices
+from shared.engine.witness import Witness
+from shared.process import make_broker
+
+__all__ = [
+    "LANES",
+    "MAJORITY",
+    "SAMRAAD",
+    "bare_consumer",
+    "bare_loop",
+    "decide",
+    "ours",
+    "service",
+    "subject",
+    "taken",
+]
+
+SAMRAAD: Final = "Samråd"
+MAJORITY: Final = WriteConcern("majority", j=True)
+SLICE: Final = 500
+LANES: Final = 2
+_TUTORIAL_EVENTS: Final = 1_500
+_COLLECTIONS: Final = ("cases", "outbox", "audit", "watermarks", "parked", "leases", "inbox")
+
+Document = dict[str, Any]
+Write = Callable[["_Body"], Document]
+Decide = Callable[[Happened, Unit], None]
+
+
+class _Body(msgspec.Struct):
+    case_id: str
+    municipality: str
+    number: int
+
+
+@asynccontextmanager
+async def bare_consumer(world: World) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that reads all partitions from their beginning, in no group."""
+    consumer = AIOKafkaConsumer(**world.connection.aiokafka, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        places = [TopicPartition(world.topic, each) for each in range(world.partitions)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def bare_loop(world: World, events: int) -> Figures:
+    """getmany, gather, decode, one transaction for a slice; no rule, no guard, no model."""
+    return await _bare_loop(world, events, lambda body: {"municipality": body.municipality})
+
+
+async def same_documents(world: World, events: int) -> Figures:
+    """The bare loop, but what it writes is what the engine has to write, an audit row too."""
+    protocol = {"marks": {"/bench/in": 1}, "sequences": {"/bench/out": 1}}
+    return await _bare_loop(
+        world,
+        events,
+        lambda body: {"municipality": body.municipality, "protocol": protocol},
+        audit=lambda body: {"at": datetime.now(UTC), "what": body.case_id},
+    )
+
+
+async def _bare_loop(world: World, events: int, case: Write, audit: Write | None = None) -> Figures:
+    client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
+    loop = _BareLoop(client, case, audit)
+    await _make_collections(loop.database)
+    async with bare_consumer(world) as consumer:
+        places = consumer.assignment()
+        queues: dict[TopicPartition, asyncio.Queue[Any]] = {
+            place: asyncio.Queue() for place in places
+        }
+        servers = [asyncio.create_task(loop.serve(place, queue)) for place, queue in queues.items()]
+        meter = Meter(world)
+        while loop.done < events:
+            polled = await consumer.getmany(timeout_ms=20, max_records=2_000)
+            for place, records in polled.items():
+                for record in records:
+                    queues[place].put_nowait(record)
+        figures = meter.figures(events)
+        for server in servers:
+            server.cancel()
+    await client.close()
+    return figures
+
+
+class _BareLoop:
+    """What must be done for a slice, and nothing else."""
+
+    def __init__(
+        self, client: AsyncMongoClient[Document], case: Write, audit: Write | None
+    ) -> None:
+        self.client = client
+        self.database = client["bench_bare"]
+        self.done = 0
+        self._case = case
+        self._audit = audit
+        self._turns = asyncio.Semaphore(LANES)
+        self._decoder = msgspec.json.Decoder(_Body)
+
+    async def serve(self, place: TopicPartition, queue: "asyncio.Queue[Any]") -> None:
+        """Take what is there, again and again."""
+        while True:
+            records = [await queue.get()]
+            while not queue.empty() and len(records) < SLICE:
+                records.append(queue.get_nowait())
+            bodies = [self._decoder.decode(record.value) for record in records]
+            async with (
+                self._turns,
+                self.client.start_session() as session,
+                await session.start_transaction(
+                    read_concern=ReadConcern("snapshot"), write_concern=MAJORITY
+                ),
+            ):
+                mark = {"$set": {"offset": records[-1].offset + 1}}
+                await self.database.watermarks.update_one(
+                    {"_id": f"{place}"}, mark, upsert=True, session=session
+                )
+                await self._write(bodies, session)
+            self.done += len(records)
+
+    async def _write(self, bodies: list[_Body], session: AsyncClientSession) -> None:
+        ids = [body.case_id for body in bodies]
+        await self.database.cases.find({"_id": {"$in": ids}}, session=session).to_list()
+        rows = [{"_id": body.case_id, "version": 1, **self._case(body)} for body in bodies]
+        await self.database.cases.insert_many(rows, ordered=False, session=session)
+        if self._audit is not None:
+            log = [self._audit(body) for body in bodies]
+            await self.database.audit.insert_many(log, ordered=False, session=session)
+        now = datetime.now(UTC)
+        told = [
+            {
+                "topic": TOLD,
+                "key": body.case_id,
+                "value": b'{"case_id": "%b", "number": 1}' % body.case_id.encode(),
+                "id": body.case_id,
+                "type": "bench.told.v1",
+                "time": now,
+                "sequence": 1,
+                "traceparent": None,
+            }
+            for body in bodies
+        ]
+        packed = {"at": Timestamp(0, 0), "messages": told}
+        await self.database.outbox.insert_one(packed, session=session)
+
+
+def decide(fact: Happened, unit: Unit) -> None:
+    """The rule: a case that is not known is taken in, told of, and logged."""
+    known = unit.load("cases", fact.subject())
+    if known is None:
+        unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
+        unit.emit(Told(case_id=fact.case_id, number=fact.number))
+        unit.add("audit", {"at": unit.now, "what": fact.subject()})
+
+
+async def ours(world: World, events: int) -> Figures:
+    """The engine with everything on: model, rule, sequence, version guard, outbox, audit row."""
+    async with service(world, decide) as subscription:
+        meter = Meter(world)
+        subscription.start()
+        await until(lambda: _taken(subscription) >= events)
+        return meter.figures(events)
+
+
+@asynccontextmanager
+async def service(
+    world: World,
+    decide: Decide,
+    make_slices: type[Slices] = Slices,
+    *,
+    database: str = "bench_ours",
+) -> AsyncIterator[Subscription]:
+    """A service with one handler, its partitions taken, ready to read."""
+    client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
+    store = Store(client, database, cases="cases")
+    await _make_collections(store.db)
+    facts = Facts()
+    facts.on(Happened)(decide)
+    await Room(store, facts, {}).ensure_indexes()
+    subscription = Subscription(world.topic, door=facts, group=f"bench-{uuid4()}")
+    async with taken(world, subscription, make_slices(store, facts, MassParking())):
+        yield subscription
+    await client.close()
+
+
+@asynccontextmanager
+async def taken(world: World, subscription: Subscription, slices: Slices) -> AsyncIterator[None]:
+    """A subscription wired as `shared.process` does it, all its partitions taken, ready to read."""
+    broker = make_broker(world.connection, instance=None)
+    budget = slices.store.budget
+    subscription.declare(
+        broker,
+        slices=slices,
+        turns=asyncio.Semaphore(LANES),
+        pool=Pool(budget.held),
+        fetched=budget.fetched,
+        instance=None,
+        witness=Witness(
+            connection=world.connection, mongo_uri=world.mongo, database=slices.store.db.name
+        ),
+        end=_give_up,
+    )
+    await broker.start()
+    await until(lambda: _ready(subscription, world.partitions))
+    yield
+    await subscription.stop()
+    await broker.stop()
+
+
+async def tutorial(world: World, events: int) -> Figures:
+    """A FastStream handler with a model and one transaction for each event."""
+    client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
+    database = client["bench_tutorial"]
+    await _make_collections(database)
+    broker = make_broker(world.connection, instance=None)
+    done = 0
+
+    @broker.subscriber(
+        world.topic,
+        group_id=f"bench-tutorial-{uuid4()}",
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.ACK,
+    )
+    async def on_happened(fact: Happened) -> None:
+        nonlocal done
+        async with (
+            client.start_session() as session,
+            await session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=MAJORITY
+            ),
+        ):
+            await database.inbox.insert_one({"_id": str(uuid4())}, session=session)
+            known = await database.cases.find_one({"_id": fact.subject()}, session=session)
+            if known is None:
+                case = {"_id": fact.subject(), "municipality": fact.municipality}
+                await database.cases.insert_one(case, session=session)
+            told = Told(case_id=fact.case_id, number=fact.number).model_dump_json()
+            now = datetime.now(UTC)
+            await database.outbox.insert_one({"at": now, "body": told}, session=session)
+        done += 1
+
+    await broker.start()
+    await until(lambda: done > 0)  # joining the group is not what is measured
+    already, meter = done, Meter(world)
+    await until(lambda: done >= events)
+    figures = meter.figures(done - already)
+    await broker.stop()
+    await client.close()
+    return figures
+
+
+CONTENDERS: Final = (
+    Contender(
+        "bare loop",
+        bare_loop,
+        "One transaction a slice, so a crash neither loses nor doubles what Kafka gives again. "
+        "Trusts the bytes (no model), knows no order of a case, no repeat at a new offset, no "
+        "rival owner or writer, no poison: one bad record ends it. No audit row.",
+    ),
+    Contender(
+        "bare loop, our documents",
+        same_documents,
+        "The same, and writes what the engine writes: marks, sequences and an audit row.",
+    ),
+    Contender(
+        SAMRAAD,
+        ours,
+        "Everything: each effect once and in the order of its case, also after repeats, gaps, "
+        "rivals, zombies and unclear commits; poison parks its own case; the model is validated, "
+        "the rule applied, the fact numbered, the audit row written.",
+    ),
+    Contender(
+        "the tutorial way",
+        tutorial,
+        "One transaction an event with an inbox row, acknowledged whatever happens: an event "
+        "whose handler raises is lost. No order after a repeat, no relay that keeps order.",
+        events=_TUTORIAL_EVENTS,
+    ),
+)
+
+
+def _measure(world: World, asked: Asked) -> Findings:
+    world.make_topic(world.topic, PARTITIONS)
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(asked.events)))
+
+    def before(world: World, _: Contender) -> None:
+        world.empty("bench_bare", "bench_ours", "bench_tutorial")
+
+    runs = by_turns(world, CONTENDERS, asked, before)
+    rows = [row_of(name, figures) for name, figures in runs.items()]
+    for row, figures in zip(rows, runs.values(), strict=True):
+        row["samraad_is"] = ratio(runs[SAMRAAD], figures)
+    return Findings(
+        rows,
+        [
+            Target.at_least("Samråd / bare loop", 0.8, ratio(runs[SAMRAAD], runs["bare loop"])),
+            Target.at_least(
+                "Samråd / the tutorial way", 90, ratio(runs[SAMRAAD], runs["the tutorial way"])
+            ),
+        ],
+        {each.name: each.promises for each in CONTENDERS},
+    )
+
+
+subject = Subject("A service: one event, one new case, one fact, 16 partitions", _measure)
+
+
+async def _make_collections(database: Any) -> None:
+    there = await database.list_collection_names()
+    for name in _COLLECTIONS:
+        if name not in there:
+            await database.create_collection(name)
+
+
+def _ready(subscription: Subscription, partitions: int) -> bool:
+    lanes = subscription.lanes.values()
+    return len(lanes) == partitions and all(lane.mark is not None for lane in lanes)
+
+
+def _taken(subscription: Subscription) -> int:
+    return sum(lane.mark.offset for lane in subscription.lanes.values() if lane.mark)
+
+
+def _give_up(reason: str) -> None:
+    raise RuntimeError(reason)

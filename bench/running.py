@@ -1,0 +1,214 @@
+"""Contenders run by turns, each in a process of its own, and what their runs came to."""
+
+import asyncio
+import resource
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import psutil
+import uvloop
+
+from bench.world import World
+from shared.process import collect_rarely
+
+__all__ = [
+    "Asked",
+    "Contender",
+    "Figures",
+    "Meter",
+    "Run",
+    "Subject",
+    "Target",
+    "Told",
+    "by_turns",
+    "ratio",
+    "row_of",
+    "run_alone",
+    "until",
+]
+
+LOOK_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How much is to be measured."""
+
+    runs: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one run came to."""
+
+    events: int
+    seconds: float
+    cpu_us: float
+    """Client CPU for each event, µs."""
+    mongod_us: float
+    """The database's CPU for each event, µs."""
+    peak_mb: float
+    """Most memory that the process held, MB, all it had imported included."""
+    more: Mapping[str, float] = field(default_factory=dict)
+    """What only this subject counts."""
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+
+Run = Callable[[World, int], Coroutine[Any, Any, Figures]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way to do the work; `run` can be pickled, for it runs in a process of its own."""
+
+    name: str
+    run: Run
+    promises: str
+    """What it guarantees, and what it does not: no ratio is fair without."""
+    events: int | None = None
+    """How many it is given, where the usual number would take all day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be reached, and what was."""
+
+    what: str
+    wanted: str
+    measured: float
+    met: bool
+
+    @classmethod
+    def at_least(cls, what: str, wanted: float, measured: float) -> "Target":
+        """More is better."""
+        return cls(what, f"≥ {wanted:g}", measured, measured >= wanted)
+
+    @classmethod
+    def at_most(cls, what: str, wanted: float, measured: float) -> "Target":
+        """Less is better."""
+        return cls(what, f"≤ {wanted:g}", measured, measured <= wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a subject found: a table, and how it stands to its targets."""
+
+    rows: list[dict[str, Any]]
+    targets: list[Target] = field(default_factory=list)
+    promises: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One question that the bench answers."""
+
+    title: str
+    measure: Callable[[World, Asked], Told]
+    draw: Callable[[list[dict[str, Any]]], None] | None = None
+    """Makes a picture of its rows in docs/."""
+    whole_stack: bool = False
+    """Whether the services have to run too, and not the brokers alone."""
+
+
+class Meter:
+    """Measures one run from its making on: time, and CPU of the process and of the database."""
+
+    def __init__(self, world: World) -> None:
+        self._mongod = psutil.Process(world.mongod)
+        self._mongod_cpu = _spent(self._mongod)
+        self._cpu = _own_cpu()
+        self._started = perf_counter()
+
+    def figures(self, events: int, **more: float) -> Figures:
+        """What it came to until now."""
+        seconds = perf_counter() - self._started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return Figures(
+            events=events,
+            seconds=seconds,
+            cpu_us=(_own_cpu() - self._cpu) / events * 1e6,
+            mongod_us=(_spent(self._mongod) - self._mongod_cpu) / events * 1e6,
+            peak_mb=peak,
+            more=more,
+        )
+
+
+def by_turns(
+    world: World,
+    contenders: Sequence[Contender],
+    asked: Asked,
+    before: Callable[[World, Contender], World | None],
+) -> dict[str, list[Figures]]:
+    """Run all `asked.runs` times, every other round backwards, so that drift hits all alike.
+
+    `before` makes the world ready for a run, and may give it another one.
+    """
+    runs: dict[str, list[Figures]] = {each.name: [] for each in contenders}
+    for number in range(asked.runs):
+        for contender in contenders if number % 2 == 0 else list(contenders)[::-1]:
+            print(f"  run {number + 1} of {asked.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
+            here = before(world, contender) or world
+            events = contender.events or asked.events
+            runs[contender.name].append(run_alone(contender.run, here, events))
+    return runs
+
+
+def run_alone(run: Run, world: World, events: int) -> Figures:
+    """Run once in a process of its own, with the service's event loop and collector settings."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_run, (run, world, events))
+
+
+def row_of(name: str, figures: Sequence[Figures]) -> dict[str, Any]:
+    """Medians and spread of one contender."""
+    rates = [each.rate for each in figures]
+    return {
+        "contender": name,
+        "events_per_second": round(median(rates)),
+        "slowest": round(min(rates)),
+        "fastest": round(max(rates)),
+        "client_cpu_us": round(median(each.cpu_us for each in figures), 1),
+        "mongod_cpu_us": round(median(each.mongod_us for each in figures), 1),
+        "runs": len(figures),
+    }
+
+
+def ratio(
+    one: Sequence[Figures],
+    other: Sequence[Figures],
+    of: Callable[[Figures], float] = lambda figures: figures.rate,
+) -> float:
+    """The median of what one is to the other, run by run."""
+    return round(median(of(a) / of(b) for a, b in zip(one, other, strict=True)), 2)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Look again and again: what is waited for tells nobody."""
+    while not reached():  # noqa: ASYNC110 - see above
+        await asyncio.sleep(LOOK_S)
+
+
+def _run(run: Run, world: World, events: int) -> Figures:
+    collect_rarely()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run(world, events))
+
+
+def _own_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _spent(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
