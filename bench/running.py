@@ -158,7 +158,7 @@ def by_turns(
         for contender in contenders if number % 2 == 0 else list(contenders)[::-1]:
             print(f"  run {number + 1} of {asked.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
             here = before(world, contender) or world
-            events = contender.events or asked.events
+            events = min(contender.events or asked.events, asked.events)
             runs[contender.name].append(run_alone(contender.run, here, events))
     return runs
 

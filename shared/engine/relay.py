@@ -16,7 +16,6 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-from aiokafka.partitioner import DefaultPartitioner
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -26,6 +25,7 @@ from shared.engine.absent import AbsentTopics
 from shared.engine.connection import Connection
 from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
+from shared.engine.partitioning import partition_of
 from shared.engine.records import headers_of
 from shared.engine.store import Store
 from shared.engine.unit import Document
@@ -54,7 +54,6 @@ class Relay:
         self._connection = connection
         self._holder = holder
         self._producer: AIOKafkaProducer | None = None
-        self._partitioner = DefaultPartitioner()
         self._absent = AbsentTopics(connection)
         self._renew_at = 0.0
 
@@ -181,7 +180,7 @@ class Relay:
         partitions = known[topic]
         if partitions is None:
             return topic, -1
-        return topic, self._partitioner(message["key"].encode(), partitions, partitions)
+        return topic, partition_of(message["key"].encode(), partitions)
 
     async def _send(
         self,
