@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test outages model regressions check lock bench clean
+.PHONY: setup run test outages model regressions runbooks check lock bench clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,9 @@ model: setup
 
 regressions: setup
 	@$(BIN)/python -m tests.regressions $(if $(RULE),--rule $(RULE))
+
+runbooks: setup
+	@$(BIN)/python -m tests.runbooks
 
 check: setup
 	@$(BIN)/ruff format --check .

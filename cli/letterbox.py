@@ -26,6 +26,7 @@ from confluent_kafka import (
 
 from cli.identity import Credentials
 from cli.reach import Exit, greet, quiet, stop, web
+from deploy.embedded.paths import Home
 from shared.contracts.envelope import (
     LETTER_CONTENT_TYPE,
     REPORT_SUBMITTED,
@@ -36,6 +37,7 @@ from shared.contracts.envelope import (
     write_envelope,
 )
 from shared.contracts.receipts import ReportAccepted, ReportRejected, ReportRouted
+from shared.tracing import REFERENCE, TraceFile, Tracing, reference_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -137,6 +139,7 @@ class Letterbox:
             "error_cb": self.refused.append,
         }
         self._producer = Producer(settings, logger=quiet())
+        self._tracing = _tracing(Home.from_environment())
 
     def greet(self) -> None:
         """Return once the broker has let us in and shows our topic, or end the command."""
@@ -152,6 +155,18 @@ class Letterbox:
         done: Callable[[KafkaError | None, Message], None],
     ) -> None:
         """Hand a letter to the client; `done` is called from `serve` or `close` when it is over."""
+        trace, step = None, None
+        if self._tracing is not None:
+            about = {"messaging.destination.name": self.credentials.topics["reports"]}
+            if reference is not None:
+                about[REFERENCE] = reference_mark(reference)
+            trace, step = self._tracing.begin(None, "send letter", "producer", about)
+
+        def over(error: KafkaError | None, message: Message) -> None:
+            if self._tracing is not None and step is not None and error is None:
+                self._tracing.tell([step])
+            done(error, message)
+
         envelope = Envelope(
             id=str(uuid4()),
             source=partner_source(self.credentials.partner),
@@ -159,6 +174,7 @@ class Letterbox:
             time=datetime.now(UTC),
             subject=reference,
             content_type=LETTER_CONTENT_TYPE,
+            traceparent=trace,
         )
         while True:
             try:
@@ -167,7 +183,7 @@ class Letterbox:
                     key=reference,
                     value=sealed,
                     headers=[*write_envelope(envelope)],
-                    on_delivery=done,
+                    on_delivery=over,
                 )
             except BufferError:
                 self._producer.poll(1)
@@ -181,6 +197,13 @@ class Letterbox:
     def close(self) -> int:
         """Wait until all letters are taken or refused; tell how many are neither."""
         return int(self._producer.flush(_PATIENCE + _CALLBACKS))
+
+
+def _tracing(home: Home) -> Tracing | None:
+    """A partner's trace begins here where its stack writes traces."""
+    if not home.traces.is_dir():
+        return None
+    return Tracing([TraceFile(home.traces, service="partner", process="partners")])
 
 
 @dataclass

@@ -13,10 +13,10 @@ import typer
 
 GROUPS = ("topics", "partner", "parked", "audit", "person", "contracts")
 """Modules of `cli` whose `app` is a group of commands: `samraad partner add`."""
-COMMANDS = ("emit", "receipts", "watch", "bench", "demo")
+COMMANDS = ("emit", "receipts", "watch", "trace", "bench", "demo")
 """Modules of `cli` whose `app` holds one command of the first level: `samraad emit`."""
-STACK = ("up", "down", "status", "doctor")
-"""Commands of the first level that `cli.stack` holds."""
+HOLDERS = {"stack": ("up", "down", "doctor"), "status": ("status", "alarms")}
+"""Modules of `cli` whose `app` holds several commands of the first level."""
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
@@ -32,9 +32,11 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     # A callback keeps the command's name in the line even where only one command is there.
     app.callback()(_samraad)
     asked = arguments[0] if arguments else ""
-    for name in ("stack", *GROUPS, *COMMANDS):
-        is_asked = asked in STACK if name == "stack" else asked == name
-        is_known = asked in (*STACK, *GROUPS, *COMMANDS)
+    holding = {name: (name,) for name in (*GROUPS, *COMMANDS)}
+    everything = {**HOLDERS, **holding}
+    is_known = any(asked in held for held in everything.values())
+    for name, held in everything.items():
+        is_asked = asked in held
         if (is_asked or not is_known) and find_spec(f"cli.{name}") is not None:
             part: typer.Typer = import_module(f"cli.{name}").app
             app.add_typer(part, name=name if name in GROUPS else None)

@@ -1,4 +1,4 @@
-"""`samraad up`, `down`, `status` and `doctor`: the stack on one machine."""
+"""`samraad up`, `down` and `doctor`: the stack on one machine."""
 
 import json
 import signal
@@ -19,7 +19,6 @@ from deploy.embedded.errors import StackProblem
 from deploy.embedded.ports import given_ports
 from deploy.embedded.programs import Wanted, given_copies
 from deploy.embedded.stack import Stack
-from deploy.embedded.status import read_status
 from deploy.embedded.telling import Told
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ __all__ = ["app"]
 
 app = typer.Typer()
 
-FAILED, NOT_RUNNING = 1, 3
-SIGNS = {"ready": "green", "starting": "yellow", "degraded": "red", "stopped": "dim"}
+FAILED = 1
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -52,6 +50,10 @@ def up(
         list[str] | None,
         typer.Option("--copies", metavar="SERVICE=N", help="Run N processes of a service."),
     ] = None,
+    traces: Annotated[
+        bool | None,
+        typer.Option(help="Write what each report sets off, for `samraad trace`, from now on."),
+    ] = None,
     brokers_only: Annotated[
         bool, typer.Option("--brokers-only", help="Kafka and MongoDB, without the services.")
     ] = False,
@@ -61,6 +63,8 @@ def up(
     with _in_one_sentence(console), _ended_by_signals():
         wanted = Wanted(demo=demo, brokers_only=brokers_only, copies=given_copies(copies or []))
         given = given_ports(port or [])
+        if traces is not None:
+            stack.trace(wanted=traces)
         try:
             with _telling(console) as told:
                 done = stack.up(wanted, given, tethered=not detach, told=told)
@@ -87,18 +91,6 @@ def down() -> None:
         with _telling(console) as told:
             ran = Stack().down(told)
         console.print("Everything is stopped; the data stays." if ran else "Nothing was running.")
-
-
-@app.command()
-def status(as_json: AsJson = False) -> None:
-    """Show what runs: 0 it runs, 3 it does not."""
-    told = read_status(Stack())
-    if as_json:
-        typer.echo(json.dumps(told, indent=1))
-    else:
-        _show_status(Console(), told)
-    if told["state"] == "stopped":
-        raise typer.Exit(NOT_RUNNING)
 
 
 @app.command()
@@ -190,36 +182,6 @@ def _telling(console: Console) -> Iterator[Told]:
             progress.update(meters[what], completed=done, total=total)
 
         yield Told(say=say, step=step, meter=meter)
-
-
-def _show_status(console: Console, told: dict[str, Any]) -> None:
-    state = told["state"]
-    console.print(f"Samråd is [{SIGNS.get(state, 'red')}]{state}[/].")
-    if state == "stopped":
-        console.print("Start it with [bold]samraad up[/].")
-        return
-    table = Table("Part", "State", "Address", "Pid", "MB", "Lag", "Outbox", "Parked", box=None)
-    table.add_row("kafka", "", told["kafka"]["bootstrap"], _cell(told["kafka"]["pid"]))
-    table.add_row("mongo", "", told["mongo"]["host"], _cell(told["mongo"]["pid"]))
-    for name, service in told["services"].items():
-        instances = service["instances"]
-        table.add_row(
-            name,
-            f"[{SIGNS.get(service['state'], 'red')}]{escape(service['state'])}[/]",
-            service["url"],
-            ", ".join(str(one["pid"]) for one in instances) or "-",
-            str(sum(one["rss_mb"] for one in instances)),
-            *(_cell(service[key]) for key in ("lag", "outbox", "parked")),
-        )
-    console.print(table)
-    console.print(f"Pages: {told['site']['url']}/")
-    for name, service in told["services"].items():
-        for sentence in service.get("halted", ()):
-            console.print(f"{name}: {sentence}", markup=False)
-
-
-def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
 
 
 if __name__ == "__main__":

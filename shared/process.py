@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import FrameType
 from typing import Any, Final
 
@@ -16,11 +17,11 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Response
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from shared import telemetry
+from shared import gauges, lives, telemetry
 from shared.ending_in_time import (
     BROKER_S,
     CONNECTIONS_S,
@@ -50,6 +51,7 @@ from shared.engine.ticker import Ticker
 from shared.engine.witness import Witness
 from shared.operators import operator_routes
 from shared.settings import ServiceSettings
+from shared.tracing import Tracing
 
 __all__ = ["Engine", "collect_rarely", "make_service", "run"]
 
@@ -173,6 +175,7 @@ def collect_rarely() -> None:
 def run(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or Ctrl-C; what is in flight is finished first."""
     telemetry.configure_logging(settings.service)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # as many series again, unasked for
     crash_points.arm(settings.instance or settings.service)
     collect_rarely()
     config = uvicorn.Config(
@@ -207,6 +210,8 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def _running(engine: Engine) -> AsyncIterator[None]:
     connection = engine.settings.connection
+    tracing = _tracing(engine.settings)
+    engine.store.tracing = tracing
     broker = make_broker(connection, instance=engine.settings.instance)
     turns = asyncio.Semaphore(_COMMITTING_AT_ONCE)
     witness = Witness(
@@ -225,7 +230,7 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
             fetched=engine.store.budget.fetched // len(engine.subscriptions),
             instance=engine.settings.instance,
             witness=witness,
-            end=_end,
+            end=lambda reason: _end(engine.settings, reason),
         )
     relay = Relay(engine.store, connection, holder=_name_of(engine.settings))
     starting = asyncio.create_task(_start(engine, broker), name="start")
@@ -242,8 +247,17 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await at_most(LOOPS_S, "loops", starting, *tasks)
-        await at_most(BROKER_S, "broker", broker.stop())
+        closing = [] if tracing is None else [asyncio.to_thread(tracing.close)]
+        await at_most(BROKER_S, "broker", broker.stop(), *closing)
         await at_most(DATABASE_S, "database", engine.store.client.close())
+
+
+def _tracing(settings: ServiceSettings) -> Tracing | None:
+    """The SDK takes memory and time to load, so it is loaded where it is wanted."""
+    if not settings.is_traced:
+        return None
+    tracing: Tracing = import_module("shared.spans").make_tracing(settings)
+    return tracing
 
 
 async def _start(engine: Engine, broker: KafkaBroker) -> None:
@@ -284,14 +298,12 @@ async def _sweep(engine: Engine) -> None:
     while not told_to_end():
         await asyncio.sleep(_SWEEP_S)
         await engine.room.sweep()
-        told = await engine.state()
-        for what in ("lag", "outbox", "parked"):
-            telemetry.BACKLOG.labels(what).set(told[what] or 0)
 
 
-def _end(reason: str) -> None:
+def _end(settings: ServiceSettings, reason: str) -> None:
     """End a process that has work and does not move: its supervisor starts it anew."""
     log.error("watchdog_ends_process", reason=reason)
+    lives.endings(settings.lives).add()
     os.kill(os.getpid(), signal.SIGKILL)
     os._exit(137)  # the first process of a container is deaf to its own SIGKILL
 
@@ -335,6 +347,13 @@ def _health(engine: Engine) -> APIRouter:
 
     @router.get("/metrics")
     async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        watched = gauges.Watched(
+            settings=engine.settings,
+            store=engine.store,
+            room=engine.room,
+            subscriptions=engine.subscriptions,
+            ready=engine.ready,
+        )
+        return Response(await gauges.exposed(watched), media_type=CONTENT_TYPE_LATEST)
 
     return router

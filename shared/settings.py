@@ -52,6 +52,8 @@ class ServiceSettings(BaseSettings):
     port: int
     instance: str | None = None
     """The process's name in its consumer groups, kept over restarts (static membership)."""
+    lives: Path | None = None
+    """Where its restarts and its watchdog's endings are counted (`shared.lives`); nowhere by default."""
 
     memory_mib: Annotated[int, Field(ge=LEAST_MIB)] = _shared("MEMORY_MIB", DEFAULT_MIB)
     """MiB of events and messages that the process holds at once (see `shared.engine.budget`)."""
@@ -62,6 +64,17 @@ class ServiceSettings(BaseSettings):
     operator_token_file: SecretFile | None = _shared("OPERATOR_TOKEN_FILE", None)
     assets_dir: Path | None = _shared("ASSETS_DIR", None)
     demo: bool = _shared("DEMO", default=False)
+    trace_dir: Path | None = _shared("TRACE_DIR", None)
+    """Where traces are written as lines of JSON; nowhere by default."""
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
+        ),
+    )
+    """OpenTelemetry's own setting: the collector that traces are sent to; to none by default."""
+    otel_disabled: bool = Field(default=False, validation_alias=AliasChoices("OTEL_SDK_DISABLED"))
+    """OpenTelemetry's own switch."""
 
     @property
     def connection(self) -> Connection:
@@ -72,6 +85,12 @@ class ServiceSettings(BaseSettings):
     def mongo_uri(self) -> str:
         """How to reach the database."""
         return self.mongo_file.read_text().strip()
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether traces are wanted anywhere."""
+        wanted = self.trace_dir is not None or self.otlp_endpoint is not None
+        return wanted and not self.otel_disabled
 
     @property
     def operator_token(self) -> str | None:

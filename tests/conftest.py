@@ -32,7 +32,7 @@ def downloads() -> Home:
 def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """The whole system on free ports: brokers, services, issuer and site."""
     live = LiveStack(tmp_path_factory.mktemp("stack") / "home", downloads.cache, SAMRAAD_FAULTS="1")
-    live.start()
+    live.start("--traces")
     yield live
     live.discard()
 

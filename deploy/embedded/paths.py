@@ -51,6 +51,16 @@ class Home:
         return self.root / "run"
 
     @property
+    def lives(self) -> Path:
+        """How often each process was started anew since the supervisor was started."""
+        return self.run / "lives"
+
+    @property
+    def traces(self) -> Path:
+        """Where processes write their traces; they do so while this folder is there."""
+        return self.root / "traces"
+
+    @property
     def kafka(self) -> Path:
         """The broker's data."""
         return self.root / "kafka"

@@ -3,10 +3,15 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 PROBE_SECONDS = 3.0
+Figures = Mapping[str, Sequence[float]]
+"""By metric, the value of each of its samples."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -33,6 +38,20 @@ def ask_health(url: str, seconds: float = PROBE_SECONDS) -> Health:
         parked=_count(told.get("parked")),
         halted=[str(sentence) for sentence in told.get("halted") or []],
     )
+
+
+def read_figures(url: str, seconds: float = PROBE_SECONDS) -> Figures | None:
+    """Read a service's `/metrics`; None where it does not answer."""
+    try:
+        with _DIRECT.open(f"{url}/metrics", timeout=seconds) as response:
+            text = response.read().decode()
+    except (OSError, ValueError):
+        return None
+    figures: dict[str, list[float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            figures.setdefault(sample.name, []).append(sample.value)
+    return figures
 
 
 def answers(url: str, seconds: float = PROBE_SECONDS) -> bool:

@@ -141,7 +141,9 @@ def _has(path: str) -> bool:
 
 
 def _shared_environment(home: Home, ports: dict[str, int]) -> dict[str, str]:
+    traced = {"SAMRAAD_TRACE_DIR": str(home.traces)} if home.traces.is_dir() else {}
     return {
+        **traced,
         "SAMRAAD_SITE_URL": site_url(ports),
         "SAMRAAD_ISSUER": issuer_url(ports),
         "SAMRAAD_CLIENT_SECRET_FILE": str(home.secrets / "issuer-client.secret"),
@@ -165,6 +167,7 @@ def _service_environment(
         f"{prefix}_PORT": str(ports[name]),
         f"{prefix}_MASTER_KEY_FILE": str(home.secrets / "master" / f"{service}.key"),
         f"{prefix}_INSTANCE": f"{service}-1" if name == service else name,
+        f"{prefix}_LIVES": str(home.lives / name),
     }
     if service == "intake":
         environment["INTAKE_INDEX_KEY_FILE"] = str(home.secrets / "intake" / "index.key")

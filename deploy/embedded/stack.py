@@ -74,6 +74,15 @@ class Stack:
         with self._alone():
             return self._converge(wanted, given_ports or {}, brokers, tethered=tethered, told=told)
 
+    def trace(self, *, wanted: bool) -> None:
+        """Let processes that are started from now on write traces, or no more; what was written stays."""
+        here, away = self.home.traces, self.home.traces.with_name("traces.off")
+        now, then = (away, here) if wanted else (here, away)
+        if now.is_dir() and not then.exists():
+            now.rename(then)
+        elif wanted:
+            here.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def down(self, told: Told | None = None) -> bool:
         """Stop all, last started first; False when nothing ran."""
         told = told or Told()

@@ -1,19 +1,28 @@
 """What runs, in the words of the public contract (`samraad status --json`)."""
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import psutil
-
-from deploy.embedded import credentials, external, kafka, probes
-from deploy.embedded.ports import service_of
+from deploy.alarms import Standing
+from deploy.embedded import credentials, external, kafka
+from deploy.embedded.copies import Copy, look, of_service, standing
 from deploy.embedded.programs import issuer_url, service_url, site_url
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import Seen
 
-MEGABYTE = 1024 * 1024
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look at the whole stack."""
+
+    document: Document
+    """As the public contract has it."""
+    copies: Sequence[Copy]
+    alarms: Sequence[Standing]
+    seen: Mapping[str, Seen]
 
 
 def read_status(stack: Stack) -> Document:
@@ -21,20 +30,22 @@ def read_status(stack: Stack) -> Document:
 
     The keys are the same whatever runs; what is not there is null.
     """
+    return see(stack).document
+
+
+def see(stack: Stack) -> Sight:
+    """Look once: the document, each process, and what an operator is called for."""
     supervisor = stack.supervision.pid()
     if supervisor is None:
-        return _nothing_runs()
+        return Sight(_nothing_runs(), (), (), {})
     ports, seen = stack.ports, stack.supervision.look()
-    processes = [one for one in seen.values() if service_of(one.name) in credentials.SERVICES]
-    with ThreadPoolExecutor() as pool:
-        healths = pool.map(lambda one: _health(stack, one), processes)
-        told = list(zip(processes, healths, strict=True))
+    copies = look(stack, seen.values())
     services = {
-        name: _service(stack, name, [each for each in told if service_of(each[0].name) == name])
+        name: _service(stack, name, of_service(copies, name))
         for name in credentials.SERVICES
         if name in seen
     }
-    return {
+    document: Document = {
         "state": _state(seen, services),
         "supervisor": {"pid": supervisor},
         "site": {"url": site_url(ports), "issuer": issuer_url(ports)},
@@ -42,6 +53,7 @@ def read_status(stack: Stack) -> Document:
         "mongo": _mongo(stack, seen),
         "services": services,
     }
+    return Sight(document, copies, standing(copies), seen)
 
 
 def _nothing_runs() -> Document:
@@ -85,22 +97,14 @@ def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
     }
 
 
-def _health(stack: Stack, seen: Seen) -> probes.Health:
-    if not seen.runs:
-        return probes.Health(state="stopped")
-    return probes.ask_health(service_url(stack.ports, seen.name))
-
-
-def _service(stack: Stack, name: str, copies: list[tuple[Seen, probes.Health]]) -> Document:
+def _service(stack: Stack, name: str, copies: Sequence[Copy]) -> Document:
     """Sum up a service: lag is the sum of its copies', for each owns partitions of its own."""
-    told = [health for _, health in copies]
+    told = [copy.health for copy in copies]
     states = {health.state for health in told}
     document: Document = {
         "url": service_url(stack.ports, name),
         "state": told[0].state if len(states) == 1 else "degraded",
-        "instances": [
-            {"pid": one.pid, "rss_mb": _megabytes(one.pid)} for one, _ in copies if one.runs
-        ],
+        "instances": [copy.as_document() for copy in copies if copy.pid is not None],
         "lag": _sum(health.lag for health in told),
         "outbox": next((health.outbox for health in told if health.outbox is not None), None),
         "parked": next((health.parked for health in told if health.parked is not None), None),
@@ -130,10 +134,3 @@ def _state(seen: dict[str, Seen], services: dict[str, Document]) -> str:
 
 def _pid(seen: Seen | None) -> int | None:
     return seen.pid if seen is not None and seen.runs else None
-
-
-def _megabytes(pid: int) -> int:
-    try:
-        return round(psutil.Process(pid).memory_info().rss / MEGABYTE)
-    except psutil.Error:
-        return 0

@@ -2,19 +2,25 @@
 
 The library looks at its children once a second and waits one second longer after each failed start,
 without end. Here it looks five times a second, and the pauses between failing starts are `PAUSES`.
-A process that had been running for a second starts again at once.
+A process that had been running for a second starts again at once. Each start that nobody asked for
+is counted beside the settings, in `lives/`.
 """
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from supervisor import events
 from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.options import ServerOptions
 from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
+
+from shared import lives
 
 LOOK_SECONDS = 0.2
 PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -43,6 +49,19 @@ class PatientSupervisor(Supervisor):  # type: ignore[misc]  # the library has no
                     process.delay = min(process.delay, time.time() + pause)
 
 
+class Restarts:
+    """Counts, for each process, the starts that nobody asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._folder = folder
+
+    def note(self, event: events.ProcessStateStartingEvent) -> None:
+        """Look at a start."""
+        if event.from_state in (ProcessStates.EXITED, ProcessStates.BACKOFF):
+            lives.restarts(self._folder / event.process.config.name).add()
+
+
 def main() -> None:
     """Run until told to stop, with the supervisor library's own arguments."""
     os.environ[OWN_PID] = str(os.getpid())
@@ -50,6 +69,8 @@ def main() -> None:
     options.realize(sys.argv[1:], doc=__doc__)
     options.first = True
     options.test = False
+    restarts = Restarts(Path(options.configfile).parent / "lives")
+    events.subscribe(events.ProcessStateStartingEvent, restarts.note)
     try:
         PatientSupervisor(options).main()
     except asyncore.ExitNow:

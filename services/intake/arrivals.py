@@ -39,6 +39,8 @@ class Arrived:
     letter: Letter
     kind: PartnerKind
     report_id: UUID
+    trace: str | None = None
+    """The partner's own trace, where it wrote one that may travel on."""
     opened: bytes = field(repr=False)
     """Empty where it did not open."""
     sealed: SealedReport | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from services.intake import audit, cases, domain, persons, reports, triage, withheld
+from services.intake import audit, cases, domain, persons, reports, traces, triage, withheld
 from services.intake.arrivals import Arrival, Arrived, LeftOut
 from services.intake.audit import Act
 from services.intake.domain import Conflict, OpensCase, Rejected, Repeated, Waits
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.intake.blind import BlindIndex
+    from services.intake.domain import Verdict
     from services.intake.preparing import Desk
     from services.intake.sealing import SealedReport
     from shared.contracts.processes import Process
@@ -57,7 +58,7 @@ class ReportDoor:
         """Want what stands under its reference, and the people of what is new."""
         if isinstance(arrival, LeftOut):
             return {}
-        wanted = {reports.COLLECTION: [str(arrival.report_id)]}
+        wanted = {reports.COLLECTION: [str(arrival.report_id)], **traces.wanted(arrival)}
         if arrival.sealed is not None:
             wanted[persons.COLLECTION] = [str(each) for each in arrival.sealed.person_ids]
             wanted[cases.COLLECTION] = [str(self._index.case_id(arrival.report_id))]
@@ -72,6 +73,7 @@ class ReportDoor:
             return
         before = unit.load(reports.COLLECTION, str(arrival.report_id))
         verdict = domain.judge(arrival.letter, reports.known(before))
+        self._follow(arrival, verdict, unit)
         match verdict:
             case OpensCase():
                 receipt = self._open_case(arrival, verdict, before, unit)
@@ -93,6 +95,15 @@ class ReportDoor:
         _set_aside(arrival, unit, reason)
         whose = arrival.record.position if isinstance(arrival, LeftOut) else str(arrival.report_id)
         unit.failures.append((cause, whose))
+
+    def _follow(self, arrival: Arrived, verdict: Verdict, unit: Unit) -> None:
+        process, subject = None, None
+        if isinstance(verdict, OpensCase):
+            process, subject = verdict.process, str(self._index.case_id(arrival.report_id))
+        elif isinstance(verdict, Waits):
+            subject = str(arrival.report_id)
+        name = type(verdict).__name__
+        traces.follow(arrival, unit, verdict=name, process=process, subject=subject)
 
     def _open_case(
         self, arrival: Arrived, opens: OpensCase, before: Document | None, unit: Unit

@@ -8,7 +8,7 @@ because no reference can be read or a reply must not repeat it, is set aside who
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from services.intake.domain import Letter
@@ -38,6 +38,8 @@ class Read:
 
     letter: Letter
     opened: bytes = b""
+    traceparent: str | None = None
+    """As the partner wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,10 @@ def read_letter(
 ) -> Read | Unanswerable:
     """Open and check what a partner sent; every fault is found out here, none is raised."""
     errors: tuple[FieldError, ...] = ()
+    traceparent = None
     try:
-        subject = read_letter_envelope(record.headers, partner=partner.id).subject
+        envelope = read_letter_envelope(record.headers, partner=partner.id)
+        subject, traceparent = envelope.subject, envelope.traceparent
     except EnvelopeRefused as refused:
         subject, errors = refused.subject, refused.errors
     addressed = reply_to(subject, record.key)
@@ -87,7 +91,8 @@ def read_letter(
     errors += seal_errors
     if errors or opened is None:
         return Read(Letter(partner=partner.id, reference=reference, errors=errors))
-    return _read_opened(opened, reference, partner, index=index, now=now)
+    read = _read_opened(opened, reference, partner, index=index, now=now)
+    return replace(read, traceparent=traceparent)
 
 
 def _read_opened(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pymongo.errors import PyMongoError
 
-from services.intake import opening, partners, persons, reports, withheld
+from services.intake import opening, partners, persons, reports, traces, withheld
 from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut
 from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
@@ -132,6 +132,7 @@ class Desk:
             letter=read.letter,
             kind=partner.kind,
             report_id=self._index.report_id(partner.id, read.letter.reference),
+            trace=traces.own(read.traceparent),
             opened=read.opened,
         )
 

@@ -93,6 +93,8 @@ class Drains:
     async def _go_on(
         self, case_id: str, begin: Begin, once: str | None, most: int, refused: str
     ) -> tuple[int, int]:
+        committed: list[Unit] = []
+
         async def step(session: AsyncClientSession) -> tuple[int, int]:
             unit, there = await self._open(case_id, session)
             before = len(unit.room[case_id])
@@ -106,13 +108,15 @@ class Drains:
             else:
                 self._park_first(case_id, unit, refused)
             await self.store.write(unit, session)
+            committed[:] = [unit]
             reach("drain.before_commit")
             done = before - len(unit.room[case_id])
             return done, there - done
 
         outcome = await self.store.persist(step)
         reach("drain.after_commit")
-        self.store.committed.set()
+        for unit in committed:
+            self.store.settle(unit)
         return outcome
 
     async def _is_done(self, once: str | None, session: AsyncClientSession) -> bool:

@@ -20,6 +20,7 @@ from shared.engine.door import NOTHING
 from shared.engine.records import Record
 from shared.engine.unit import WAITING, Document, Needs, Unit, record_row, row_record
 from shared.errors import Rejected
+from shared.tracing import SUBJECT
 
 __all__ = ["Arrival", "Facts", "explain", "is_due", "read_arrival"]
 
@@ -162,7 +163,15 @@ class Facts:
         known = self._handlers.get(arrival.envelope.type)
         if known is None:
             return
-        unit.traceparent = arrival.envelope.traceparent
+        if unit.tracing is None:
+            unit.traceparent = arrival.envelope.traceparent
+        else:
+            unit.follow(
+                arrival.envelope.traceparent,
+                f"take {arrival.envelope.type}",
+                arrival.record,
+                lambda: {SUBJECT: arrival.case_id},
+            )
         unit.told_ms = arrival.record.timestamp_ms
         fact = _body(known[0], arrival.record)
         if fact.subject() != arrival.case_id:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from random import uniform
-from time import monotonic
+from time import monotonic, time
 from typing import Final, Protocol
 
 import structlog
@@ -78,6 +78,9 @@ class Lane:
         """When it had its turn or brought a slice home; a turn after a failure does not count."""
         self.in_line = False
         """Whether it waits for its turn to commit."""
+        self._caught_up_at: float | None = None
+        self._handled_ms: int | None = None
+        self._began_at = self.moved_at
         self._turns = turns
         self._pool = pool
         self._queue: deque[Record] = deque()
@@ -111,6 +114,26 @@ class Lane:
     def has_work(self) -> bool:
         """Whether there is something to do: events to take, or the partition itself."""
         return self.lag > 0 or (self.mark is None and self.failing is not None)
+
+    def note_lag(self) -> None:
+        """The log's end was looked at."""
+        if self.mark is not None and not self.lag:
+            self._caught_up_at = monotonic()
+
+    @property
+    def delay_s(self) -> float:
+        """How long the oldest event that has not had its effect has waited, at most, in seconds.
+
+        It came after the last one that had, and after all had: the later of the two counts.
+        """
+        if not self.lag:
+            return 0.0
+        bounds = []
+        if self._handled_ms is not None:
+            bounds.append(time() - self._handled_ms / 1000)
+        if self._caught_up_at is not None or not bounds:
+            bounds.append(monotonic() - (self._caught_up_at or self._began_at))
+        return max(0.0, min(bounds))
 
     def start(self) -> None:
         """Take the partition over and begin."""
@@ -232,6 +255,7 @@ class Lane:
                 self.waiting = self.failing = None
                 self.declared = False
             except Fenced:
+                telemetry.fenced(self.log.topic)
                 self._rewind = True
                 self.mark = None
                 await self._back_off("another owner holds the partition")
@@ -262,12 +286,12 @@ class Lane:
                         started = monotonic()
                         records = self._gather()
                         self._taking = records[-1].offset + 1
-                    self.mark, unit = await self.slices.commit(self.mark, records)
+                    self.mark, _ = await self.slices.commit(self.mark, records)
                 break
             except Conflict as conflict:
                 if attempt == _CONFLICTS - 1:
                     if isinstance(conflict, Taken) and len(records) == 1:
-                        self.mark, unit = await self.slices.refuse(self.mark, records[0], conflict)
+                        self.mark, _ = await self.slices.refuse(self.mark, records[0], conflict)
                         break
                     raise
                 await asyncio.sleep(uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
@@ -280,7 +304,8 @@ class Lane:
         self._taking = None
         self.moved_at = monotonic()
         self._pool.moved()
-        telemetry.slice_committed(self.log.topic, len(records), monotonic() - started, unit)
+        self._handled_ms = records[-1].timestamp_ms
+        telemetry.slice_taken(self.log.topic, len(records), monotonic() - started)
         given, self._sliced = self._sliced, 0
         self._pool.give(given)
         self.breathe()
@@ -299,6 +324,7 @@ class Lane:
                 until=until,
                 cause=cause,
             )
+            telemetry.stepped_over(self.log.topic, until - at)
 
     def _give_back_half(self, records: list[Record]) -> list[Record]:
         """Rivals for the same cases meet less often in smaller slices."""
@@ -370,6 +396,7 @@ class Lane:
         self._rewind = True
         self._drop()
         self.mark = None
+        telemetry.halted(self.log.topic)
         log.error("lane_halted", lane=self.name, reason=reason)
         while self.halted and not self._leaving:
             self._arrived.clear()

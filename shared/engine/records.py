@@ -68,6 +68,8 @@ class Message(msgspec.Struct, gc=False):
     key: str
     envelope: Envelope
     value: bytes
+    trace: str | None = None
+    """The step that told it, also where its headers say none: for our own eyes."""
     size: int = 0
     """Bytes that it takes, or a little more."""
 
@@ -101,6 +103,8 @@ class Message(msgspec.Struct, gc=False):
             packed["content_type"] = envelope.content_type
         if envelope.dataschema is not None:
             packed["dataschema"] = envelope.dataschema
+        if self.trace is not None and self.trace != envelope.traceparent:
+            packed["trace"] = self.trace
         return packed
 
 

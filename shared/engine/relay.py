@@ -10,7 +10,7 @@ readers drop.
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, Final
 
 import structlog
@@ -193,7 +193,7 @@ class Relay:
         topic, partition = place
         if partition < 0:
             return False
-        waiting = list(messages)
+        waiting, began = list(messages), time_ns()
         try:
             while waiting:
                 batch = producer.create_batch()
@@ -215,6 +215,8 @@ class Relay:
                 reach("relay.after_send")
                 await landed
                 telemetry.published(topic, taken)
+                if self.store.tracing is not None:
+                    self.store.tracing.tell_published(waiting[:taken], began)
                 del waiting[:taken]
         except KafkaError as error:
             log.warning("send_failed", topic=topic, error=type(error).__name__)

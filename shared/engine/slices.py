@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
+from shared import telemetry
 from shared.engine import watermarks
 from shared.engine.alarms import MassParking
 from shared.engine.crash_points import reach
@@ -84,6 +86,7 @@ class Slices:
             unit.may_drain = may_drain
         if len(records) > 1:
             unit.most_bytes = self.most_bytes
+        began = monotonic()
         async with self.store.transaction(mark.session) as session:
             await watermarks.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
@@ -98,6 +101,7 @@ class Slices:
             await self.store.write(unit, session)
             reach("slice.before_commit")
         reach("slice.after_commit")
+        telemetry.committed(records[0].topic, len(records), monotonic() - began, unit)
         self.alarms.note(unit.failures)
         self.store.settle(unit)
         mark = replace(mark, offset=to)

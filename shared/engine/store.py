@@ -20,11 +20,13 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError,
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared import telemetry
 from shared.engine.budget import Budget
 from shared.engine.crash_points import reach
 from shared.engine.records import Message
 from shared.engine.unit import WAITING, Document, Held, Needs, Unit
 from shared.errors import Conflict, ServiceError, Taken, Unavailable
+from shared.tracing import Tracing
 
 __all__ = ["REFUSED", "Store", "never_passes", "translated"]
 
@@ -68,12 +70,14 @@ class Store:
         self.db: AsyncDatabase[Document] = client[name]
         self.cases = cases
         self.clock = clock
+        self.tracing: Tracing | None = None
+        """Where the steps of committed transactions are told; None while nothing is traced."""
         self.committed = asyncio.Event()
         """Set after a commit that left something in the outbox: wakes the relay."""
 
     def unit(self, now: datetime | None = None) -> Unit:
         """Return an empty unit of work at this moment, or at the one that is given."""
-        return Unit(cases=self.cases, now=now or self.clock())
+        return Unit(cases=self.cases, now=now or self.clock(), tracing=self.tracing)
 
     @asynccontextmanager
     async def transaction(
@@ -275,7 +279,10 @@ class Store:
 
     def settle(self, unit: Unit) -> None:
         """Say that the unit is committed."""
+        if unit.steps and self.tracing is not None:
+            self.tracing.tell(unit.steps)
         if unit.messages:
+            telemetry.told(unit)
             self.committed.set()
 
     async def act(self, key: str, needs: Needs, decide: Callable[[Unit], T]) -> T:
@@ -290,8 +297,10 @@ class Store:
             Unavailable: MongoDB stayed away.
 
         """
+        committed: list[Unit] = []
 
         async def step(session: AsyncClientSession) -> T:
+            committed.clear()
             done = await self.db.actions.find_one({"_id": key}, session=session)
             if done is not None:
                 return done["outcome"]  # type: ignore[no-any-return]  # stored as it was returned
@@ -300,11 +309,14 @@ class Store:
             outcome = decide(unit)
             unit.add("actions", {"_id": key, "at": unit.now, "outcome": outcome})
             await self.write(unit, session)
+            committed.append(unit)
             reach("action.before_commit")
             return outcome
 
         outcome = await self.persist(step)
         reach("action.after_commit")
+        for unit in committed:
+            self.settle(unit)
         self.committed.set()
         return outcome
 

@@ -133,6 +133,11 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """The topics that are assigned to this process."""
         return {place.topic for place, lane in self.lanes.items() if lane.mark is not None}
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the broker last answered; it is asked every other second."""
+        return max(0.0, self.watchdog.silent_s - _DISPLAY_EVERY_S)
+
     def start(self) -> None:
         """Begin to poll."""
         self._tasks = [
@@ -289,11 +294,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 log.info("lag_unknown", group=self.group, error=type(error).__name__)
 
     async def _measure(self) -> None:
-        ends = await self.consumer.end_offsets(list(self.lanes)) if self.lanes else {}
+        if self.lanes:
+            ends = await self.consumer.end_offsets(list(self.lanes))
+        else:
+            ends = {}
+            await self.consumer.topics()  # a process without partitions hears the broker too
         self.watchdog.heard()
         for place, lane in self.lanes.items():
             if place in ends:  # else it was assigned in the meantime
                 lane.log_end = ends[place]
+                lane.note_lag()
         await self.watchdog.look()
         owned = {place: lane for place, lane in self.lanes.items() if lane.mark or lane.halted}
         if not owned:

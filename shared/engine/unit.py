@@ -6,7 +6,7 @@ guarded, and `protocol`, in which a case counts what it has taken in (`marks`, p
 (`sequences`, per stream), whether events wait in its room, and why it is parked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from secrets import token_bytes
 from typing import Any
@@ -18,6 +18,7 @@ from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
 from shared.engine.records import Message, Record
 from shared.errors import TooMuch
+from shared.tracing import Step, Tracing
 
 __all__ = ["WAITING", "Document", "Held", "Key", "Needs", "Protocol", "Unit"]
 
@@ -29,7 +30,7 @@ Needs = Mapping[str, Any]
 WAITING = "waiting"
 """The state of an event in the room that nothing is wrong with: it waits for one before it."""
 
-Savepoint = tuple[int, int, int, int, int]
+Savepoint = tuple[int, int, int, int, int, int]
 
 _DRAINED = 500
 
@@ -95,7 +96,7 @@ class Held(msgspec.Struct, gc=False):
 class Unit:
     """One transaction's work, before it is written."""
 
-    def __init__(self, *, cases: str, now: datetime) -> None:
+    def __init__(self, *, cases: str, now: datetime, tracing: Tracing | None = None) -> None:
         self.cases = cases
         """The collection whose documents are the service's cases."""
         self.now = now
@@ -104,6 +105,9 @@ class Unit:
         """When the broker took in the event that is being handled, in ms since 1970."""
         self.traceparent: str | None = None
         """The trace that the event being handled belongs to."""
+        self.tracing = tracing
+        self.steps: list[Step] = []
+        """What is told of traces once all is committed."""
         self.messages: list[Message] = []
         self.rows: list[tuple[str, Document]] = []
         self.kept: dict[str, Document] = {}
@@ -225,8 +229,35 @@ class Unit:
             self.send(Message(topic, subject, envelope, fact.write()))
             self._put(held, None, held.protocol.told(stream, sequence))
 
+    def follow(
+        self,
+        trace: str | None,
+        what: str,
+        record: Record,
+        about: Callable[[], dict[str, Any]],
+    ) -> None:
+        """Let what comes now belong to a trace; to a new one where that is None.
+
+        Where nothing is traced, what is told carries the trace on as it came.
+        """
+        if self.tracing is None:
+            self.traceparent = trace
+            return
+        attributes = {
+            "messaging.destination.name": record.topic,
+            "messaging.destination.partition.id": record.partition,
+            "messaging.kafka.offset": record.offset,
+            "samraad.appended_ms": record.timestamp_ms,
+            **about(),
+        }
+        self.traceparent, step = self.tracing.begin(trace, what, "consumer", attributes)
+        if step is not None:
+            self.steps.append(step)
+
     def send(self, message: Message) -> None:
         """Promise to publish a message that has no sequence, such as a receipt."""
+        if self.tracing is not None:
+            message.trace = self.traceparent
         self.messages.append(message)
         self._told_bytes += message.size
 
@@ -252,11 +283,20 @@ class Unit:
 
     def savepoint(self) -> Savepoint:
         """Where the unit stands now, to come back to."""
-        return len(self._undo), len(self.messages), len(self.rows), len(self.kept), len(self.due)
+        return (
+            len(self._undo),
+            len(self.messages),
+            len(self.rows),
+            len(self.kept),
+            len(self.due),
+            len(self.steps),
+        )
 
     def roll_back(self, to: Savepoint) -> None:
         """Undo all that was saved, added, emitted and set aside since the savepoint."""
-        undo, messages, rows, kept, due = to
+        undo, messages, rows, kept, due, steps = to
+        for step in self.steps[steps:]:
+            step.failed = True
         while len(self._undo) > undo:
             held, fields, protocol, changed = self._undo.pop()
             held.fields, held.protocol, held.changed = fields, protocol, changed

@@ -44,6 +44,11 @@ class Watchdog:
         self._heard_at = monotonic()
         self._others_are_answered = False
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the broker last answered."""
+        return monotonic() - self._heard_at
+
     def heard(self) -> None:
         """Note that the broker answered our own client."""
         self._heard_at, self._others_are_answered = monotonic(), False

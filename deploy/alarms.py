@@ -1,0 +1,256 @@
+"""What an operator is called for, declared once: Prometheus, `samraad status` and the runbooks read it.
+
+Each rule compares one figure of a service (docs/metrics.md) with a limit, and has a page in
+docs/runbooks that says what it means for the people in the cases and what to do. `deploy/alarms.yaml`
+is written from here: `python -m deploy.alarms`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+
+from deploy.embedded.credentials import SERVICES
+
+__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "Standing", "rules_file", "standing"]
+
+FILE: Final = Path(__file__).with_name("alarms.yaml")
+RUNBOOKS: Final = "docs/runbooks"
+UP: Final = "up"
+"""Prometheus' own figure: 1 where a process answered when it was asked, else 0."""
+
+_OVER: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
+    "max": max,
+    "min": min,
+    "sum": sum,
+}
+_MINUTE: Final = 60
+_HOUR: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One rule. It stands when the figure of a service passes the limit."""
+
+    name: str
+    """Also the name of its page."""
+    metric: str
+    over: Literal["max", "min", "sum"]
+    """How the figures of a service's processes and partitions become one."""
+    above: float | None = None
+    below: float | None = None
+    hold: str = "0s"
+    """How long it must stand until Prometheus calls somebody."""
+    urgency: Literal["now", "today"]
+    """`now`: wake somebody. `today`: in working hours."""
+    says: str
+    """For people, about a service: `{value}` is the figure in words."""
+    means: str
+    """What it means for the people in the cases."""
+
+    @property
+    def page(self) -> str:
+        """The page that says what to do."""
+        return f"{RUNBOOKS}/{self.name}.md"
+
+    @property
+    def expression(self) -> str:
+        """The rule in Prometheus' words; each service is scraped as a job of its name."""
+        figure = self.metric
+        if figure == UP:
+            figure = f'{UP}{{job=~"{"|".join(SERVICES)}"}}'
+        limit = f"> {self.above:g}" if self.above is not None else f"< {self.below or 0:g}"
+        return f"{self.over} by (job) ({figure}) {limit}"
+
+    def judge(self, values: Sequence[float]) -> float | None:
+        """Return the figure where it passes the limit; None where it does not, or is not known."""
+        if not values:
+            return None
+        figure = _OVER[self.over](values)
+        if self.above is not None:
+            return figure if figure > self.above else None
+        return figure if figure < (self.below or 0) else None
+
+
+ALARMS: Final = (
+    Alarm(
+        name="absent",
+        metric=UP,
+        over="min",
+        below=1,
+        hold="1m",
+        urgency="now",
+        says="a process of it does not answer",
+        means="What this service does stands still, or is left to its other processes. "
+        "Nothing is lost: it goes on where it stopped.",
+    ),
+    Alarm(
+        name="database",
+        metric="samraad_database_answers",
+        over="min",
+        below=1,
+        hold="1m",
+        urgency="now",
+        says="its database does not answer",
+        means="Nothing is taken in, decided or shown; reports wait unharmed on their topics.",
+    ),
+    Alarm(
+        name="broker",
+        metric="samraad_broker_silent_seconds",
+        over="max",
+        above=30,
+        hold="30s",
+        urgency="now",
+        says="the broker has not answered it for {value}",
+        means="Partners cannot send and nothing crosses between services; pages still work.",
+    ),
+    Alarm(
+        name="halted",
+        metric="samraad_halted_partitions",
+        over="sum",
+        above=0,
+        urgency="now",
+        says="{value} of its partitions stand still until a person acts",
+        means="Every case on such a partition waits, also those that nothing is wrong with.",
+    ),
+    Alarm(
+        name="behind",
+        metric="samraad_delay_seconds",
+        over="max",
+        above=2 * _MINUTE,
+        hold="1m",
+        urgency="today",
+        says="an event has waited for {value}",
+        means="Cases are opened and told of late; what a deadline counts from does not move.",
+    ),
+    Alarm(
+        name="outbox",
+        metric="samraad_outbox_oldest_seconds",
+        over="max",
+        above=_MINUTE,
+        hold="1m",
+        urgency="now",
+        says="what it has to tell has waited for {value}",
+        means="Decisions stand, but nobody is told: no receipt, no notice, no case at the next "
+        "service.",
+    ),
+    Alarm(
+        name="gap",
+        metric="samraad_gap_oldest_seconds",
+        over="max",
+        above=5 * _MINUTE,
+        hold="1m",
+        urgency="today",
+        says="a case has waited for {value} for an event that is missing",
+        means="That case alone goes no further here; what came after the gap is kept in order.",
+    ),
+    Alarm(
+        name="deadlines",
+        metric="samraad_deadline_oldest_overdue_seconds",
+        over="max",
+        above=2 * _MINUTE,
+        hold="1m",
+        urgency="today",
+        says="a deadline passed {value} ago and has not had its effect",
+        means="Nobody is reminded of what is overdue in that case, or in all cases of the service.",
+    ),
+    Alarm(
+        name="parked",
+        metric="samraad_parked_events",
+        over="max",
+        above=0,
+        urgency="today",
+        says="{value} of its events or records stand parked",
+        means="Each stops its own case (or leaves one letter unanswered) until a person decides.",
+    ),
+    Alarm(
+        name="restarting",
+        metric="samraad_restarts_last_hour",
+        over="max",
+        above=3,
+        urgency="today",
+        says="a process of it was started anew {value} times within the last hour",
+        means="Pages fail for a moment each time and work is done twice; no effect is doubled.",
+    ),
+    Alarm(
+        name="watchdog",
+        metric="samraad_watchdog_endings_last_hour",
+        over="max",
+        above=0,
+        urgency="today",
+        says="a process of it was ended {value} times by its watchdog within the last hour",
+        means="It had events to take and did not move for a minute; those cases were late by that.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alarm that stands for a service now."""
+
+    service: str
+    alarm: Alarm
+    value: float
+
+    @property
+    def sentence(self) -> str:
+        """What is to be said of it."""
+        return f"{self.service}: {self.alarm.says.format(value=self._in_words())}"
+
+    def _in_words(self) -> str:
+        if not self.alarm.metric.endswith("_seconds"):
+            return f"{self.value:.0f}"
+        if self.value < 2 * _MINUTE:
+            return f"{self.value:.0f} s"
+        if self.value < 2 * _HOUR:
+            return f"{self.value / _MINUTE:.0f} min"
+        return f"{self.value / _HOUR:.0f} h"
+
+
+def standing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[Standing]:
+    """Return what stands for a service, from the figures of its processes by metric."""
+    told = list(figures)
+    found = []
+    for alarm in ALARMS:
+        values = [value for each in told for value in each.get(alarm.metric, ())]
+        figure = alarm.judge(values)
+        if figure is not None:
+            found.append(Standing(service, alarm, figure))
+    return found
+
+
+def rules_file() -> str:
+    """Write the rules as Prometheus reads them."""
+    rules: list[dict[str, Any]] = [
+        {
+            "alert": f"Samraad{alarm.name.capitalize()}",
+            "expr": alarm.expression,
+            "for": alarm.hold,
+            "labels": {"urgency": alarm.urgency},
+            "annotations": {
+                "summary": "{{ $labels.job }}: " + alarm.says.format(value=_VALUE[_unit(alarm)]),
+                "description": alarm.means,
+                "runbook": alarm.page,
+            },
+        }
+        for alarm in ALARMS
+    ]
+    head = "# Written by `python -m deploy.alarms` from deploy/alarms.py, which is where to change it.\n"
+    document = {"groups": [{"name": "samraad", "rules": rules}]}
+    return head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+_VALUE: Final = {
+    "seconds": "{{ $value | humanizeDuration }}",
+    "number": '{{ $value | printf "%.0f" }}',
+}
+
+
+def _unit(alarm: Alarm) -> str:
+    return "seconds" if alarm.metric.endswith("_seconds") else "number"
+
+
+if __name__ == "__main__":
+    FILE.write_text(rules_file(), encoding="utf-8")

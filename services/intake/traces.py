@@ -1,0 +1,77 @@
+"""Which trace a letter belongs to: its partner's own, unless that would join what must stay apart.
+
+A trace id travels with the facts of a case. A partner that used one for letters of two processes
+would tie the two cases together on topics that have nothing to do with each other, so a trace is
+its first process's (and its partner's) for ever; for any other letter a new one begins. The same is
+done with one that is not well-formed, or holds what reads as a CPR number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.contracts.envelope import TRACEPARENT
+from shared.contracts.references import is_cpr_shaped
+from shared.tracing import REFERENCE, SUBJECT, reference_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from services.intake.arrivals import Arrived
+    from shared.contracts.processes import Process
+    from shared.engine import Unit
+
+__all__ = ["COLLECTION", "TRIAGE", "follow", "own", "wanted"]
+
+COLLECTION: Final = "traces"
+"""One document per trace of a partner: whose it is, and of which process."""
+TRIAGE: Final = "triage"
+"""The process of a letter that has none yet."""
+
+_DIGITS: Final = re.compile(r"(?=([0-9]{10}))")
+_NOTHING: Final = re.compile(r"[0-]+\Z")
+
+
+def own(traceparent: str | None) -> str | None:
+    """Return the trace that a partner wrote in as far as it may travel on, else None."""
+    if traceparent is None or TRACEPARENT.match(traceparent) is None:
+        return None
+    version, trace_id, span_id, _ = traceparent.split("-")
+    if version == "ff" or _NOTHING.match(trace_id) or _NOTHING.match(span_id):
+        return None
+    if any(is_cpr_shaped(digits) for digits in _DIGITS.findall(f"{trace_id}-{span_id}")):
+        return None
+    return f"00-{trace_id}-{span_id}-01"
+
+
+def wanted(arrival: Arrived) -> Mapping[str, Iterable[str]]:
+    """What is known of its trace."""
+    return {} if arrival.trace is None else {COLLECTION: [_id(arrival.trace)]}
+
+
+def follow(
+    arrival: Arrived, unit: Unit, *, verdict: str, process: Process | None, subject: str | None
+) -> None:
+    """Let all that the letter sets off belong to its trace, or to a new one.
+
+    `subject` is the case or report of which facts will tell, of that `process`; None where none do.
+    """
+    parent = arrival.trace
+    if parent is not None and subject is not None:
+        mine = {"partner": arrival.letter.partner, "process": process.value if process else TRIAGE}
+        known = unit.load(COLLECTION, _id(parent))
+        if known is None:
+            unit.save(COLLECTION, {"_id": _id(parent), **mine, "at": unit.now})
+        elif {name: known[name] for name in mine} != mine:
+            parent = None
+    unit.follow(parent, "take letter", arrival.record, lambda: _about(arrival, verdict, subject))
+
+
+def _id(trace: str) -> str:
+    return trace[3:35]
+
+
+def _about(arrival: Arrived, verdict: str, subject: str | None) -> dict[str, Any]:
+    about = {REFERENCE: reference_mark(arrival.letter.reference), "samraad.verdict": verdict}
+    return about if subject is None else about | {SUBJECT: subject}

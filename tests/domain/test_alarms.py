@@ -1,0 +1,75 @@
+"""Alarms: one declaration, and all that is written from it says the same."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.alarms import ALARMS, FILE, RUNBOOKS, UP, rules_file, standing
+from deploy.embedded.paths import CLONE
+
+PAGES = CLONE / RUNBOOKS
+
+
+def test_the_rules_for_prometheus_are_those_of_the_declaration() -> None:
+    assert FILE.read_text() == rules_file(), "write it anew: python -m deploy.alarms"
+
+
+def test_each_rule_for_prometheus_is_one_that_it_takes() -> None:
+    (group,) = yaml.safe_load(FILE.read_text())["groups"]
+
+    assert [rule["annotations"]["runbook"] for rule in group["rules"]] == [
+        alarm.page for alarm in ALARMS
+    ]
+    for rule in group["rules"]:
+        assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["alert"].isidentifier()
+
+
+def test_the_table_of_runbooks_is_that_of_the_declaration() -> None:
+    shown = [line for line in (PAGES / "README.md").read_text().splitlines() if "| `" in line]
+
+    assert shown == [
+        f"| [{alarm.name}]({alarm.name}.md) | `{alarm.expression.replace('|', chr(92) + '|')}`"
+        f"{'' if alarm.hold == '0s' else f' for {alarm.hold}'} | {alarm.urgency} | {alarm.means} |"
+        for alarm in ALARMS
+    ]
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_an_alarm_stands_past_its_limit_and_not_at_it(alarm) -> None:
+    limit = alarm.above if alarm.above is not None else alarm.below
+    past = limit + 1 if alarm.above is not None else limit - 1
+
+    (stands,) = standing("intake", [{alarm.metric: [past]}])
+
+    assert stands.alarm is alarm
+    assert stands.sentence.startswith("intake: ")
+    assert "{" not in stands.sentence
+    assert standing("intake", [{alarm.metric: [limit]}]) == []
+
+
+def test_one_process_of_two_that_does_not_answer_is_enough() -> None:
+    (stands,) = standing("notify", [{UP: [1.0]}, {UP: [0.0]}])
+
+    assert stands.sentence == "notify: a process of it does not answer"
+
+
+def test_a_figure_that_is_not_told_is_no_alarm() -> None:
+    told = {UP: [1.0], "samraad_database_answers": [0.0]}
+
+    assert [each.alarm.name for each in standing("psp", [told])] == ["database"]
+
+
+def test_halts_of_all_processes_are_counted_together() -> None:
+    halted = "samraad_halted_partitions"
+
+    (stands,) = standing("psp", [{halted: [1.0]}, {halted: [2.0]}])
+
+    assert stands.sentence == "psp: 3 of its partitions stand still until a person acts"
+
+
+def test_each_page_of_an_alarm_is_there() -> None:
+    missing = {alarm.name for alarm in ALARMS if not Path(CLONE / alarm.page).is_file()}
+
+    assert missing <= {"parked", "halted"}

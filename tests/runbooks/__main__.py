@@ -1,0 +1,119 @@
+"""`make runbooks`: break a stack of its own, see the alarm, follow its page, see that it is over.
+
+`python -m tests.runbooks absent outbox+gap`: these alone; those joined by `+` are broken together,
+which saves waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.alarms import ALARMS
+from deploy.embedded.paths import Home
+from tests.live import LiveStack, wait_until
+from tests.runbooks.breaks import BREAKS, Words
+from tests.runbooks.pages import LOOK, MEND, PLACEHOLDERS, commands, page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STANDS_S, OVER_S = 480.0, 240.0
+QUIET_S = 75.0
+"""A count of the last hour does not fall so soon: it is over when it does not rise any more."""
+WRONG_USE, NOT_FOUND = 2, 127
+
+
+def main(groups: Sequence[str]) -> int:
+    """Try the pages; 0 when all alarms stood and were over."""
+    with tempfile.TemporaryDirectory(prefix="samraad-runbooks-") as folder:
+        cache = Home.from_environment().cache
+        stack = LiveStack(Path(folder) / "home", cache, SAMRAAD_FAULTS="1")
+        stack.start()
+        try:
+            for group in groups or BREAKS:
+                with ExitStack() as broken:
+                    _try(stack, group.split("+"), Path(folder), broken)
+        finally:
+            stack.discard()
+    return 0
+
+
+def _try(stack: LiveStack, names: Sequence[str], folder: Path, broken: ExitStack) -> None:
+    words: dict[str, Words] = {}
+    for name in names:
+        _say(f"== {name}: broken on purpose")
+        words[name] = broken.enter_context(BREAKS[name](stack, folder))
+    for name in names:
+        _follow(stack, name, words[name])
+
+
+def _follow(stack: LiveStack, name: str, words: Words) -> None:
+    service, began = words["SERVICE"](), time.monotonic()
+    wait_until(lambda: _figure(stack, name, service) is not None, STANDS_S, f"{name} to stand")
+    _say(f"-- {name} stands after {time.monotonic() - began:.0f} s")
+    text = page(name).read_text(encoding="utf-8")
+    for command in commands(text, LOOK):
+        code = _run(stack, command, words)
+        assert code not in (WRONG_USE, NOT_FOUND), command
+    for command in commands(text, MEND):
+        assert _run(stack, command, words) == 0, command
+    began = time.monotonic()
+    wait_until(lambda: _is_over(stack, name, service), OVER_S, f"{name} to be over")
+    _say(f"-- {name} is over after {time.monotonic() - began:.0f} s")
+
+
+def _is_over(stack: LiveStack, name: str, service: str) -> bool:
+    figure = _figure(stack, name, service)
+    if figure is None or "last_hour" not in _metric(name):
+        return figure is None
+    time.sleep(QUIET_S)
+    return _figure(stack, name, service) == figure
+
+
+def _metric(name: str) -> str:
+    return next(alarm.metric for alarm in ALARMS if alarm.name == name)
+
+
+def _figure(stack: LiveStack, name: str, service: str) -> Any:
+    ran = stack.run("alarms", "--json")
+    for told in json.loads(ran.stdout or "[]"):
+        if (told["alarm"], told["service"]) == (name, service):
+            return told["value"]
+    return None
+
+
+def _run(stack: LiveStack, command: str, words: Words) -> int:
+    command = PLACEHOLDERS.sub(lambda found: words[found[0]](), command)
+    command = command.replace(".samraad/", f"{stack.home.root}/")
+    _say(f"$ {command}")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-c", command],
+        env={**stack.environment, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = ran.stdout.splitlines()
+    _say(*(f"  {line[:180]}" for line in lines[:24]), f"  -> {ran.returncode}")
+    return ran.returncode
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

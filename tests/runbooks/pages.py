@@ -1,0 +1,37 @@
+"""A runbook page as it is followed: its commands, section by section."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from deploy.alarms import RUNBOOKS
+from deploy.embedded.paths import CLONE
+
+__all__ = ["LOOK", "MEND", "OVER", "PLACEHOLDERS", "commands", "page", "sections"]
+
+LOOK, MEND, OVER = "How to look", "What to do", "How to know that it is over"
+PLACEHOLDERS = re.compile(
+    r"\b(MONGO_PID|KAFKA_PID|PID|SERVICE|ADDRESS|CASE|SOURCE|MARK|REASON|ID)\b"
+)
+_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def page(alarm: str) -> Path:
+    return CLONE / RUNBOOKS / f"{alarm}.md"
+
+
+def sections(text: str) -> dict[str, str]:
+    """What stands under each heading."""
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def commands(text: str, section: str) -> list[str]:
+    """The commands of a section, in order."""
+    return [
+        line.removeprefix("$ ").partition("   #")[0]
+        for block in _BLOCK.findall(sections(text)[section])
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
