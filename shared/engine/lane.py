@@ -255,9 +255,9 @@ class Lane:
                 self.waiting = self.failing = None
                 self.declared = False
             except Fenced:
-                telemetry.fenced(self.log.topic)
                 self._rewind = True
                 self.mark = None
+                telemetry.fenced(self.log.topic)
                 await self._back_off("another owner holds the partition")
             except Unavailable as error:
                 self._rewind = True

@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.alarms import ALARMS
 from deploy.embedded.paths import Home
 from tests.live import LiveStack, wait_until
 from tests.runbooks.breaks import BREAKS, Words
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STANDS_S, OVER_S = 480.0, 240.0
-QUIET_S = 75.0
-"""A count of the last hour does not fall so soon: it is over when it does not rise any more."""
+QUIET_S = {"restarting": 20.0, "watchdog": 75.0}
+"""A count of the last hour does not fall so soon: it is over when it does not rise for so long."""
 WRONG_USE, NOT_FOUND = 2, 127
 
 
@@ -72,14 +71,10 @@ def _follow(stack: LiveStack, name: str, words: Words) -> None:
 
 def _is_over(stack: LiveStack, name: str, service: str) -> bool:
     figure = _figure(stack, name, service)
-    if figure is None or "last_hour" not in _metric(name):
+    if figure is None or name not in QUIET_S:
         return figure is None
-    time.sleep(QUIET_S)
+    time.sleep(QUIET_S[name])
     return _figure(stack, name, service) == figure
-
-
-def _metric(name: str) -> str:
-    return next(alarm.metric for alarm in ALARMS if alarm.name == name)
 
 
 def _figure(stack: LiveStack, name: str, service: str) -> Any:
