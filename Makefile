@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test outages model regressions runbooks check lock bench clean
+.PHONY: setup run test outages faults model regressions runbooks check lock bench clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,12 @@ test: setup
 
 outages: setup
 	@$(BIN)/python -m pytest tests/outages
+
+# SEEDS=n that many, drawn from the commit; SEED=k that one; COPIES=n of each service; SHORT=1 as in
+# the tests; PUBLISH=1 into docs/faults.md
+faults: setup
+	@$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),5) $(if $(SEED),--seed $(SEED)) \
+		$(if $(COPIES),--copies $(COPIES)) $(if $(SHORT),--short) $(if $(PUBLISH),--publish)
 
 model: setup
 	@$(BIN)/python -m tests.protocol

@@ -31,7 +31,12 @@ def downloads() -> Home:
 @pytest.fixture(scope="session")
 def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """The whole system on free ports: brokers, services, issuer and site."""
-    live = LiveStack(tmp_path_factory.mktemp("stack") / "home", downloads.cache, SAMRAAD_FAULTS="1")
+    folder = tmp_path_factory.mktemp("stack")
+    crash_plans = folder / "crash"  # empty: nobody dies before a test of faults says where
+    crash_plans.mkdir()
+    live = LiveStack(
+        folder / "home", downloads.cache, SAMRAAD_FAULTS="1", SAMRAAD_CRASH=str(crash_plans)
+    )
     live.start("--traces")
     yield live
     live.discard()

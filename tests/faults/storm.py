@@ -1,20 +1,16 @@
-"""A storm: sealed reports at a steady rate, while services are killed again and again.
+"""The load of a storm: sealed reports at a steady rate, and whether all came to rest afterwards.
 
-What is sent, who is killed and when follow from one seed; what must have happened, from the ledger
-alone.
+What is sent follows from one seed; what must have happened, from the ledger alone.
 """
 
 import json
-import os
-import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, TopicPartition
 from pymongo import MongoClient
@@ -23,7 +19,6 @@ from deploy.embedded.paths import CLONE
 from tests.faults.checker.ledger import Expected
 from tests.faults.checker.observed import inspector_login
 from tests.faults.checker.sender import Letter, PartnerClient
-from tests.live import LiveStack
 
 KINDS: Final = ("prosecution", "psychiatry", "school")
 SERVICES: Final = ("intake", "mediation", "psp", "notify")
@@ -59,8 +54,11 @@ class Step:
     expects: Expected
 
 
-def invent(dice: Random, count: int) -> list[Step]:
-    """Invent a storm's reports: most are new, some come again, contradict, are wrong or mended."""
+def invent(dice: Random, count: int, prefix: str = "F") -> list[Step]:
+    """Invent a storm's reports: most are new, some come again, contradict, are wrong or mended.
+
+    `prefix` begins the references: another storm of the same partners needs another.
+    """
     told = {name: json.loads((_EXAMPLES / f"{name}.json").read_text()) for name in set(_SORTS)}
     steps: list[Step] = []
     accepted: list[Step] = []
@@ -74,7 +72,7 @@ def invent(dice: Random, count: int) -> list[Step]:
             other = {**first.report, "text": "En anden historie end den første."}
             steps.append(Step(first.partner, other, "conflict"))
         elif turn < _AGAIN + _CONFLICT + _WRONG:
-            report = _new(dice, told, len(steps)) | {"municipality": "0461"}
+            report = _new(dice, told, prefix, len(steps)) | {"municipality": "0461"}
             wrong.append(Step(dice.randrange(len(KINDS)), report, "rejected"))
             steps.append(wrong[-1])
         elif turn < _AGAIN + _CONFLICT + _WRONG + _MENDED and wrong:
@@ -84,19 +82,19 @@ def invent(dice: Random, count: int) -> list[Step]:
             )
             steps.append(accepted[-1])
         else:
-            report = _new(dice, told, len(steps))
+            report = _new(dice, told, prefix, len(steps))
             accepted.append(Step(dice.randrange(len(KINDS)), report, "accepted"))
             steps.append(accepted[-1])
     return steps
 
 
-def _new(dice: Random, told: Mapping[str, Any], number: int) -> dict[str, Any]:
+def _new(dice: Random, told: Mapping[str, Any], prefix: str, number: int) -> dict[str, Any]:
     example = told[dice.choice(_SORTS)]
     people = [
         person if dice.random() < _KNOWN_BY_CPR else _without_cpr(person, number)
         for person in example["people"]
     ]
-    return {**example, "reference": f"F-{number:05d}", "people": people}
+    return {**example, "reference": f"{prefix}-{number:05d}", "people": people}
 
 
 def _without_cpr(person: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -129,50 +127,18 @@ def send_steadily(
     return time.monotonic() - began
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """A service that is to die after a pause."""
+class Statused(Protocol):
+    """What tells how it is."""
 
-    service: str
-    pause_s: float
-
-
-def plan_kills(dice: Random, *, each: int, seconds: float) -> list[Kill]:
-    """Plan as many kills of each service, in any order, with pauses that fill about `seconds`."""
-    order = [name for name in SERVICES for _ in range(each)]
-    dice.shuffle(order)
-    mean = seconds / len(order)
-    return [Kill(name, dice.uniform(0.1, 2 * mean - 0.1)) for name in order]
-
-
-def carry_out(kills: Iterable[Kill], stack: LiveStack) -> Counter[str]:
-    """Kill by the process ids that `status --json` tells; count what died."""
-    done: Counter[str] = Counter()
-    due = time.monotonic()
-    for kill in kills:
-        due += kill.pause_s
-        time.sleep(max(0.0, due - time.monotonic()))
-        _kill(stack, kill.service)
-        done[kill.service] += 1
-    return done
-
-
-def _kill(stack: LiveStack, service: str) -> None:
-    until = time.monotonic() + _PATIENCE_S
-    while True:
-        for instance in stack.status()["services"][service]["instances"]:
-            try:
-                os.kill(instance["pid"], signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # it died between the look and the blow
-            return
-        assert time.monotonic() < until, f"{service} is not started again"
+    def status(self) -> dict[str, Any]:
+        """Tell what `samraad status --json` does."""
+        ...
 
 
 class Rest:
     """Whether a stack has come to rest: every letter answered, nothing on its way anywhere."""
 
-    def __init__(self, stack: LiveStack, partners: Mapping[str, int]) -> None:
+    def __init__(self, stack: Statused, partners: Mapping[str, int]) -> None:
         self._stack = stack
         self._partners = partners
         """Each partner, and how many letters of it were acknowledged."""

@@ -9,8 +9,9 @@ import pytest
 
 from tests.faults import checker
 from tests.faults.checker.folding import fold
-from tests.faults.checker.ledger import Ledger, read_ledger
+from tests.faults.checker.ledger import Ledger, read_ledger, read_planted
 from tests.faults.checker.observed import Observed
+from tests.faults.checker.watched import WatchLog, judge, most_held, read_watched, recoveries
 from tests.faults.checker_data import GoodRun
 from tests.faults.damage import DAMAGES
 
@@ -68,6 +69,55 @@ def test_a_ledger_is_read_as_it_was_written_even_when_its_last_line_was_cut(tmp_
 
     assert one.acknowledged == {"topic": "partner.skole.reports", "partition": 2, "offset": 7}
     assert (two.acknowledged, two.expects) == (None, "rejected")
+
+
+def test_a_planted_fact_that_no_reader_marked_is_found(tmp_path):
+    run = GoodRun()
+    case = run.observed.documents("mediation", "mediations")[0]["_id"]
+    ledger = Ledger(tmp_path / "ledger")
+    for sequence in (2, 3, 1):
+        ledger.planted(source="/intake/cases/mediation", case=case, sequence=sequence)
+    ledger.close()
+
+    found = fold(run.sent, run.observed, read_planted(ledger.path))
+
+    assert {finding.kind for finding in found} == {"left"}
+    assert {finding.what.split(" has ")[0] for finding in found} == {"mediation", "notify"}
+
+
+def watched(tmp_path, *lines):
+    log = WatchLog(tmp_path / "watched")
+    for name, *told in lines:
+        getattr(log, name)(*told)
+    return read_watched(log.path)
+
+
+def test_a_process_that_comes_back_and_holds_little_is_no_finding(tmp_path):
+    lines = watched(
+        tmp_path,
+        ("held", "intake-2", 0.0, 120.0),
+        ("died", "intake-2", 1.0, "kill"),
+        ("died", "intake-2", 2.0, "crash", "slice.loaded"),
+        ("back", "intake-2", 5.5, 2.0),
+        ("held", "intake", 9.0, 131.0),
+    )
+
+    assert judge(lines) == []
+    assert [seconds for _, seconds in recoveries(lines)] == [None, 3.5]
+    assert most_held(lines) == {"intake": 131.0}
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        ([("died", "psp-1", 1.0, "kill")], "recovery"),
+        ([("died", "psp-1", 1.0, "kill"), ("back", "psp-1", 62.0, 1.0)], "recovery"),
+        ([("died", "psp-1", 1.0, "kill"), ("back", "psp-2", 2.0, 1.0)], "recovery"),
+        ([("held", "psp-2", 1.0, 301.0), ("held", "psp-2", 2.0, 100.0)], "memory"),
+    ],
+)
+def test_what_does_not_come_back_or_grows_is_found_for_what_it_is(tmp_path, damage, kind):
+    assert [finding.kind for finding in judge(watched(tmp_path, *damage))] == [kind]
 
 
 def test_an_observation_can_be_kept_and_judged_again(tmp_path):

@@ -4,14 +4,15 @@ Written from the public contract alone. Pure: it asks nobody and changes nothing
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from tests.faults.checker.ledger import Sent
 from tests.faults.checker.observed import Observed, SeenRecord
 
-__all__ = ["Finding", "fold"]
+__all__ = ["Finding", "Planted", "fold"]
 
 ACCEPTED: Final = "intake.report_accepted.v1"
 REJECTED: Final = "intake.report_rejected.v1"
@@ -91,15 +92,25 @@ class _Stores:
 _NOTHING: Final[dict[str, Any]] = {"marks": {}, "sequences": {}}
 
 
-def fold(sent: Iterable[Sent], observed: Observed) -> list[Finding]:
-    """Return every finding; none means that every promise held."""
+Planted = Mapping[tuple[str, str], int]
+"""Facts that a rig wrote itself, in any order and more than once: (source, case) to the last."""
+
+
+def fold(
+    sent: Iterable[Sent], observed: Observed, planted: Planted = MappingProxyType({})
+) -> list[Finding]:
+    """Return every finding; none means that every promise held.
+
+    What was planted was told by no service: of it only the effects are judged, which must be those
+    of the facts in order, each once.
+    """
     seen, stores = _Seen(observed), _Stores(observed)
     findings = [
         *_receipts(list(sent), seen),
-        *_cases(seen, stores, observed),
+        *_cases(seen, stores, observed, {case for _, case in planted}),
         *_notices(seen, observed),
-        *_order(seen.facts),
-        *_marks(seen, stores),
+        *_order(fact for fact in seen.facts if (fact.source, fact.subject) not in planted),
+        *_marks(seen, stores, planted),
         *_rest(observed),
     ]
     return sorted(set(findings))
@@ -149,7 +160,9 @@ def _refusals(name: str, sends: list[Sent], rejected: list[SeenRecord]) -> Itera
             yield Finding("answer", f"{name}: a refusal without a reason")
 
 
-def _cases(seen: _Seen, stores: _Stores, observed: Observed) -> Iterator[Finding]:
+def _cases(
+    seen: _Seen, stores: _Stores, observed: Observed, planted: set[str]
+) -> Iterator[Finding]:
     named: dict[str, set[Reference]] = defaultdict(set)
     for reference, answers in seen.receipts.items():
         for receipt in answers:
@@ -161,18 +174,32 @@ def _cases(seen: _Seen, stores: _Stores, observed: Observed) -> Iterator[Finding
             yield Finding("lost", f"case {case}: accepted, and no fact tells it")
         if len(references) > 1:
             yield Finding("doubled", f"case {case}: two references opened it")
+    yield from _opened(seen, stores, planted, named.keys())
+    yield from _reports(seen, observed)
+
+
+def _opened(
+    seen: _Seen, stores: _Stores, planted: Collection[str], named: Collection[str]
+) -> Iterator[Finding]:
     for case, facts in seen.by_type[OPENED].items():
+        if case in planted:
+            process = facts[0].topic.rsplit(".", 1)[-1]  # its facts may be poison
+            yield from _taken_over(case, process, seen, stores)
+            continue
         if case not in named:
             yield Finding("doubled", f"case {case}: opened, and no receipt names it")
         if len({fact.source for fact in facts}) > 1 or len({fact.sequence for fact in facts}) > 1:
             yield Finding("doubled", f"case {case}: opened twice")
         yield from _documents(case, facts[0].body["process"], seen, stores)
-    yield from _reports(seen, observed)
 
 
 def _documents(case: str, process: str, seen: _Seen, stores: _Stores) -> Iterator[Finding]:
     if not stores.holds("intake", case):
         yield Finding("lost", f"case {case}: intake has no document")
+    yield from _taken_over(case, process, seen, stores)
+
+
+def _taken_over(case: str, process: str, seen: _Seen, stores: _Stores) -> Iterator[Finding]:
     service = OWNERS.get(process)
     if service is None:
         return
@@ -260,7 +287,7 @@ def _order(facts: Iterable[SeenRecord]) -> Iterator[Finding]:
             yield Finding("order", f"{name}: in two partitions")
 
 
-def _marks(seen: _Seen, stores: _Stores) -> Iterator[Finding]:
+def _marks(seen: _Seen, stores: _Stores, planted: Planted) -> Iterator[Finding]:
     """What each reader has marked, and each writer has counted, is what the topics hold."""
     last: dict[tuple[str, str], int] = defaultdict(int)
     topics: dict[str, str] = {}
@@ -268,10 +295,13 @@ def _marks(seen: _Seen, stores: _Stores) -> Iterator[Finding]:
         place = (fact.source, fact.subject)
         last[place] = max(last[place], fact.sequence or 0)
         topics[fact.source] = fact.topic
+    last.update(planted)
     for (source, subject), number in last.items():
         for service in stores.readers[topics[source]]:
             if stores.protocol(service, subject)["marks"].get(source, 0) != number:
                 yield Finding("left", f"{service} has not marked {source} {subject} at {number}")
+        if (source, subject) in planted:
+            continue
         writer = source.split("/")[1]
         if stores.protocol(writer, subject)["sequences"].get(source, 0) != number:
             yield Finding("left", f"{writer} has not counted {source} {subject} to {number}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Expected", "Ledger", "Sent", "read_ledger"]
+__all__ = ["Expected", "Ledger", "Sent", "read_ledger", "read_planted"]
 
 Expected = Literal["accepted", "rejected", "conflict"]
 
@@ -70,6 +70,11 @@ class Ledger:
         with self._turn:
             self._write({"acked": number, "topic": topic, "partition": partition, "offset": offset})
 
+    def planted(self, *, source: str, case: str, sequence: int) -> None:
+        """Write that a fact is about to be written onto a service's topic, as its upstream would."""
+        with self._turn:
+            self._write({"planted": sequence, "source": source, "case": case})
+
     def close(self) -> None:
         """Finish the file."""
         self._lines.close()
@@ -86,10 +91,20 @@ def read_ledger(path: Path) -> list[Sent]:
         if "sent" in line:
             number = line.pop("sent")
             sent[number] = Sent(number=number, **line)
-        else:
+        elif "acked" in line:
             number = line.pop("acked")
             sent[number].acknowledged = line
     return list(sent.values())
+
+
+def read_planted(path: Path) -> dict[tuple[str, str], int]:
+    """Fold a ledger's lines into the last fact of each case that was planted: (source, case)."""
+    last: dict[tuple[str, str], int] = {}
+    for line in _whole_lines(path):
+        if "planted" in line:
+            place = (line["source"], line["case"])
+            last[place] = max(last.get(place, 0), line["planted"])
+    return last
 
 
 def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,8 @@ class SeenRecord:
     headers: dict[str, str]
     value: str
     """Base64, so that any byte survives the file."""
+    at_ms: int = 0
+    """When the broker took it in, by its own clock."""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -123,16 +125,29 @@ def inspector_login(status: Any) -> dict[str, Any]:
 
 
 def inspect(
-    status: Any, *, services: Iterable[str], topics: Iterable[str] | None = None
+    status: Any,
+    *,
+    services: Iterable[str],
+    topics: Iterable[str] | None = None,
+    collections: Iterable[str] | None = None,
+    since: Observed | None = None,
 ) -> Observed:
-    """Read topics from beginning to end, all where none is named, and the services' collections."""
+    """Read topics from beginning to end, all where none is named, and the services' collections.
+
+    `since` spares reading again what an earlier look saw: a log only grows at its end.
+    """
     seen = Observed()
+    if since is not None:
+        seen.records = list(since.records)
+        seen.ends = {topic: dict(ends) for topic, ends in since.ends.items()}
     _read_topics(inspector_login(status), seen, None if topics is None else set(topics))
     uri = Path(status["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
     with MongoClient[dict[str, Any]](uri, tz_aware=True) as client:
         for service in services:
             database = client[service]
             names = sorted(set(database.list_collection_names()) - {"keys"})
+            if collections is not None:
+                names = sorted({*names} & {*collections})
             seen.databases[service] = {
                 name: list(database[name].find({}, _HIDDEN)) for name in names
             }
@@ -164,8 +179,10 @@ def _read_topics(login: dict[str, Any], seen: Observed, wanted: set[str] | None)
 
 def _read_partition(consumer: Consumer, place: TopicPartition, seen: Observed) -> None:
     start, end = consumer.get_watermark_offsets(place, timeout=_PATIENCE_S)
-    seen.ends.setdefault(place.topic, {})[str(place.partition)] = end
-    if start == end:
+    known = seen.ends.setdefault(place.topic, {})
+    start = max(start, known.get(str(place.partition), 0))
+    known[str(place.partition)] = end
+    if start >= end:
         return
     consumer.assign([TopicPartition(place.topic, place.partition, start)])
     until = time.monotonic() + _PATIENCE_S
@@ -195,4 +212,5 @@ def _record(message: Any) -> SeenRecord:
             for name, held in message.headers() or []
         },
         value=base64.b64encode(value or b"").decode("ascii"),
+        at_ms=int(message.timestamp()[1]),
     )

@@ -1,0 +1,212 @@
+"""The results of a run of seeds, for people (Markdown) and for programs (JSON)."""
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.embedded.paths import CLONE
+from shared.engine.crash_points import POINTS
+from tests.faults.plan import is_directed_only
+from tests.faults.seeds import Outcome
+
+__all__ = ["PAGE", "as_markdown", "line_of", "publish", "repeat_command", "summary"]
+
+PAGE: Final = CLONE / "docs" / "faults.md"
+BEGINS, ENDS = "<!-- run -->", "<!-- /run -->"
+_RECOVERIES: Final = {
+    "calm_s": ("service, alone at rest", "5"),
+    "back_s": ("service, while others die too", ""),
+    "mongo_s": ("mongod, at rest", "15"),
+    "kafka_s": ("broker, at rest", "15"),
+    "rest_s": ("all at rest after the last blow", ""),
+}
+_BLOWS: Final = {
+    "crash": "killed at a named crash point",
+    "kill": "killed anywhere (SIGKILL)",
+    "mongo": "mongod killed",
+    "kafka": "broker killed",
+    "kill_some": "of these: several killed in one moment",
+    "terminate": "ended in good order (SIGTERM)",
+    "roll": "ended in good order, a service's copies one after the other",
+    "freeze": "stopped for a moment anywhere (SIGSTOP, SIGCONT)",
+    "stop_at": "stopped at a named crash point, and woken",
+    "zombie": "stopped for longer than its session lasts",
+    "slow_mongo": "mongod stopped for 0.45 s of each 0.5 s",
+    "freeze_kafka": "broker stopped for 2 s",
+    "fail": "commands of mongod made to fail, unclear commits among them",
+    "step_down": "mongod stepped down",
+    "repeat": "facts written again at a new offset",
+}
+_FINDINGS: Final = {
+    "lost": "**Lost**",
+    "doubled": "**Doubled**",
+    "order": "Out of order",
+    "answer": "Another answer than the contract's",
+    "left": "Left over: outbox, marks, watermarks, parked",
+    "recovery": "Not back within 60 s",
+    "memory": "More than 300 MB held by one process",
+}
+
+
+def repeat_command(outcome: Outcome) -> str:
+    """The one command that repeats a seed."""
+    short = " SHORT=1" if outcome.short else ""
+    return f"make faults SEED={outcome.seed} COPIES={outcome.copies}{short}"
+
+
+def line_of(outcome: Outcome) -> str:
+    """One seed in one line."""
+    verdict = "good" if outcome.is_good else "FAILED"
+    return (
+        f"seed {outcome.seed:>6}  copies {outcome.copies}  reports {outcome.reports}  "
+        f"kills {outcome.kills:>2}  records {outcome.records:>5}  "
+        f"back p50 {_percentile(outcome.back_s, 50)} s, rest {outcome.rest_s} s  "
+        f"{outcome.whole_s} s  {verdict}"
+    )
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Sum all seeds up."""
+    added = {
+        name: dict(sum((Counter(getattr(each, name)) for each in outcomes), Counter()))
+        for name in ("blows", "points", "unreached", "operator")
+    }
+    return {
+        "seeds": len(outcomes),
+        "failed": [each.seed for each in outcomes if not each.is_good],
+        "kills": sum(each.kills for each in outcomes),
+        "reports": sum(each.reports for each in outcomes),
+        "planted": sum(each.planted for each in outcomes),
+        "records": sum(each.records for each in outcomes),
+        "findings": {
+            kind: sum(each.count(kind) for each in outcomes if not each.failure)
+            for kind in _FINDINGS
+        },
+        "recovery_s": {name: _spread(_seconds(outcomes, name)) for name in _RECOVERIES},
+        "most_mb": max((max(each.most_mb.values(), default=0) for each in outcomes), default=0),
+        "minutes": round(sum(each.whole_s for each in outcomes) / 60, 1),
+        **added,
+    }
+
+
+def as_markdown(outcomes: Sequence[Outcome]) -> str:
+    """The tables of a run."""
+    told = summary(outcomes)
+    return "\n".join(
+        [
+            *_totals(outcomes, told),
+            *_title("Recovery, in seconds"),
+            *_table(
+                ("", "times", "p50", "p99", "max", "target"),
+                [
+                    (_RECOVERIES[name][0], *spread.values(), _RECOVERIES[name][1])
+                    for name, spread in told["recovery_s"].items()
+                ],
+            ),
+            "",
+            (
+                "Service: from its death until its successor says that it is ready. Broker and mongod: "
+                "from its death until a partner is answered again. All at rest: until every report is "
+                "answered, every watermark stands at its log's end and every outbox is empty."
+            ),
+            *_title("What was done"),
+            *_table(
+                ("", "times"), [(_BLOWS[name], told["blows"].get(name, 0)) for name in _BLOWS]
+            ),
+            *_title("Deaths by crash point"),
+            *_table(
+                ("point", "deaths", "armed and not come to"),
+                [
+                    (f"`{point}`", told["points"].get(point, 0), told["unreached"].get(point, 0))
+                    for point in POINTS
+                    if not is_directed_only(point)
+                ],
+            ),
+            *_title("Seeds"),
+            *_table(
+                ("seed", "copies", "reports", "kills", "records", "findings", "SHA-256 of its ledger"),
+                [
+                    (
+                        each.seed, each.copies, each.reports, each.kills, each.records,
+                        each.failure.split("\n")[0][:80] or len(each.findings), f"`{each.digest}`",
+                    )
+                    for each in outcomes
+                ],
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _totals(outcomes: Sequence[Outcome], told: dict[str, Any]) -> Iterable[str]:
+    machine = (
+        f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
+    )
+    yield f"Machine: {machine}; {told['minutes']} minutes in all."
+    yield ""
+    yield from _table(
+        ("", ""),
+        [
+            ("Seeds", told["seeds"]),
+            ("**Kills**", f"**{told['kills']}**"),
+            ("Reports acknowledged", told["reports"]),
+            ("Facts planted: swapped, doubled, poisoned", told["planted"]),
+            ("Records on all topics", told["records"]),
+            *((name, told["findings"][kind]) for kind, name in _FINDINGS.items()),
+            ("Most memory of one service process", f"{told['most_mb']} MB"),
+            ("Seeds that did not come to rest", sum(bool(each.failure) for each in outcomes)),
+            ("Redriven, given up by the operator", _operators(told)),
+        ],
+    )
+
+
+def _operators(told: dict[str, Any]) -> str:
+    return f"{told['operator'].get('redriven', 0)}, {told['operator'].get('discarded', 0)}"
+
+
+def publish(outcomes: Sequence[Outcome], page: Path) -> None:
+    """Write the tables into the page, and beside it the same for programs."""
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGINS)
+    _, _, after = rest.partition(ENDS)
+    page.write_text(f"{before}{BEGINS}\n{as_markdown(outcomes)}\n{ENDS}{after}", encoding="utf-8")
+    told = {"summary": summary(outcomes), "seeds": [asdict(each) for each in outcomes]}
+    page.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def _title(text: str) -> Iterable[str]:
+    return "", f"### {text}", ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |"
+
+
+def _seconds(outcomes: Sequence[Outcome], name: str) -> list[float]:
+    if name == "rest_s":
+        return [each.rest_s for each in outcomes if each.rest_s]
+    return [seconds for each in outcomes for seconds in getattr(each, name)]
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    return {
+        "times": len(seconds),
+        "p50": _percentile(seconds, 50),
+        "p99": _percentile(seconds, 99),
+        "max": round(max(seconds, default=0.0), 1),
+    }
+
+
+def _percentile(seconds: list[float], share: int) -> float:
+    if not seconds:
+        return 0.0
+    ordered = sorted(seconds)
+    return round(ordered[max(0, ceil(len(ordered) * share / 100) - 1)], 1)

@@ -1,0 +1,57 @@
+"""The short form of `make faults`: seeds drawn from the commit's hash break the running system.
+
+Two processes of each service die at crash points and anywhere, stand still, are ended and lied to,
+under load; what was acknowledged is judged from outside. Broker and database, which other tests
+share, are stepped down and slowed but not killed: `make faults` does that.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.plan import make_plan, seeds_of_this_commit
+from tests.faults.rig import Rig
+from tests.faults.seeds import Run
+from tests.faults.table import line_of, repeat_command
+from tests.live import LiveStack
+
+COPIES = 2
+SEEDS = 2
+WHOLE_S = 300
+
+
+@pytest.fixture(scope="module")
+def run(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The stack that all tests share, in two copies for as long as this lasts."""
+    rig = Rig(stack, tmp_path_factory.mktemp("faults"))
+    rig.let_in_partners()
+    rig.scale(COPIES)
+    try:
+        run = Run(rig)
+        run.overlook_what_is_there()
+        yield run
+    finally:
+        rig.scale(1)
+        rig.wait_until_up(WHOLE_S)
+
+
+@pytest.mark.timeout(WHOLE_S)
+@pytest.mark.parametrize("seed", seeds_of_this_commit(SEEDS))
+def test_reports_have_their_effect_once_and_in_order_while_services_are_broken(
+    run: Run, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_plan(seed, COPIES, short=True)
+
+    outcome = run.seed(plan)
+
+    with capsys.disabled():
+        print(f"\n{line_of(outcome)}")  # noqa: T201 - what the run is for
+    told = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
+    assert outcome.is_good, f"{outcome.failure}\n{told}\nRepeat with: {repeat_command(outcome)}"
+    assert outcome.kills >= plan.seconds / 5, "it was hardly broken"
+
+
+def test_a_seed_decides_everything_and_another_decides_otherwise() -> None:
+    assert make_plan(7) == make_plan(7)
+    assert make_plan(7).blows != make_plan(8).blows
+    assert make_plan(7, 3).copies == 3
