@@ -156,7 +156,7 @@ def _row(what: str, name: str, rounds: list[list[dict[str, float]]]) -> dict[str
     return {
         "what": what,
         "p50_ms": round(median(everything), 1),
-        "p99_ms": round(quantiles(everything, n=100)[98], 1),
+        "p99_ms": round(quantiles(everything, n=100, method="inclusive")[98], 1),
         "most_ms": round(max(everything), 1),
         "p50_of_runs": f"{min(of_rounds):.1f} - {max(of_rounds):.1f}",
         "events": len(everything),
