@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -101,9 +102,9 @@ def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concern
     peder.wait_for(of_psp, "sagen skulle være vurderet til PSP", "Overskredet")
     kira.wait_for(of_mediation, "Ny sag", "Påmindelse: ingen har kvitteret endnu")
     assert kira.rows(of_psp) == peder.rows(of_mediation) == []
-    triage = sofie.page("/intake/triage")
-    assert "1 er over fristen" in triage
-    [report] = [each for each in triage.split("<strong>") if each.startswith("M-")]
+    waits = partial(sofie.page, "/intake/triage")
+    wait_until(lambda: "1 er over fristen" in waits(), PATIENCE_S, "the list to say so")
+    [report] = [each for each in waits().split("<strong>") if each.startswith("M-")]
     sofie.wait_for(report.partition("<")[0], "henvendelse venter stadig på visitation")
 
 
