@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test outages faults model regressions runbooks check lock bench clean
+.PHONY: setup run test test-containers outages faults model regressions runbooks check lock bench clean
 
 setup: $(STAMP)
 
@@ -17,6 +17,9 @@ run: setup
 
 test: setup
 	@$(BIN)/python -m pytest
+
+test-containers: setup
+	@$(BIN)/python -m pytest tests/containers
 
 outages: setup
 	@$(BIN)/python -m pytest tests/outages

@@ -1,0 +1,237 @@
+"""Reports flow while containers are killed, removed, stopped, upgraded: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from deploy.embedded.paths import CLONE
+from tests.containers.running import RUNNING, SERVICES
+from tests.live import wait_until
+
+if TYPE_CHECKING:
+    from tests.containers.flow import Flow
+    from tests.containers.running import Running
+
+BEFORE_AND_AFTER = 12
+
+
+def test_a_partner_is_added_sends_and_reads_its_receipt_from_the_host(running: Running):
+    partner = f"host-{uuid4().hex[:8]}"
+    file = running.add_partner(partner, kind="school")
+    example = json.loads(
+        (CLONE / "examples/reports/valid/mediation-vandalism-at-school.json").read_text()
+    )
+    report = json.dumps({**example, "partner": partner, "reference": "R-1"})
+
+    answers = [
+        running.samraad("emit", "-", "--credentials", str(file), "--json", stdin=report)
+        for _ in range(2)
+    ]
+
+    first, second = (json.loads(one.stdout) for one in answers)
+    assert first["status"] == "accepted"
+    assert second["ce_id"] == first["ce_id"]
+    told = json.loads(file.read_text())
+    assert told["jwks_url"] == f"{running.site}/.well-known/jwks.json"
+    assert told["kafka"]["bootstrap.servers"] == running.settings["SAMRAAD_PARTNERS_KAFKA"]
+    case = first["case_id"]
+    watched = running.samraad("watch", "--case", case, "--count", "3", "--for", "60", "--json")
+    types = [json.loads(line)["type"] for line in watched.stdout.splitlines()]
+    assert types[:3] == [
+        "intake.case_opened.v1",
+        "mediation.case_received.v1",
+        "notify.notice_created.v1",
+    ]
+    assert running.samraad("parked", "list", "--json").stdout.strip() == "[]"
+
+
+def test_each_container_is_killed_in_turn_and_comes_back_by_itself(running: Running, flow: Flow):
+    with flow.flowing():
+        for service in RUNNING:
+            flow.wait_for(BEFORE_AND_AFTER)
+            before = running.inspect(service)[0]["State"]["StartedAt"]
+            running.docker("exec", *_kill(running, service), check=False)
+            wait_until(
+                lambda service=service, before=before: _runs_since(running, service, before),
+                120,
+                f"{service} to come back",
+            )
+            running.wait_until_healthy([service])
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+def test_each_container_is_removed_in_turn_and_up_brings_it_back_with_its_data(
+    running: Running, flow: Flow
+):
+    with flow.flowing():
+        for service in RUNNING:
+            flow.wait_for(BEFORE_AND_AFTER)
+            running.docker("rm", "--force", running.container(service))
+            running.up()
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+def test_the_whole_set_is_stopped_and_started_and_goes_on_where_it_was(
+    running: Running, flow: Flow
+):
+    with flow.flowing():
+        flow.wait_for(BEFORE_AND_AFTER)
+        running.compose("stop")
+        assert {one["State"]["Status"] for s in RUNNING for one in running.inspect(s)} == {"exited"}
+        running.up()
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+def test_all_containers_of_the_host_end_at_once_and_the_set_comes_back(
+    running: Running, flow: Flow
+):
+    with flow.flowing():
+        flow.wait_for(BEFORE_AND_AFTER)
+        running.compose("kill")
+        running.up()
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_ends_by_sigterm_within_its_grace_and_says_so(running: Running, service: str):
+    running.docker("stop", "--time", "20", running.container(service))
+    (one,) = running.inspect(service)
+
+    assert one["State"]["ExitCode"] in {0, 143}
+    running.up()
+
+
+def test_a_service_is_upgraded_by_a_changed_image_while_reports_flow(running: Running, flow: Flow):
+    before = running.inspect("mediation")[0]["Image"]
+    others = {name: running.container(name) for name in RUNNING if name != "mediation"}
+    mark = uuid4().hex
+    with flow.flowing():
+        flow.wait_for(BEFORE_AND_AFTER)
+        _tag_changed(running, mark)
+        running.settings["SAMRAAD_VERSION"] = mark
+        try:
+            running.compose("up", "--detach", "--no-build", "--no-deps", "mediation")
+            running.wait_until_healthy(["mediation"])
+            flow.wait_for(BEFORE_AND_AFTER)
+            (one,) = running.inspect("mediation")
+            assert one["Image"] != before
+            assert one["Config"]["Labels"]["samraad.changed"] == mark
+            assert {name: running.container(name) for name in others} == others
+        finally:
+            del running.settings["SAMRAAD_VERSION"]
+        running.compose("up", "--detach", "--no-build", "--no-deps", "mediation")
+        running.wait_until_healthy(["mediation"])
+        assert running.inspect("mediation")[0]["Image"] == before
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+def test_a_service_runs_three_times_shares_the_work_and_shrinks_again(running: Running, flow: Flow):
+    with flow.flowing():
+        flow.wait_for(BEFORE_AND_AFTER)
+        running.up("--scale", "mediation=3", "--no-recreate")
+        assert len(running.inspect("mediation")) == 3
+        wait_until(lambda: _all_have_partitions(running), 120, "three to share the partitions")
+        flow.wait_for(3 * BEFORE_AND_AFTER)
+        running.up("--scale", "mediation=1", "--no-recreate")
+        assert len(running.inspect("mediation")) == 1
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+def test_a_services_password_is_rotated_while_reports_flow(running: Running, flow: Flow):
+    with flow.flowing():
+        flow.wait_for(BEFORE_AND_AFTER)
+        before = _logins(running)
+        running.compose("run", "--rm", "deal", "deploy.containers.deal", "rotate", "mediation")
+        running.compose("up", "--detach", "--no-build", "--no-deps", "settle")
+        wait_until(lambda: _ended_well(running, "settle"), 120, "settle to end")
+        running.compose("restart", "mediation")
+        running.wait_until_healthy(["mediation"])
+        after = _logins(running)
+        assert not set(before) & set(after)
+        flow.wait_for(BEFORE_AND_AFTER)
+
+    flow.check()
+
+
+def test_nobody_stands_still_and_no_partner_waits(running: Running):
+    assert running.samraad("parked", "list", "--json").stdout.strip() == "[]"
+
+
+def _kill(running: Running, service: str) -> list[str]:
+    """Give what ends a container's own process from inside, as a crash would."""
+    container = running.container(service)
+    if service == "ingress":  # no shell and no interpreter in there: the engine does it
+        subprocess.run(
+            ["docker", "kill", container], env=running.environment, check=True, capture_output=True
+        )
+        return [container, "true"]
+    if service in {"kafka", "mongo"}:
+        return [container, "bash", "-c", "kill -ABRT 1"]
+    return [container, "python", "-c", "import os, signal; os.kill(1, signal.SIGABRT)"]
+
+
+def _runs_since(running: Running, service: str, before: str) -> bool:
+    found = running.inspect(service)
+    if service == "ingress" and found and found[0]["State"]["Status"] == "exited":
+        running.docker("start", found[0]["Id"])  # an engine that was told to end it leaves it ended
+    return bool(found) and (
+        found[0]["State"]["Status"] == "running" and found[0]["State"]["StartedAt"] != before
+    )
+
+
+def _tag_changed(running: Running, mark: str) -> None:
+    """Make an image that differs, as a new version would."""
+    container = running.docker(
+        "create", "--label", f"samraad.changed={mark}", "samraad:local", "services.mediation"
+    )
+    running.docker(
+        "commit", "--change", f"LABEL samraad.changed={mark}", container, f"samraad:{mark}"
+    )
+    running.docker("rm", container)
+
+
+def _all_have_partitions(running: Running) -> bool:
+    script = """
+import http.client, json
+connection = http.client.HTTPConnection("127.0.0.1", 8000)
+connection.request("GET", "/health/ready")
+print(json.loads(connection.getresponse().read())["state"])
+"""
+    return all(
+        running.docker("exec", "--interactive", one["Id"], "python", "-", stdin=script) == "ready"
+        for one in running.inspect("mediation")
+    )
+
+
+def _logins(running: Running) -> list[str]:
+    return running.python(
+        "mediation",
+        """
+import json, pathlib
+print(json.loads(pathlib.Path("/run/secrets/kafka.json").read_text())["sasl.password"])
+print(pathlib.Path("/run/secrets/mongo.uri").read_text().split(":")[2].split("@")[0])
+""",
+    ).split()
+
+
+def _ended_well(running: Running, job: str) -> bool:
+    (one,) = running.inspect(job)
+    state = one["State"]
+    return bool(state["Status"] == "exited" and state["ExitCode"] == 0)
