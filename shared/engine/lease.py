@@ -49,9 +49,9 @@ async def own(store: Store, name: str, holder: str, session: AsyncClientSession)
         {"session": 1, "holder": 1, "has_run_out": {"$lt": ["$until", "$$NOW"]}},
     )
     if row is None:
-        with suppress(DuplicateKeyError):  # a rival was first: the next look decides
+        with suppress(DuplicateKeyError):  # a rival was first: the update decides
             await store.db.leases.insert_one({"_id": name, "holder": "", "until": _RUN_OUT})
-        return False
+        row = {"holder": "", "has_run_out": True}
     before = row.get("session")
     if before != mine:
         if row["holder"] != holder and not row["has_run_out"]:
