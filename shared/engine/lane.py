@@ -26,7 +26,7 @@ from shared.errors import Away, Conflict, Fenced, Halted, Rejected, Taken, Unava
 
 __all__ = ["Lane", "Log"]
 
-_HELD_RECORDS: Final = 1_000
+_HELD_SLICES: Final = 2
 _CONFLICTS: Final = 8
 _READY_TRIES: Final = 100
 _READY_PAUSE_S: Final = 0.02
@@ -174,9 +174,10 @@ class Lane:
         if self._rewind or self._leaving or self.halted or self.mark is None:
             return
         held, room = self._bytes + self._sliced, self._pool.room
-        if held >= room or len(self._queue) > _HELD_RECORDS:
+        most = _HELD_SLICES * self.slices.door.most
+        if held >= room or len(self._queue) > most:
             self._pause()
-        elif self._paused and 2 * held <= room and 2 * len(self._queue) <= _HELD_RECORDS:
+        elif self._paused and 2 * held <= room and 2 * len(self._queue) <= most:
             self._paused = False
             self.log.resume()
 

@@ -1,9 +1,10 @@
 """One slice of a partition: from the watermark to a later offset, in one transaction."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from shared import telemetry
 from shared.engine import watermarks
@@ -19,6 +20,9 @@ from shared.engine.watermarks import Watermark
 from shared.errors import ServiceError, TooMuch
 
 __all__ = ["Slices"]
+
+_BREATH_S: Final = 0.005
+"""How long a slice keeps the event loop for itself."""
 
 
 class Slices:
@@ -91,7 +95,11 @@ class Slices:
             await watermarks.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
             reach("slice.loaded")
+            breathe_at = monotonic() + _BREATH_S
             for arrival in arrivals:
+                if monotonic() > breathe_at:  # pages and the other lanes share this loop
+                    await asyncio.sleep(0)
+                    breathe_at = monotonic() + _BREATH_S
                 if refused is None:
                     self.take(arrival, unit)
                     unit.weigh_told()

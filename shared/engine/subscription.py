@@ -189,6 +189,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                     await self._look_closer()
                 if self._pool.room > 0:
                     await self._deliver()
+                    await asyncio.sleep(0)  # what lies ready is delivered without any wait
                 else:  # every lane is paused: what the client holds is what it asked for before
                     await self._pool.wait(_POLL_MS / 1000)
                 self.trouble, pause = None, _LOOK_AGAIN_S
