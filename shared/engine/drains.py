@@ -108,6 +108,8 @@ class Drains:
             else:
                 self._park_first(case_id, unit, refused)
             await self.store.write(unit, session)
+            if begin is not _nothing:
+                await self._wake_deadlines(case_id, session)
             committed[:] = [unit]
             reach("drain.before_commit")
             done = before - len(unit.room[case_id])
@@ -118,6 +120,12 @@ class Drains:
         for unit in committed:
             self.store.settle(unit)
         return outcome
+
+    async def _wake_deadlines(self, case_id: str, session: AsyncClientSession) -> None:
+        """Let the ticker look at once at what waited for the case to go on."""
+        waits = {"case_id": case_id, "waits": {"$exists": True}}
+        at_once = [{"$set": {"look_at": "$due_at"}}, {"$unset": "waits"}]
+        await self.store.db.due.update_many(waits, at_once, session=session)
 
     async def _is_done(self, once: str | None, session: AsyncClientSession) -> bool:
         if once is None:
