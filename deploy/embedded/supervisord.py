@@ -29,11 +29,26 @@ OWN_PID = "SAMRAAD_SUPERVISOR_PID"
 """Environment variable that children compare their parent with."""
 
 
+class Restarts:
+    """Counts, for each process, the starts that nobody asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._folder = folder
+
+    def note(self, event: events.ProcessStateStartingEvent) -> None:
+        """Look at a start."""
+        if event.from_state in (ProcessStates.EXITED, ProcessStates.BACKOFF):
+            lives.restarts(self._folder / event.process.config.name).add()
+
+
 class PatientSupervisor(Supervisor):  # type: ignore[misc]  # the library has no types
     """Restarts what died within a fraction of a second, and what cannot start for ever."""
 
     def runforever(self) -> None:
-        """Look at the children often."""
+        """Look at the children often, and count their restarts."""
+        restarts = Restarts(Path(self.options.configfile).parent / "lives")
+        events.subscribe(events.ProcessStateStartingEvent, restarts.note)
         poll: Callable[[float], Any] = self.options.poller.poll
         self.options.poller.poll = lambda seconds: poll(min(seconds, LOOK_SECONDS))
         super().runforever()
@@ -49,19 +64,6 @@ class PatientSupervisor(Supervisor):  # type: ignore[misc]  # the library has no
                     process.delay = min(process.delay, time.time() + pause)
 
 
-class Restarts:
-    """Counts, for each process, the starts that nobody asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        self._folder = folder
-
-    def note(self, event: events.ProcessStateStartingEvent) -> None:
-        """Look at a start."""
-        if event.from_state in (ProcessStates.EXITED, ProcessStates.BACKOFF):
-            lives.restarts(self._folder / event.process.config.name).add()
-
-
 def main() -> None:
     """Run until told to stop, with the supervisor library's own arguments."""
     os.environ[OWN_PID] = str(os.getpid())
@@ -69,8 +71,6 @@ def main() -> None:
     options.realize(sys.argv[1:], doc=__doc__)
     options.first = True
     options.test = False
-    restarts = Restarts(Path(options.configfile).parent / "lives")
-    events.subscribe(events.ProcessStateStartingEvent, restarts.note)
     try:
         PatientSupervisor(options).main()
     except asyncore.ExitNow:

@@ -97,6 +97,9 @@ class ReportDoor:
         unit.failures.append((cause, whose))
 
     def _follow(self, arrival: Arrived, verdict: Verdict, unit: Unit) -> None:
+        if unit.tracing is None and arrival.trace is None:
+            unit.traceparent = None
+            return
         process, subject = None, None
         if isinstance(verdict, OpensCase):
             process, subject = verdict.process, str(self._index.case_id(arrival.report_id))

@@ -161,7 +161,8 @@ def mongo_files(stack: LiveStack) -> Iterator[Surface]:
 
 
 def logs(stack: LiveStack) -> Iterator[Surface]:
-    """Everything that any process has logged, and addresses in it read as addresses."""
+    """Everything that any process has logged or traced, and addresses in it read as addresses."""
+    yield from _files(stack.home.traces)
     for name, held in _files(stack.home.logs):
         yield name, held + unquote(held.decode("utf-8", "replace")).encode()
     up = stack.home.root.with_suffix(".up.log")
