@@ -124,7 +124,7 @@ class Drains:
     async def _wake_deadlines(self, case_id: str, session: AsyncClientSession) -> None:
         """Let the ticker look at once at what waited for the case to go on."""
         waits = {"case_id": case_id, "waits": {"$exists": True}}
-        at_once = [{"$set": {"look_at": "$due_at"}}, {"$unset": "waits"}]
+        at_once: list[Document] = [{"$set": {"look_at": "$due_at"}}, {"$unset": "waits"}]
         await self.store.db.due.update_many(waits, at_once, session=session)
 
     async def _is_done(self, once: str | None, session: AsyncClientSession) -> bool:
