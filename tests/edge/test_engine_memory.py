@@ -3,7 +3,6 @@
 import asyncio
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from bson import Timestamp
@@ -13,6 +12,7 @@ from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine.budget import DEFAULT_MIB
 from tests.edge.engine_world import Counted, Told, a_case, an_engine_world, until
+from tests.edge.test_engine_bombs import Bomber, a_fact, peak_mib
 
 PARTITIONS = 64
 LARGE = 980_000
@@ -45,13 +45,6 @@ def post(world, case, number, partition, *, does="count", padding=LARGE):
     world.flush()
 
 
-def peak_mib(process):
-    """The most memory that a process ever held."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(peak) // 1024
-
-
 def sequences(world, topic):
     """Under each key of a topic, the sequence numbers in their order."""
     limits = {"fetch.message.max.bytes": 8_000_000, "fetch.max.bytes": 64_000_000}
@@ -79,7 +72,7 @@ async def effects(world, count):
     async def look():
         return await world.db.effects.count_documents({}) >= count
 
-    await until(look, f"{count} events had their effect", seconds=60)
+    await until(look, f"{count} events had their effect", seconds=150)
 
 
 @pytest.fixture
@@ -156,7 +149,7 @@ async def test_a_room_of_the_largest_events_goes_on_a_few_at_a_time(world, usual
         return await world.db.parked.count_documents({}) == last - 1
 
     async with world.process():
-        await until(all_wait, "all but the first wait", seconds=60)
+        await until(all_wait, "all but the first wait", seconds=150)
     monkeypatch.setenv("SAMRAAD_MEMORY_MIB", str(SMALL_MIB))
     post(world, case, 1, 0, padding=0)
     async with world.process() as process:
@@ -165,6 +158,21 @@ async def test_a_room_of_the_largest_events_goes_on_a_few_at_a_time(world, usual
 
     assert await world.numbers(case) == list(range(1, last + 1))
     assert await world.effects(case) == list(range(1, last + 1))
+    assert await world.parked() == []
+    assert grown < bound_mib(SMALL_MIB)
+
+
+@pytest.mark.usefixtures("small")
+async def test_events_larger_than_any_share_pass_one_by_one(world, usual):
+    case, numbers = a_case(), range(1, 13)
+    bomber = Bomber(world, "lz4")  # whose events are small on their way
+    for number in numbers:
+        bomber.put(*a_fact(world, case, number, "x" * 3 * LARGE), key=str(case))
+
+    async with world.process() as process:
+        await world.counted(case, *numbers, seconds=150)
+        grown = peak_mib(process) - usual
+
     assert await world.parked() == []
     assert grown < bound_mib(SMALL_MIB)
 
