@@ -16,7 +16,7 @@ def bench(
     only: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SUBJECT]…",
+            metavar="SUBJECT",
             help="pipeline, framework, relay, intake, stages, cases, partitions, memory, thrift, "
             "latency; all by default.",
         ),
