@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import typer
 
-GROUPS = ("topics", "partner", "parked", "audit", "person", "contracts")
+GROUPS = ("topics", "partner", "parked", "halts", "audit", "person", "contracts")
 """Modules of `cli` whose `app` is a group of commands: `samraad partner add`."""
 COMMANDS = ("emit", "receipts", "watch", "trace", "bench", "demo")
 """Modules of `cli` whose `app` holds one command of the first level: `samraad emit`."""

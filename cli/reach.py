@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -17,7 +19,7 @@ from rich.console import Console
 
 from deploy.embedded import credentials
 from deploy.embedded.paths import Home
-from deploy.embedded.ports import read_ports
+from deploy.embedded.ports import read_ports, service_of
 from deploy.embedded.programs import service_url
 
 if TYPE_CHECKING:
@@ -119,11 +121,15 @@ class Running:
         has_inspector = credentials.kafka_file(self.home, "inspector").exists()
         return self.kafka("inspector" if has_inspector else "admin")
 
+    def processes(self, service: str) -> list[str]:
+        """Name the processes that a service may have here, its first one first."""
+        return sorted(name for name in self.ports if service_of(name) == service)
+
     def ask(self, service: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Ask a service's operator API; raises httpx.TransportError where it does not answer."""
         token = (self.home.secrets / "operator.token").read_text(encoding="utf-8").strip()
         url = self.url(service)
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {token}", "X-Operator": _login()}
         with web(url) as client:
             return client.request(method, f"{url}/operator{path}", json=body, headers=headers)
 
@@ -146,6 +152,14 @@ class Running:
         sentence = detail if isinstance(detail, str) else f"it answered {answer.status_code}"
         code = Exit.REFUSED if answer.is_client_error else Exit.FAILED
         return stop(f"{service} refused: {sentence}.", code)
+
+
+def _login() -> str:
+    """Name who runs the command, as the services' logs will."""
+    try:
+        return re.sub(r"[^A-Za-z0-9_.@-]", "_", getpass.getuser())[:64] or "unknown"
+    except (OSError, KeyError, ImportError):
+        return "unknown"
 
 
 def reach() -> Running:

@@ -61,3 +61,8 @@ class Fenced(ServiceError):
 
 class Halted(ServiceError):
     """The partition stands still on purpose, for the reason given in one sentence."""
+
+    def __init__(self, reason: str, way_on: str = "") -> None:
+        super().__init__(reason)
+        self.way_on = way_on
+        """What a person can do about it."""

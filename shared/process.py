@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -46,9 +46,11 @@ from shared.engine.alarms import MassParking
 from shared.engine.budget import Budget, Pool
 from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
+from shared.engine.restored import LOOKING, Restored
 from shared.engine.slices import Slices
 from shared.engine.ticker import Ticker
 from shared.engine.witness import Witness
+from shared.errors import Unavailable
 from shared.operators import operator_routes
 from shared.settings import ServiceSettings
 from shared.tracing import Tracing
@@ -57,6 +59,7 @@ __all__ = ["Engine", "collect_rarely", "make_service", "run"]
 
 _COMMITTING_AT_ONCE: Final = 2
 _SWEEP_S: Final = 1.0
+_COUNT_S: Final = 1.0
 _AGAIN_S: Final = 1.0
 _MONGO_TIMEOUT_MS: Final = 10_000
 
@@ -73,6 +76,7 @@ class Engine:
     store: Store
     subscriptions: Sequence[Subscription]
     room: Room
+    restored: Restored
     background: list[Background] = field(default_factory=list)
     """Loops that run as long as the service does; each handles its own failures."""
     on_start: list[Background] = field(default_factory=list)
@@ -92,7 +96,8 @@ class Engine:
         halted = [lane.halted for lane in lanes if lane.halted]
         waiting = {lane.waiting for lane in lanes if lane.waiting}
         troubled = {each.trouble for each in self.subscriptions if each.trouble}
-        return halted + sorted(waiting | troubled)
+        put_back = [self.restored.trouble] if self.restored.trouble else []
+        return halted + put_back + sorted(waiting | troubled)
 
     async def state(self) -> dict[str, Any]:
         """What `/health/ready` says."""
@@ -122,14 +127,29 @@ def make_engine(
     doors: dict[str, Door[Any]] | None = None,
     store: Store | None = None,
     deadlines: Deadlines | None = None,
+    tells: Mapping[str, str] | None = None,
 ) -> Engine:
-    """Wire a store to its subscriptions and deadlines; nothing is connected yet."""
+    """Wire a store to its subscriptions and deadlines; nothing is connected yet.
+
+    Args:
+        settings: of the service.
+        cases: the collection of its cases.
+        subscriptions: what it reads.
+        facts: its door for facts, if its cases have a room.
+        doors: doors for records of no case, by the beginning of the topic's name.
+        store: its store, if it is made already.
+        deadlines: what is to happen when.
+        tells: the topics of facts that it alone writes, each with the collection whose documents
+            count its numbers.
+
+    """
     store = store or make_store(settings, cases=cases)
     engine = Engine(
         settings=settings,
         store=store,
         subscriptions=subscriptions,
         room=Room(store, facts, doors or {}),
+        restored=Restored(store, tells=tells or {}, subscriptions=subscriptions),
     )
     if deadlines is not None:
         ticker = Ticker(store, deadlines, holder=_name_of(settings))
@@ -156,7 +176,9 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
     app = FastAPI(title=title, lifespan=lambda _: _running(engine), docs_url=None, redoc_url=None)
     app.state.engine = engine
     app.include_router(_health(engine))
-    app.include_router(operator_routes(engine.room, engine.subscriptions, engine.settings))
+    app.include_router(
+        operator_routes(engine.room, engine.subscriptions, engine.settings, engine.restored)
+    )
     for router in routers:
         app.include_router(router)
     return app
@@ -232,9 +254,16 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
             witness=witness,
             end=lambda reason: _end(engine.settings, reason),
         )
-    relay = Relay(engine.store, connection, holder=_name_of(engine.settings))
+        subscription.shown = lambda: engine.restored.shown
+    relay = Relay(
+        engine.store,
+        connection,
+        holder=_name_of(engine.settings),
+        tells=engine.restored.own.topics,
+    )
+    engine.store.closed = LOOKING
     starting = asyncio.create_task(_start(engine, broker), name="start")
-    loops = [relay.run, lambda: _sweep(engine), *engine.background]
+    loops = [relay.run, lambda: _sweep(engine), lambda: _count(engine), *engine.background]
     tasks = [asyncio.create_task(_after(starting, loop)) for loop in loops]
     try:
         yield
@@ -265,6 +294,7 @@ async def _start(engine: Engine, broker: KafkaBroker) -> None:
     pause = 0.1
     while True:
         try:
+            await engine.restored.look(engine.settings.connection)
             await engine.room.ensure_indexes()
             for step in engine.on_start:
                 await step()
@@ -298,6 +328,22 @@ async def _sweep(engine: Engine) -> None:
     while not told_to_end():
         await asyncio.sleep(_SWEEP_S)
         await engine.room.sweep()
+
+
+async def _count(engine: Engine) -> None:
+    """Let the store count, and go back to it where it was put back under our hands."""
+    while not told_to_end():
+        await asyncio.sleep(_COUNT_S)
+        try:
+            if engine.store.closed is not None or not await engine.restored.count():
+                log.error("store_put_back_while_running")
+                await engine.restored.look(engine.settings.connection)
+                for subscription in engine.subscriptions:
+                    for lane in subscription.lanes.values():
+                        lane.retake()
+            await engine.restored.sweep()
+        except (PyMongoError, Unavailable) as error:
+            log.info("count_waits", error=type(error).__name__)
 
 
 def _end(settings: ServiceSettings, reason: str) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from deploy.asyncapi import describe
-from services.intake import cases
+from services.intake import cases, reports
 from services.intake.api import details_routes, partner_routes, public_routes
 from services.intake.blind import BlindIndex
 from services.intake.handlers import RedriveDoor, ReportDoor
@@ -19,11 +19,15 @@ from services.intake.triage import make_deadlines
 from services.intake.vault import Vault
 from shared import web
 from shared.contracts.asyncapi import PARTNER
+from shared.contracts.intake import cases_topic
+from shared.contracts.processes import Process
 from shared.engine import Subscription
 from shared.keys import Keys, MasterKey
 from shared.process import make_engine, make_service, make_store
 
 __all__ = ["GROUP", "make_app"]
+
+SIGNALS = "intake.signals"
 
 GROUP = "intake.reports"
 """A consumer group of its own: each new partner topic rebalances it."""
@@ -36,17 +40,19 @@ def make_app(settings: Settings) -> FastAPI:
     seal_keys = SealKeyDirectory(settings.seal_keys_dir)
     seal_keys.make_first()
     index = BlindIndex(settings.index_key_file.read_bytes())
-    desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys, clock=store.clock)
+    desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys)
     within = settings.triage_within
     door = ReportDoor(desk, index, triage_within=within)
-    reports = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
+    letters = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
     engine = make_engine(
         settings,
         cases=cases.COLLECTION,
-        subscriptions=[reports],
+        subscriptions=[letters],
         doors={"partner.": RedriveDoor(desk, index, triage_within=within)},
         store=store,
         deadlines=make_deadlines(),
+        tells=dict.fromkeys(map(cases_topic, Process), cases.COLLECTION)
+        | {SIGNALS: reports.COLLECTION},
     )
 
     async def prepare() -> None:
@@ -57,7 +63,7 @@ def make_app(settings: Settings) -> FastAPI:
         engine,
         public_routes(seal_keys),
         details_routes(Vault(store, keys), settings.service_tokens_dir),
-        partner_routes(store, reports, settings),
+        partner_routes(store, letters, settings),
         make_pages(store.db),
         title="Samråd: intake",
     )

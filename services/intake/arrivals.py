@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from shared.contracts.processes import PartnerKind
     from shared.engine import Record
 
-__all__ = ["Arrival", "Arrived", "Identity", "LeftOut"]
+__all__ = ["Arrival", "Arrived", "Identity", "LeftOut", "taken_at"]
 
 Identity = tuple[UUID, str | None]
 """A report, and the mark of what it says."""
+
+
+def taken_at(record: Record) -> datetime:
+    """Return when the broker took a record in, by its clock."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Arrived:
     @property
     def received_at(self) -> datetime:
         """When the broker took it in: also what came while intake was away came then."""
-        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self.record.timestamp_ms)
+        return taken_at(self.record)
 
 
 Arrival = LeftOut | Arrived

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from shared.audit import COLLECTION, CONTROLLER, REGIME
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -17,14 +19,6 @@ if TYPE_CHECKING:
     from services.intake.domain import Basis
 
 __all__ = ["COLLECTION", "CONTROLLER", "Act", "entry"]
-
-COLLECTION = "audit"
-
-CONTROLLER = "sydoestjyllands-politi"
-"""Who answers for what intake keeps. What partners keep of it themselves is theirs."""
-
-REGIME = "police_law"
-"""Retshåndhævelsesloven: police work to prevent crime, also where there is no criminal case."""
 
 Document = dict[str, Any]
 

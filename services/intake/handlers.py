@@ -16,7 +16,6 @@ from shared.deadlines import TRIAGE_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from services.intake.blind import BlindIndex
@@ -67,7 +66,7 @@ class ReportDoor:
     def take(self, arrival: Arrival, unit: Unit) -> None:
         """Judge the letter and answer it, or set it aside whole where no answer can be sent."""
         if isinstance(arrival, LeftOut):
-            _set_aside(arrival, unit, arrival.reason)
+            _set_aside(arrival, unit, arrival.reason, arrival.cause)
             if arrival.cause is not None:
                 unit.failures.append((arrival.cause, arrival.record.position))
             return
@@ -92,7 +91,7 @@ class ReportDoor:
 
         Each is a failure of ours, and many at once of one cause are a reason to stand still.
         """
-        _set_aside(arrival, unit, reason)
+        _set_aside(arrival, unit, reason, cause)
         whose = arrival.record.position if isinstance(arrival, LeftOut) else str(arrival.report_id)
         unit.failures.append((cause, whose))
 
@@ -127,7 +126,7 @@ class ReportDoor:
             ),
             received_at=arrival.received_at,
         )
-        receipt = self._acceptance(arrival, case_id, unit.now)
+        receipt = self._acceptance(arrival, case_id)
         unit.save(
             cases.COLLECTION,
             cases.opened(fact, opens.report, sealed, report_id=arrival.report_id),
@@ -147,7 +146,7 @@ class ReportDoor:
         sealed = _sealed(arrival)
         due_at = self._triage_within.after(arrival.received_at)
         self._meet(waits.report, sealed, None, unit)
-        receipt = self._acceptance(arrival, None, unit.now)
+        receipt = self._acceptance(arrival, None)
         unit.save(
             reports.COLLECTION,
             reports.taken(arrival, waits.report, sealed, before=before, receipt=receipt)
@@ -172,7 +171,10 @@ class ReportDoor:
     ) -> Document:
         """Answer what is wrong; what was accepted under the reference stands as it is."""
         receipt = reports.rejection(
-            arrival.letter.reference, errors, position=arrival.record.position, now=unit.now
+            arrival.letter.reference,
+            errors,
+            position=arrival.record.position,
+            now=arrival.received_at,
         )
         if before is not None and reports.stands(before):
             unit.save(reports.COLLECTION, reports.arrived_again(before))
@@ -190,12 +192,12 @@ class ReportDoor:
         receipt: Document = before["receipt"]
         return receipt
 
-    def _acceptance(self, arrival: Arrived, case_id: UUID | None, now: datetime) -> Document:
+    def _acceptance(self, arrival: Arrived, case_id: UUID | None) -> Document:
         return reports.acceptance(
             arrival.letter.reference,
             receipt_id=self._index.receipt_id(arrival.report_id),
             case_id=case_id,
-            now=now,
+            now=arrival.received_at,
         )
 
     def _meet(
@@ -257,8 +259,9 @@ class RedriveDoor(ReportDoor):
         return await super().prepare(await self._desk.restored(records))
 
 
-def _set_aside(arrival: Arrival, unit: Unit, reason: str) -> None:
-    unit.set_aside(arrival.record, withheld.explained(arrival.record, reason))
+def _set_aside(arrival: Arrival, unit: Unit, reason: str, cause: str | None) -> None:
+    told = withheld.explained(arrival.record, reason)
+    unit.set_aside(arrival.record, told, cause or reason)
 
 
 def _sealed(arrival: Arrived) -> SealedReport:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pymongo.errors import PyMongoError
 
 from services.intake import opening, partners, persons, reports, traces, withheld
-from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut
+from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut, taken_at
 from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
 from services.intake.sealing import Parted, part, seal_all
@@ -24,8 +24,7 @@ from shared.errors import Away, Unavailable
 from shared.keys import KeyDestroyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from pymongo.asynchronous.database import AsyncDatabase
 
@@ -57,13 +56,11 @@ class Desk:
         keys: Keys,
         index: BlindIndex,
         seal_keys: SealKeyDirectory,
-        clock: Callable[[], datetime],
     ) -> None:
         self._db = db
         self._keys = keys
         self._index = index
         self._seal_keys = seal_keys
-        self._clock = clock
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
         """Open, check and seal the first records: as many as hold `MOST_PEOPLE` together.
@@ -100,11 +97,10 @@ class Desk:
             keys = self._seal_keys.opening()
         except (OSError, ValueError) as error:
             raise Away(f"the seal keys cannot be read: {error}") from error
-        now = self._clock()
         arrivals: list[Arrival] = []
         people = 0
         for record, owner in zip(records, owners, strict=True):
-            arrival = self._read(record, known.get(owner or ""), keys, now)
+            arrival = self._read(record, known.get(owner or ""), keys)
             if isinstance(arrival, Arrived) and arrival.letter.report is not None:
                 people += len(arrival.letter.report.people)
             if people > MOST_PEOPLE and arrivals:
@@ -116,13 +112,14 @@ class Desk:
                 await asyncio.sleep(0)
         return arrivals
 
-    def _read(
-        self, record: Record, partner: Partner | None, keys: SealKeys, now: datetime
-    ) -> Arrival:
+    def _read(self, record: Record, partner: Partner | None, keys: SealKeys) -> Arrival:
+        """Read a letter as of when the broker took it in: read again, it is judged the same."""
         if partner is None or partner.status is PartnerStatus.REMOVED:
             return LeftOut(record, UNKNOWN_PARTNER)
         try:
-            read = opening.read_letter(record, partner, keys=keys, index=self._index, now=now)
+            read = opening.read_letter(
+                record, partner, keys=keys, index=self._index, now=taken_at(record)
+            )
         except Exception as error:  # noqa: BLE001 - a stranger's bytes: one letter stops no other
             return _failed(record, error)
         if isinstance(read, Unanswerable):

@@ -36,6 +36,7 @@ def make_app(settings: NotifySettings) -> FastAPI:
         subscriptions=[Subscription(*TOPICS, door=facts, group="notify")],
         facts=facts,
         deadlines=make_deadlines(),
+        tells={"notify.notices": CASES},
     )
     database = engine.store.db
     directory, live = Directory(database), Live(database)

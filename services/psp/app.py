@@ -27,6 +27,7 @@ def make_app(settings: Settings) -> FastAPI:
         subscriptions=[cases],
         facts=facts,
         deadlines=make_deadlines(),
+        tells={"psp.cases": psp_cases.COLLECTION},
     )
     fetch_details(engine, settings)
     app = make_service(engine, make_pages(engine.store.db), title="Samråd: PSP")

@@ -41,7 +41,9 @@ class MassParking:
             if len(hit) >= CASES:
                 raise Halted(
                     f"{len(hit)} cases failed of one cause within {WITHIN_S:.0f} s, so none more "
-                    f"is parked: {cause}"
+                    f"is parked: {cause}",
+                    "roll the last change back, or mend it, and start the service again; if these "
+                    "cases are to park, resume",
                 )
 
     def note(self, failures: Iterable[tuple[str, str]]) -> None:

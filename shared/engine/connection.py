@@ -1,19 +1,28 @@
 """The broker as one process reaches it, and a partition as its lane sees it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as Place
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from shared.errors import Unavailable
 
 __all__ = ["Connection", "Partition"]
 
+_ANSWER_S: Final = 10
 _LACKING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
@@ -65,6 +74,88 @@ class Connection:
 
         return await asyncio.to_thread(ask)
 
+    async def matching(self, pattern: str | None) -> set[str]:
+        """Return the topics of that pattern that the broker lets us see.
+
+        Raises:
+            Unavailable: the broker does not say.
+
+        """
+
+        def ask() -> set[str]:
+            admin = AdminClient({**self.properties, "log_level": 0})
+            return set(admin.list_topics(timeout=_ANSWER_S).topics)
+
+        if pattern is None:
+            return set()
+        try:
+            known = await asyncio.to_thread(ask)
+        except KafkaException as error:
+            raise Unavailable("the broker does not list its topics") from error
+        return {topic for topic in known if re.match(pattern, topic)}
+
+    async def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], tuple[int, int]]:
+        """Return per partition the first offset that is kept and the next to be written.
+
+        Topics that the broker does not know are left out.
+
+        Raises:
+            Unavailable: the broker does not say.
+
+        """
+        wanted = list(topics)
+
+        def ask() -> dict[tuple[str, int], tuple[int, int]]:
+            admin = AdminClient({**self.properties, "log_level": 0})
+            places = []
+            for answer in admin.describe_topics(
+                TopicCollection(wanted), request_timeout=_ANSWER_S
+            ).values():
+                try:
+                    known = answer.result()
+                except KafkaException as refusal:
+                    if refusal.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                        raise
+                    continue
+                places += [TopicPartition(known.name, each.id) for each in known.partitions]
+            starts = _offsets(admin, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+            ends = _offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+            return {place: (starts[place], end) for place, end in ends.items()}
+
+        try:
+            return await asyncio.to_thread(ask) if wanted else {}
+        except KafkaException as error:
+            raise Unavailable("the broker does not tell the bounds of our own topics") from error
+
+    async def shown(self, groups: Iterable[str], what: str) -> int:
+        """Return the highest count that consumer groups keep beside their positions; 0 if none.
+
+        Args:
+            groups: the groups.
+            what: how such a count begins.
+
+        Raises:
+            Unavailable: the broker does not say.
+
+        """
+        wanted = list(groups)
+
+        def ask() -> int:
+            admin = AdminClient({**self.properties, "log_level": 0})
+            highest = 0
+            for group in wanted:
+                asked = ConsumerGroupTopicPartitions(group)
+                answers = admin.list_consumer_group_offsets([asked], request_timeout=_ANSWER_S)
+                for place in answers[group].result().topic_partitions:
+                    _, _, count = (place.metadata or "").partition(what)
+                    highest = max(highest, int(count) if count.isdecimal() else 0)
+            return highest
+
+        try:
+            return await asyncio.to_thread(ask) if wanted else 0
+        except KafkaException as error:
+            raise Unavailable("the broker does not tell what our groups have shown") from error
+
     async def lacks(self, topic: str) -> bool:
         """Whether the broker says that there is no such topic, or none for us to see."""
 
@@ -80,13 +171,22 @@ class Connection:
         return await asyncio.to_thread(ask)
 
 
+def _offsets(
+    admin: AdminClient, places: Sequence[TopicPartition], which: OffsetSpec
+) -> dict[tuple[str, int], int]:
+    if not places:
+        return {}
+    found = admin.list_offsets(dict.fromkeys(places, which), request_timeout=_ANSWER_S)
+    return {(place.topic, place.partition): each.result().offset for place, each in found.items()}
+
+
 class Partition:
     """A partition of a running consumer, as its lane sees it."""
 
     def __init__(
         self,
         consumer: AIOKafkaConsumer,
-        place: TopicPartition,
+        place: Place,
         topic_id: Callable[[str], Awaitable[str]],
     ) -> None:
         self.topic: str = place.topic

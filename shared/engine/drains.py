@@ -69,6 +69,18 @@ class Drains:
                 refused = type(error).__name__
         raise AssertionError  # pragma: no cover - parking alone writes one small row
 
+    async def rehearse(self, case_id: str, begin: Begin) -> tuple[int, int]:
+        """Say what `go_on` would do now, in a transaction that is never committed."""
+        async with self.store.transaction() as session:
+            unit, there = await self._open(case_id, session)
+            before = len(unit.room[case_id])
+            begin(unit)
+            unit.may_drain = _ALL
+            self.facts.drain(case_id, unit)
+            await session.abort_transaction()
+        left = len(unit.room[case_id])
+        return (before - left, there - before + left) if left else (there, 0)
+
     async def sweep(self) -> int:
         """Go on with drains that stopped for size. Returns how many events were applied.
 
@@ -136,6 +148,10 @@ class Drains:
         """Load a case and what is next in its room; returns also how much there is in all."""
         unit = self.store.unit()
         cases = self.store.cases
+        # Claimed before anything is read, or a lane with much traffic of the case is always first.
+        await self.store.db[cases].update_one(
+            {"_id": case_id}, {"$inc": {"version": 1}}, session=session
+        )
         await self.store.load(unit, {cases: [case_id]}, session)
         held = unit.held(cases, case_id)
         if held.version:

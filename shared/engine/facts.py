@@ -116,10 +116,10 @@ class Facts:
     def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:
         """Keep the event, leave its mark, and let its case stand still."""
         if arrival.envelope is None:
-            unit.set_aside(arrival.record, reason)
+            unit.set_aside(arrival.record, reason, cause)
             unit.failures.append((cause, arrival.record.position))
             return
-        self._keep(arrival, unit, state="failed", reason=reason)
+        self._keep(arrival, unit, state="failed", reason=reason, cause=cause)
         protocol = unit.held(unit.cases, arrival.case_id).protocol
         unit.touch(unit.cases, arrival.case_id, replace(protocol, parked=reason))
         unit.failures.append((cause, arrival.case_id))
@@ -178,9 +178,22 @@ class Facts:
             raise Rejected("the fact's subject is not the one on its envelope")
         if known[2] is not None:
             known[2](fact)  # what it could not tell before the slice stops its own case now
-        known[1](fact, unit)
+        now, protocol = unit.now, unit.held(unit.cases, arrival.case_id).protocol
+        unit.now = unit.retold.clock(arrival.case_id, protocol.sequences) or now
+        try:
+            known[1](fact, unit)
+        finally:
+            unit.now = now
 
-    def _keep(self, arrival: Arrival, unit: Unit, *, state: str, reason: str | None) -> None:
+    def _keep(
+        self,
+        arrival: Arrival,
+        unit: Unit,
+        *,
+        state: str,
+        reason: str | None,
+        cause: str | None = None,
+    ) -> None:
         assert arrival.envelope  # noqa: S101 - take made sure
         row = record_row(arrival.record, state=state, reason=reason, at=unit.now) | {
             "_id": arrival.row_id,
@@ -188,6 +201,7 @@ class Facts:
             "source": arrival.source,
             "sequence": arrival.sequence,
             "type": arrival.envelope.type,
+            "cause": cause,
         }
         unit.keep(row)
         protocol = unit.held(unit.cases, arrival.case_id).protocol

@@ -66,6 +66,8 @@ class Lane:
         self.slices = slices
         self.halted: str | None = None
         """Why it stands still until a person acts."""
+        self.way_on = ""
+        """What the person can do about it."""
         self.waiting: str | None = None
         """Why it waits and tries again by itself (MongoDB away, say)."""
         self.failing: str | None = None
@@ -267,6 +269,7 @@ class Lane:
                 self._rewind = True
                 await self._back_off("other writers keep changing the same cases")
             except Halted as halt:
+                self.way_on = halt.way_on
                 await self._stand_still(str(halt))
             except Exception as error:
                 log.exception("lane_failed", lane=self.name, error=type(error).__name__)

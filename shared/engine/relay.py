@@ -8,7 +8,7 @@ readers drop.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Any, Final
@@ -26,6 +26,7 @@ from shared.engine.connection import Connection
 from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
 from shared.engine.partitioning import partition_of
+from shared.engine.published import Published
 from shared.engine.records import headers_of
 from shared.engine.store import Store
 from shared.engine.unit import Document
@@ -49,8 +50,11 @@ Place = tuple[str, int]
 class Relay:
     """Publishes what the outbox holds."""
 
-    def __init__(self, store: Store, connection: Connection, *, holder: str) -> None:
+    def __init__(
+        self, store: Store, connection: Connection, *, holder: str, tells: Collection[str] = ()
+    ) -> None:
         self.store = store
+        self._published = Published(store, tells)
         self._connection = connection
         self._holder = holder
         self._producer: AIOKafkaProducer | None = None
@@ -75,9 +79,11 @@ class Relay:
         finally:
             watching.cancel()
             await self._close()
+            with suppress(PyMongoError):
+                await self._published.save(now=True)
 
     async def _step(self) -> None:
-        if not await self._holds_lease():
+        if self.store.closed is not None or not await self._holds_lease():
             await asyncio.sleep(_RIVAL_S)
             return
         self.store.committed.clear()
@@ -134,6 +140,7 @@ class Relay:
             reach("relay.after_ack")
             await self.store.db.outbox.delete_many({"_id": {"$in": done}})
             reach("relay.after_delete")
+            await self._published.save()
         if failed:
             await self._after_failure(documents, placed, failed, broken)
 
@@ -213,7 +220,8 @@ class Relay:
                 batch.close()
                 landed = await producer.send_batch(batch, topic, partition=partition)
                 reach("relay.after_send")
-                await landed
+                landed_at = await landed
+                self._published.note(place, landed_at.offset + taken)
                 telemetry.published(topic, taken)
                 if self.store.tracing is not None:
                     self.store.tracing.tell_published(waiting[:taken], began)

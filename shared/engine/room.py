@@ -11,17 +11,20 @@ from bson import Timestamp
 from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from shared import audit
+from shared.audit import Why
 from shared.engine.crash_points import reach
 from shared.engine.door import Door
 from shared.engine.drains import Drains
 from shared.engine.facts import Facts
+from shared.engine.standing import Standing
 from shared.engine.store import Store
 from shared.engine.unit import WAITING, Document, Protocol, Unit, row_record
 from shared.errors import Rejected
 
 __all__ = ["Room"]
 
-_LISTED = 1_000
+_NOBODY = Why()
 
 
 class Room:
@@ -30,6 +33,7 @@ class Room:
     def __init__(self, store: Store, facts: Facts | None, doors: Mapping[str, Door[Any]]) -> None:
         self.store = store
         self.facts = facts
+        self.standing = Standing(store.db, store.cases)
         self._doors = doors
         """Doors for records that belong to no case, by the beginning of the topic's name."""
         self._made: Drains | None = None
@@ -43,27 +47,11 @@ class Room:
             "protocol.waiting", partialFilterExpression={"protocol.waiting": True}
         )
 
-    async def rows(self) -> list[Document]:
-        """What stands still, oldest first, without its content."""
-        hidden = {"value": 0, "key": 0, "headers": 0, "messages": 0}
-        return await self.store.db.parked.find({}, hidden).sort("at", 1).limit(_LISTED).to_list()
-
-    async def row(self, row_id: str) -> Document | None:
-        """One row, with its headers' names and its size; the content stays hidden."""
-        row = await self.store.db.parked.find_one({"_id": row_id})
-        if row is None:
-            return None
-        row["headers"] = {name: len(value or b"") for name, value in row.get("headers", [])}
-        row["bytes"] = len(row.pop("value", None) or b"")
-        row.pop("key", None)
-        row.pop("messages", None)
-        return row
-
     async def count(self) -> int:
         """How many events or records a person must look at."""
-        return await self.store.db.parked.count_documents({"state": {"$ne": "waiting"}})
+        return await self.standing.count()
 
-    async def redrive(self, row_id: str) -> tuple[int, int]:
+    async def redrive(self, row_id: str, why: Why = _NOBODY) -> tuple[int, int]:
         """Try a parked event again, with what waits behind it. Returns (done, left).
 
         Raises:
@@ -74,12 +62,12 @@ class Room:
         if row is None:
             raise Rejected("there is no such parked event")
         if "case_id" in row:
-            return await self.redrive_case(row["case_id"])
+            return await self.redrive_case(row["case_id"], why)
         if "messages" in row:
-            return await self._requeue(row)
-        return await self._redrive_record(row)
+            return await self._requeue(row, why)
+        return await self._redrive_record(row, why)
 
-    async def redrive_case(self, case_id: str) -> tuple[int, int]:
+    async def redrive_case(self, case_id: str, why: Why = _NOBODY) -> tuple[int, int]:
         """Lift a case's parking and apply what its room holds, in order. Returns (done, left).
 
         Raises:
@@ -90,11 +78,25 @@ class Room:
         def begin(unit: Unit) -> None:
             protocol = self._protocol(unit, case_id)
             unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
-            self._log(unit, "redrive", case_id, None)
+            self._log(unit, "redrive", case_id, why, case_id)
 
         return await self._drains.go_on(case_id, begin)
 
-    async def discard(self, row_id: str, reason: str) -> None:
+    async def rehearse(self, case_id: str) -> tuple[int, int]:
+        """Tell what a redrive of the case would do now, and do nothing. Returns (done, left).
+
+        Raises:
+            Rejected: there is no such case.
+
+        """
+
+        def begin(unit: Unit) -> None:
+            protocol = self._protocol(unit, case_id)
+            unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
+
+        return await self._drains.rehearse(case_id, begin)
+
+    async def discard(self, row_id: str, reason: str, who: str = audit.OPERATOR) -> None:
         """Give a parked event up, for a reason that is kept, and let its case go on.
 
         Raises:
@@ -109,16 +111,16 @@ class Room:
             raise Rejected("there is no such parked event")
         if row["state"] == WAITING:
             raise Rejected("it waits for an event before it: discard or redrive that one")
-        once = f"discard|{row_id}|{row['at'].isoformat()}"
+        once, why = f"discard|{row_id}|{row['at'].isoformat()}", Why(who, reason)
         if "case_id" not in row:
-            await self.store.act(once, {}, lambda unit: self._remove(unit, row_id, reason))
+            await self.store.act(once, {}, lambda unit: self._remove(unit, row_id, why))
             return
         await self._drains.go_on(
-            row["case_id"], lambda unit: self._pass_over(unit, row, reason), once=once
+            row["case_id"], lambda unit: self._pass_over(unit, row, why), once=once
         )
 
     async def accept_gap(
-        self, case_id: str, *, source: str, mark: int, reason: str
+        self, case_id: str, *, source: str, mark: int, reason: str, who: str = audit.OPERATOR
     ) -> tuple[int, int]:
         """Go on without the facts that a case waits for: a person knows that they are gone.
 
@@ -127,6 +129,7 @@ class Room:
             source: whose facts are missing.
             mark: the last of them that had its effect, as the person saw it.
             reason: why they will never come; it is kept.
+            who: the operator.
 
         Returns how many events are done and left.
 
@@ -148,17 +151,40 @@ class Room:
             if protocol.parked or not kept or protocol.marks.get(source, 0) != mark:
                 raise Rejected("the case does not wait for that event")
             unit.touch(self.store.cases, case_id, protocol.marked(source, min(kept) - 1))
-            self._log(unit, "accept_gap", case_id, reason)
+            passed = f"{case_id} {source} {mark + 1} to {min(kept) - 1}"
+            self._log(unit, "accept_gap", passed, Why(who, reason), case_id)
 
         once = f"accept_gap|{case_id}|{source}|{mark}"
         return await self._drains.go_on(case_id, begin, once=once)
 
-    async def note(self, action: str, what: str, reason: str) -> None:
+    async def go_on_above(self, case_id: str, what: str, why: Why) -> None:
+        """Let a case go on above what was told and is not known here; see `Restored.go_on`."""
+
+        def begin(unit: Unit) -> None:
+            unit.accepted += unit.retold.accept(case_id)
+            protocol = unit.held(self.store.cases, case_id).protocol
+            if protocol.parked is not None:
+                unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
+            self._log(unit, "go_on", what, why, case_id)
+
+        if self.facts is not None:
+            await self._drains.go_on(case_id, begin)
+            return
+
+        async def step(session: AsyncClientSession) -> None:
+            unit = self.store.unit()
+            await self.store.load(unit, {self.store.cases: [case_id]}, session)
+            begin(unit)
+            await self.store.write(unit, session)
+
+        await self.store.persist(step)
+
+    async def note(self, action: str, what: str, why: Why) -> None:
         """Log an operator's act that changes no case."""
 
         async def step(session: AsyncClientSession) -> None:
             unit = self.store.unit()
-            self._log(unit, action, what, reason)
+            self._log(unit, action, what, why)
             await self.store.write(unit, session)
 
         await self.store.persist(step)
@@ -181,11 +207,11 @@ class Room:
             raise Rejected("there is no such case")
         return held.protocol
 
-    def _remove(self, unit: Unit, row_id: str, reason: str) -> None:
+    def _remove(self, unit: Unit, row_id: str, why: Why) -> None:
         unit.freed.add(row_id)
-        self._log(unit, "discard", row_id, reason)
+        self._log(unit, "discard", row_id, why)
 
-    def _pass_over(self, unit: Unit, row: Document, reason: str) -> None:
+    def _pass_over(self, unit: Unit, row: Document, why: Why) -> None:
         protocol = self._protocol(unit, row["case_id"])
         if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
             raise Rejected("the case does not stand at this event")
@@ -193,9 +219,9 @@ class Room:
         unit.free(row)
         moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
         unit.touch(self.store.cases, row["case_id"], moved)
-        self._log(unit, "discard", row["_id"], reason)
+        self._log(unit, "discard", row["_id"], why, row["case_id"])
 
-    async def _redrive_record(self, row: Document) -> tuple[int, int]:
+    async def _redrive_record(self, row: Document, why: Why) -> tuple[int, int]:
         door = self._door_of(row)
         if door is None or "value" not in row:
             raise Rejected("it cannot be read, so it cannot be taken again: discard it")
@@ -213,7 +239,7 @@ class Room:
             done = row["_id"] not in unit.kept
             if done:
                 unit.freed.add(row["_id"])
-            self._log(unit, "redrive", row["_id"], None)
+            self._log(unit, "redrive", row["_id"], why)
             await self.store.write(unit, session)
             reach("redrive.before_commit")
             return done
@@ -229,11 +255,16 @@ class Room:
                 return door
         return self.facts
 
-    async def _requeue(self, row: Document) -> tuple[int, int]:
+    async def _requeue(self, row: Document, why: Why) -> tuple[int, int]:
         async def step(session: AsyncClientSession) -> None:
+            freed = await self.store.db.parked.delete_one({"_id": row["_id"]}, session=session)
+            if not freed.deleted_count:
+                return  # another try, or another operator, has queued it
+            unit = self.store.unit()
+            self._log(unit, "redrive", row["_id"], why)
+            await self.store.write(unit, session)
             queued = {"at": Timestamp(0, 0), "messages": row["messages"]}
             await self.store.db.outbox.insert_one(queued, session=session)
-            await self.store.db.parked.delete_one({"_id": row["_id"]}, session=session)
             reach("requeue.before_commit")
 
         await self.store.persist(step)
@@ -241,14 +272,8 @@ class Room:
         self.store.committed.set()
         return len(row["messages"]), 0
 
-    def _log(self, unit: Unit, action: str, what: str, reason: str | None) -> None:
-        unit.add(
-            "audit",
-            {
-                "at": unit.now,
-                "who": "operator",
-                "action": f"parked_{action}",
-                "what": what,
-                "why": reason,
-            },
-        )
+    def _log(
+        self, unit: Unit, action: str, what: str, why: Why, case_id: str | None = None
+    ) -> None:
+        said = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
+        unit.add(audit.COLLECTION, said)

@@ -21,11 +21,12 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared import telemetry
+from shared.engine import retold
 from shared.engine.budget import Budget
 from shared.engine.crash_points import reach
 from shared.engine.records import Message
 from shared.engine.unit import WAITING, Document, Held, Needs, Unit
-from shared.errors import Conflict, ServiceError, Taken, Unavailable
+from shared.errors import Away, Conflict, ServiceError, Taken, Unavailable
 from shared.tracing import Tracing
 
 __all__ = ["REFUSED", "Store", "never_passes", "translated"]
@@ -74,6 +75,10 @@ class Store:
         """Where the steps of committed transactions are told; None while nothing is traced."""
         self.committed = asyncio.Event()
         """Set after a commit that left something in the outbox: wakes the relay."""
+        self.closed: str | None = None
+        """Why nothing may be decided at present; see `restored`."""
+        self.was_put_back = False
+        """Whether facts may have been told that the store does not know; see `retold`."""
 
     def unit(self, now: datetime | None = None) -> Unit:
         """Return an empty unit of work at this moment, or at the one that is given."""
@@ -90,9 +95,12 @@ class Store:
 
         Raises:
             Conflict: another transaction got there first; nothing was written.
-            Unavailable: MongoDB is away, or it is not known whether the commit happened.
+            Unavailable: MongoDB is away, it is not known whether the commit happened, or the
+                store is closed.
 
         """
+        if self.closed is not None:
+            raise Away(self.closed)
         try:
             async with AsyncExitStack() as stack:
                 if session is None:
@@ -121,6 +129,11 @@ class Store:
                 unit.hold(collection, document["_id"], Held.stored(document))
             for each in wanted:
                 unit.hold(collection, each)
+            if self.was_put_back:
+                lost = self.db[retold.COLLECTION].find(
+                    {"subject": {"$in": wanted}}, session=session
+                )
+                unit.retold.learn(await lost.to_list())
 
     async def _found(
         self, unit: Unit, collection: str, wanted: Sequence[str], session: AsyncClientSession
@@ -255,6 +268,10 @@ class Store:
         for collection, documents in new.items():
             await self.db[collection].insert_many(documents, ordered=False, session=session)
         await self._write_room(unit, session)
+        if unit.accepted:
+            await self.db[retold.COLLECTION].update_many(
+                {"_id": {"$in": unit.accepted}}, {"$set": {"accepted": True}}, session=session
+            )
         await self._write_due(unit, session)
         for packed in pack(unit.messages):
             await self.db.outbox.insert_one(packed, session=session)

@@ -6,8 +6,8 @@ for operators' tools: written late, failures ignored, never read by us.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from time import monotonic
 from typing import Any, Final
@@ -47,6 +47,7 @@ _ANSWER_MS: Final = 200
 _TOPIC_ID_FOR_S: Final = 1.0
 _TOPIC_IDS_EVERY_S: Final = 10.0
 _DISPLAY_EVERY_S: Final = 2.0
+_LAST_DISPLAY_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -71,6 +72,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.trouble: str | None = None
         """Why nothing can be read at present."""
         self._tasks: list[asyncio.Task[None]] = []
+        self.shown: Callable[[], str] = str
+        """What the broker is to keep beside our positions; see `restored`."""
 
     def declare(
         self,
@@ -150,7 +153,11 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        places = dict(self.lanes)
         await self._leave(self.lanes)
+        with suppress(Exception):
+            async with asyncio.timeout(_LAST_DISPLAY_S):
+                await self._display(places)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish what is in flight on the partitions that go elsewhere."""
@@ -309,11 +316,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         owned = {place: lane for place, lane in self.lanes.items() if lane.mark or lane.halted}
         if not owned:
             return
-        offsets = {place: lane.mark.offset for place, lane in owned.items() if lane.mark}
         reach("group.before_display")
-        await self.consumer.commit(offsets)
+        await self._display(owned)
         if monotonic() >= self._same_until:
-            await self._check_topics({place.topic for place in offsets})
+            await self._check_topics({place.topic for place, lane in owned.items() if lane.mark})
+
+    async def _display(self, lanes: Mapping[TopicPartition, Lane]) -> None:
+        shown = self.shown()
+        marks = {place: lane.mark for place, lane in lanes.items() if lane.mark}
+        if marks:
+            await self.consumer.commit({at: (mark.offset, shown) for at, mark in marks.items()})
 
     async def _check_topics(self, topics: set[str]) -> None:
         """A topic that was removed and made again is another log, which only its id tells."""

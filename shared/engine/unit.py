@@ -17,6 +17,7 @@ from bson import ObjectId
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
 from shared.engine.records import Message, Record
+from shared.engine.retold import Retold
 from shared.errors import TooMuch
 from shared.tracing import Step, Tracing
 
@@ -127,6 +128,10 @@ class Unit:
         """Bytes that it may load, and again that it may tell; None where nothing bounds it."""
         self._loaded_bytes = 0
         self._told_bytes = 0
+        self.retold = Retold()
+        """What was told of these documents before the store was put back."""
+        self.accepted: list[str] = []
+        """Of that, what an operator lets go on."""
         self._rising = int(now.timestamp()).to_bytes(4, "big") + token_bytes(5)
         self._added = 0
         self._held: dict[Key, Held] = {}
@@ -216,7 +221,9 @@ class Unit:
             subject, topic = fact.subject(), fact.topic()
             stream = source_of(topic)
             held = self.held(*(counted_in or (self.cases, subject)))
-            sequence = held.protocol.sequences.get(stream, 0) + 1
+            counted = held.protocol.sequences.get(stream, 0)
+            value = fact.write()
+            sequence, is_told = self.retold.number(stream, subject, counted, fact.type, value)
             envelope = Envelope(
                 f"{stream}/{subject}/{sequence}",
                 stream,
@@ -226,7 +233,8 @@ class Unit:
                 sequence=sequence,
                 traceparent=self.traceparent,
             )
-            self.send(Message(topic, subject, envelope, fact.write()))
+            if not is_told:
+                self.send(Message(topic, subject, envelope, value))
             self._put(held, None, held.protocol.told(stream, sequence))
 
     def follow(
@@ -261,9 +269,10 @@ class Unit:
         self.messages.append(message)
         self._told_bytes += message.size
 
-    def set_aside(self, record: Record, reason: str) -> None:
+    def set_aside(self, record: Record, reason: str, cause: str | None = None) -> None:
         """Keep a record whole, by its position, that no case can be found for."""
         row = record_row(record, state="unreadable", reason=reason, at=self.now)
+        row["cause"] = cause or reason
         self.kept[row["_id"]] = row
 
     def keep(self, row: Document) -> None:

@@ -75,6 +75,7 @@ async def step_over(
         "_id": f"{topic}|{partition}|{mark.offset}",
         "state": "unreadable",
         "reason": f"the batch cannot be read ({cause})",
+        "cause": f"the batch cannot be read ({cause})",
         "at": store.clock(),
         "topic": topic,
         "partition": partition,

@@ -6,6 +6,7 @@ that owner's session has open is ended at once, so a successor does not wait for
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -19,6 +20,14 @@ from shared.engine.unit import Document
 from shared.errors import Fenced, Halted
 
 __all__ = ["Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
+
+
+_ACCEPT: Final = (
+    "let whoever wrote them send them again, if they can; then go on without them: accept-gap"
+)
+_BROKER: Final = (
+    "put the broker's data back, or make the topic anew under its declaration, and resume"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,21 @@ async def take(
             await store.client.admin.command("killSessions", [{"id": known["session"]}])
         if known is None and log_start > 0:
             raise Halted(
-                f"{place}: the log starts at {log_start}, and nothing before it was ever taken in"
+                f"{place}: the log starts at {log_start}, and nothing before it was ever taken in: "
+                f"{log_start} events are gone from the log",
+                _ACCEPT,
             )
         if known is not None and not log_start <= known["offset"] <= log_end:
+            lost = log_start - known["offset"]
             raise Halted(
                 f"{place}: the position {known['offset']} lies outside the log, "
                 f"which goes from {log_start} to {log_end}"
+                + (
+                    f": the {lost} events from {known['offset']} to {log_start - 1} are gone"
+                    if lost > 0
+                    else ": the broker has lost what was taken in already"
+                ),
+                _ACCEPT if lost > 0 else _BROKER,
             )
         reach("watermark.between_fence_and_take")
         row = await store.db.watermarks.find_one_and_update(

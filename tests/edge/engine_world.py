@@ -403,6 +403,7 @@ def an_app(name, topics, behaviour, *, group, **settings):
         subscriptions=[subscription],
         facts=facts,
         deadlines=behaviour.deadlines(),
+        tells={behaviour.told: "cases"},
     )
     return make_service(engine, title="test"), engine
 

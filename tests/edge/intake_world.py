@@ -102,7 +102,6 @@ class World:
             keys=self.keys,
             index=self.index,
             seal_keys=self.seal_keys,
-            clock=lambda: self.now,
         )
         self.door = ReportDoor(self.desk, self.index)
         self.slices = Slices(self.store, self.door, MassParking())

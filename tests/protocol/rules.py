@@ -32,6 +32,14 @@ class Rules:
     acks_all: bool = True
     lease: bool = True
 
+    # Restored, Retold
+    compares: bool = True
+    """A store that was put back is compared with its own topics before anything is decided."""
+    waits_until_read: bool = True
+    """Nobody goes on above lost facts before what came since is read again."""
+    knows_what_was_told: bool = True
+    """What says the same as a fact that only the topic knows is counted, and not told again."""
+
     # Lane, watermarks
     watermark: Literal["equal", "at most", "none"] = "equal"
     """`move`: the slice begins where the watermark stands ("at most": `<=` its first record)."""

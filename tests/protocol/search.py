@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.protocol import invariants, lanes, people, relaying, ticking, upstream
+from tests.protocol import invariants, lanes, people, relaying, restoring, ticking, upstream
 from tests.protocol.rules import Rules
 from tests.protocol.state import Scenario, State, Steps, start
 from tests.protocol.ticking import Ticking
@@ -59,6 +59,7 @@ class _Carrying:
         yield from relaying.steps(s, self.scenario, self.rules)
         yield from lanes.steps(s, self.scenario, self.rules)
         yield from people.steps(s, self.scenario, self.rules)
+        yield from restoring.steps(s, self.scenario, self.rules)
 
     def broken(self, s: State, wanted: frozenset[str]) -> tuple[str, str] | None:
         return invariants.broken(s, self.scenario, wanted)

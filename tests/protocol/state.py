@@ -8,6 +8,7 @@ __all__ = [
     "Act",
     "Case",
     "Cases",
+    "Copy",
     "Fact",
     "Facts",
     "Lane",
@@ -56,6 +57,15 @@ class Writer(NamedTuple):
     done: int = 0
     loaded: tuple[int, int] | None = None
     """The case versions that it decides on."""
+
+
+class Copy(NamedTuple):
+    """The upstream store as it was at one moment."""
+
+    sequences: tuple[int, int]
+    committed: Facts
+    outbox: tuple[Packed, ...]
+    lane: Writer
 
 
 class Relay(NamedTuple):
@@ -143,6 +153,13 @@ class State(NamedTuple):
     """The handler that failed on the poison has been mended."""
     faults: int
     """How many may still happen."""
+    copy: Copy | None = None
+    lost: Facts = ()
+    """On the topic, and not known to the upstream store, which was put back."""
+    accepted: bool = False
+    """An operator lets the cases go on above them."""
+    read_before: int = 0
+    """What the lane upstream had taken when its store was put back: it is read again."""
 
 
 class Step(NamedTuple):
@@ -181,6 +198,8 @@ class Scenario:
     discards: bool = False
     """The operator discards; the handler is not mended."""
     staff: bool = False
+    restores: bool = False
+    """The upstream store may be put back."""
     trimmed: int = 0
     """The log's start; what lies below it is history."""
 

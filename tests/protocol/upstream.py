@@ -1,5 +1,6 @@
 """The upstream service's writers: a lane and a staff action commit facts of the same cases."""
 
+from tests.protocol.restoring import Numbered, forget, is_unknown, renumber
 from tests.protocol.rules import Rules
 from tests.protocol.state import (
     Packed,
@@ -40,7 +41,8 @@ def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
 
 
 def _is_committed(s: State, intent: str) -> bool:
-    return any(fact.intent.startswith(f"{intent}.") for fact in s.committed)
+    stands = any(fact.intent.startswith(f"{intent}.") for fact in s.committed)
+    return stands and not is_unknown(s, intent)
 
 
 def _commit(
@@ -59,7 +61,14 @@ def _commit(
     if rules.version_guard and any(me.loaded[c] != s.sequences[c] for c in cases):
         yield Step(f"{who} meets a conflict and decides again", s._replace(writers=again))
         return
-    numbered, packed = number(me.loaded, cases, intent)
+    retold = (
+        renumber(s, w, cases, intent, rules)
+        if s.lost
+        else Numbered(*number(me.loaded, cases, intent))
+    )
+    if retold is None:
+        return  # it stands still until a person has looked
+    numbered, packed = retold
     if rules.size_checked_at_emit and any(str(fact) in scenario.oversize for fact in packed):
         yield Step(f"{who} is refused a message that is too large", s._replace(writers=done))
         return
@@ -68,6 +77,10 @@ def _commit(
         numbered[1] if 1 in cases else s.sequences[1],
     )
     after = s._replace(sequences=sequences, committed=s.committed + packed, writers=done)
+    after = forget(after)
+    if not packed:
+        yield Step(f"{who} counts what was told before", after)
+        return
     for at in _places(s, packed, rules):
         then = after._replace(outbox=(*s.outbox[:at], packed, *s.outbox[at:]))
         story = f"{who} commits {listed(packed)}"

@@ -35,6 +35,10 @@ STAFF = replace(PUBLISH, name="publish staff", plans=((A,), (A, A)), faults=1)
 OVERSIZE = replace(
     PUBLISH, name="oversize", plans=((B,), (A,)), oversize=frozenset({"A1"}), faults=1
 )
+# The same, and the store is put back to any earlier moment.
+RESTORE = replace(
+    PUBLISH, name="restore", restores=True, kinds=frozenset({"restore", "relay killed"})
+)
 # Two consumers; A2 is poison until its handler is mended, then redriven while A3 may still come.
 CONSUME = Scenario(
     "consume", outbox=(A, A, A, B), lanes=2, faults=2, kinds=TAKING, poison=frozenset({"A2"})
@@ -119,6 +123,7 @@ VARIANTS: Final = (
     _full(MOVED),
     _full(CLOSED),
     _full(PARKED),
+    _full(RESTORE),
     _full(CONSUME),
     _full(DESK),
     _full(DISCARD),
@@ -350,4 +355,9 @@ VARIANTS: Final = (
         23, "halves the looks and the conflicts", "no lease: both tickers fire", MOVED, lease=False
     ),
     _breaks(24, "P", "a parked case's deadline fires", PARKED, waits_for_parked=False),
+    _breaks(
+        25, "N", "a store that was put back counts on as if it were not", RESTORE, compares=False
+    ),
+    _breaks(25, "D", "what was told before is told again", RESTORE, knows_what_was_told=False),
+    _breaks(25, "D", "it goes on before all is read again", RESTORE, waits_until_read=False),
 )

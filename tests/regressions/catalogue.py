@@ -13,6 +13,7 @@ RIVALS: Final = "tests/edge/test_engine_rivals.py"
 RELAY: Final = "tests/edge/test_engine_relay.py"
 RULES: Final = "tests/edge/test_engine_rules.py"
 DUE: Final = "tests/edge/test_engine_deadlines.py"
+RESTORED: Final = "tests/edge/test_engine_restored.py"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ REGRESSIONS: Final = (
         _edit(
             "relay",
             "Relay._send",
-            "                await landed\n",
+            "                landed_at = await landed\n"
+            "                self._published.note(place, landed_at.offset + taken)\n",
             "                try:\n"
             "                    await landed\n"
             "                except KafkaError as error:\n"
@@ -532,6 +534,44 @@ REGRESSIONS: Final = (
             'row["_id"]',
         ),
         seen_by=f"{DUE}::test_a_service_that_was_away_for_days_fires_each_once_and_in_order",
+    ),
+    # a store that was put back
+    _regression(
+        25,
+        "the store is not compared with its own topics",
+        _edit("own_topics", "OwnTopics.compare", "if at < end:", "if at < start:"),
+        seen_by=f"{RESTORED}::test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_person_goes_on",
+    ),
+    _regression(
+        25,
+        "what was told before is told again",
+        _edit("retold", "Retold.number", "return counted + 1, True", "return counted + 1, False"),
+        seen_by=f"{RESTORED}::test_after_a_restore_all_is_read_again_and_nothing_is_told_twice",
+    ),
+    _regression(
+        25,
+        "something else is told under a number that was given out",
+        _edit("retold", "Retold.number", "raise Rejected(OTHERWISE)", "pass"),
+        seen_by=f"{RESTORED}::test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_person_goes_on",
+    ),
+    _regression(
+        25,
+        "a store that is put back under a running service is not noticed",
+        _edit("restored", "Restored.count", '"beat": {"$gte": self.beat}', '"beat": {"$gte": 0}'),
+        _edit("restored", "Restored.count", 'row["beat"] <= self.beat', 'row["beat"] < 0'),
+        seen_by=f"{RESTORED}::test_a_store_that_is_put_back_under_a_running_service_is_noticed",
+    ),
+    _regression(
+        25,
+        "a case goes on before all is read again",
+        _edit("restored", "Restored._read_again", "if left:", "if left < 0:"),
+        seen_by=f"{RESTORED}::test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes_on",
+    ),
+    _regression(
+        25,
+        "a case goes on from where its store stands, not above what was told",
+        _edit("retold", "Retold.number", "(told.last + 1, False)", "(counted + 1, False)"),
+        seen_by=f"{RESTORED}::test_what_is_told_after_a_person_looked_has_a_number_above_all_that_was_told",
     ),
 )
 

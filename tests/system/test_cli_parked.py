@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from deploy.embedded.broker_rights import connect
 from deploy.topics import apply_partner
@@ -19,7 +23,7 @@ from tests.live import LiveStack, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-from tests.system.desk import DONE, FAILED, WRONG_USE, Desk
+from tests.system.desk import DONE, FAILED, REFUSED, WRONG_USE, Desk
 
 
 @pytest.fixture
@@ -60,7 +64,8 @@ def test_a_half_done_add_is_completed_and_what_was_sent_before_is_redriven(
 
     assert json.loads(added.stdout)["password"] == "kept"
     assert redriven.returncode == DONE, redriven.stderr
-    assert json.loads(redriven.stdout) == {"service": "intake", "redriven": 1, "left": 0}
+    told = {"service": "intake", "redriven": 1, "left": 0, "untried": 0}
+    assert json.loads(redriven.stdout) == told
     assert not own_rows(half_added)
     wait_until(
         lambda: [one["status"] for one in half_added.receipts()] == ["accepted"], 30, "a receipt"
@@ -107,6 +112,154 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
 
     assert not rows()
     assert office.run("parked", "show", row_id).returncode == FAILED
+
+
+def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
+    stack: LiveStack, office: Desk
+) -> None:
+    cases = [str(uuid4()) for _ in range(2)]
+    fact = f"intake.{uuid4().hex[:6]}"
+    for case_id in cases:
+        tell(stack, case_id, 1, "intake.case_opened.v1", json.dumps({"case_id": case_id}).encode())
+        tell(stack, case_id, 2, f"{fact}.v1", b"{}")
+
+    def rows() -> list[dict[str, Any]]:
+        found = office.parked("--service", "mediation")
+        return [row for row in found if row.get("case_id") in cases]
+
+    wait_until(lambda: [row["behind"] for row in rows()] == [1, 1], 60, "two cases to stand still")
+    causes = {row["cause"] for row in rows()}
+    (cause,) = causes
+    of_cause = ("--cause", cause, "--service", "mediation")
+    listed = office.run("parked", "list", *of_cause)
+    assert "why    the fact does not follow its contract" in listed.stdout
+    assert all(case_reference(Process.MEDIATION, UUID(case)) in listed.stdout for case in cases)
+
+    dry = office.run("parked", "redrive", *of_cause, "--dry-run", "--json")
+    assert dry.returncode == DONE, dry.stderr
+    would = {each["case_id"]: each for each in json.loads(dry.stdout)["would"]}
+    assert all((would[case]["done"], would[case]["left"]) == (0, 2) for case in cases)
+    asked = office.run("parked", "redrive", *of_cause, stdin="n\n")
+    assert asked.returncode == FAILED
+    assert "would stand still again" in asked.stderr
+    before = office.run("parked", "log", "--service", "mediation", "--json").stdout
+    assert not any(case in before for case in cases), "a dry run is no act"
+
+    again = office.run("parked", "redrive", *of_cause, "--reason", "a trial", "--yes", "--json")
+    assert again.returncode == FAILED
+    assert json.loads(again.stdout)["left"] >= len(cases) * 2
+    for row in rows():
+        give_up = ("parked", "discard", row["id"], "--service", "mediation")
+        said = office.run(*give_up, "--reason", "made by a test", "--yes")
+        assert said.returncode == DONE, said.stderr
+        assert "will never have its effect at mediation" in said.stderr
+    named = office.run(*give_up, "--reason", "of 010203-1234", "--yes")
+    assert named.returncode in {FAILED, REFUSED}
+
+    log = json.loads(office.run("parked", "log", "--service", "mediation", "--json").stdout)
+    mine = [entry for entry in log if entry["case_id"] in cases]
+    acts = sorted((entry["action"], entry["why"]) for entry in mine)
+    assert acts == [("parked_discard", "made by a test")] * 2 + [("parked_redrive", "a trial")] * 2
+    for entry in mine:
+        assert entry["who"].startswith("operator:")
+        assert (entry["basis"], entry["regime"]) == ("operation", "police_law")
+        assert entry["controller"] == "sydoestjyllands-politi"
+    for row in office.parked("--service", "notify"):
+        if row.get("case_id") in cases:
+            give_up = ("parked", "discard", row["id"], "--service", "notify")
+            assert office.run(*give_up, "--reason", "made by a test", "--yes").returncode == DONE
+
+
+def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(stack: LiveStack, office: Desk) -> None:
+    case_id = str(uuid4())
+    tell(stack, case_id, 3, "intake.something_new.v1", b"{}")
+    look = ("halts", "list", "--late", "0", "--json")
+
+    def waiting() -> list[dict[str, Any]]:
+        told = json.loads(office.run(*look).stdout)
+        return [each for each in told["cases"] if each["case_id"] == case_id]
+
+    wait_until(lambda: len(waiting()) == 2, 60, "the case to wait at both of its readers")
+    assert {(each["mark"], each["next"]) for each in waiting()} == {(0, 3)}
+    shown = office.run("halts", "list", "--late", "0").stdout
+    assert "#1 to #2 have not come from /intake/cases/mediation" in shown
+    go_on = ("halts", "accept-gap", "--case", case_id, "--late", "0", "--reason", "a test's own")
+    assert office.run(*go_on, "--yes").returncode == WRONG_USE, "two services wait"
+
+    for service in ("mediation", "notify"):
+        ran = office.run(*go_on, "--service", service, "--yes")
+        assert ran.returncode == DONE, ran.stderr
+
+    assert not waiting()
+
+
+def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes_on(
+    stack: LiveStack, desk: Desk
+) -> None:
+    assert desk.add().returncode == DONE
+    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
+    topic = f"partner.{desk.partner}.reports"
+    admin = AdminClient({**stack.kafka("admin"), "log_level": 0})
+    pid = stack.pid("intake")
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(1)  # what the broker still owes it is answered, with nothing
+        _send_all_again(stack, desk, topic)
+        cut = _cut_all_but_the_last(admin, topic)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert cut
+
+    def halted() -> list[dict[str, Any]]:
+        told = json.loads(desk.run("halts", "list", "--service", "intake", "--json").stdout)
+        return [each for each in told["partitions"] if each["lane"].startswith(f"{topic}[")]
+
+    wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to stand still")
+    assert all("are gone" in each["reason"] and each["way_on"] for each in halted())
+    assert desk.run("halts", "list", "--service", "intake").returncode == FAILED
+    resumed = desk.run("halts", "resume", halted()[0]["lane"], "--service", "intake", "--yes")
+    assert resumed.returncode == DONE, resumed.stderr
+    wait_until(lambda: len(halted()) == len(cut), 30, "it to stand still again: nothing is mended")
+    for each in halted():
+        ran = desk.run("halts", "accept-gap", each["lane"], "--reason", "cut by a test", "--yes")
+        assert ran.returncode == DONE, ran.stderr
+
+    wait_until(lambda: not halted(), 60, "no partition to stand still")
+    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
+    log = json.loads(desk.run("parked", "log", "--service", "intake", "--json").stdout)
+    mine = [entry for entry in log if topic in entry["what"]]
+    assert {entry["action"] for entry in mine} == {"parked_resume", "parked_accept_gap"}
+
+
+def _send_all_again(stack: LiveStack, desk: Desk, topic: str) -> None:
+    """Send a partner's letters once more, three times over, byte by byte as they lie there."""
+    reader = Consumer({**stack.kafka("inspector"), "group.id": "eyes", "log_level": 0})
+    login = json.loads(desk.file.read_text())["kafka"]
+    producer = Producer({**login, "log_level": 0})
+    for partition in range(3):
+        at, end = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        reader.assign([TopicPartition(topic, partition, at)])
+        while at < end:
+            letter = reader.poll(10)
+            assert letter is not None
+            at = (letter.offset() or 0) + 1
+            for _ in range(3):
+                producer.produce(topic, letter.value(), letter.key(), headers=letter.headers())
+    reader.close()
+    assert producer.flush(30) == 0
+
+
+def _cut_all_but_the_last(admin: AdminClient, topic: str) -> list[TopicPartition]:
+    """Delete each partition's records but its last; give those that lost any."""
+    found = admin.list_offsets(
+        {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(3)}
+    )
+    ends = {place.partition: each.result(10).offset for place, each in found.items()}
+    cut = [TopicPartition(topic, at, end - 1) for at, end in ends.items() if end > 2]
+    for each in admin.delete_records(cut).values():
+        each.result(10)
+    return cut
 
 
 def tell(stack: LiveStack, case_id: str, sequence: int, fact_type: str, value: bytes) -> None:

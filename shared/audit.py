@@ -1,0 +1,69 @@
+"""What every log entry says: who did what, when and why, who answers for it, and by what right.
+
+An entry goes in with the transaction of what it tells. It names ids only: a log that repeated what
+was read would itself have to be guarded from its readers.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+__all__ = ["COLLECTION", "CONTROLLER", "OPERATOR", "REGIME", "Basis", "Why", "entry"]
+
+COLLECTION: Final = "audit"
+
+CONTROLLER: Final = "sydoestjyllands-politi"
+"""Who answers for what the services keep. What partners keep of it themselves is theirs."""
+
+REGIME: Final = "police_law"
+"""Retshåndhævelsesloven: police work to prevent crime, also where there is no criminal case."""
+
+OPERATOR: Final = "operator"
+"""An operator who gave no name; one who did is `operator:<name>`."""
+
+
+class Basis(StrEnum):
+    """By what right an operator acts, as a code that is shown and can be corrected.
+
+    A lawyer confirms the reference before production.
+    """
+
+    OPERATION = "operation"
+    """Directive 2016/680 art. 29 (2) (i) and (j): after an interruption systems are restored, and
+    what they keep is not corrupted by their own failing."""
+
+
+class Why:
+    """Who acts, and why, as the entry will say it."""
+
+    __slots__ = ("reason", "who")
+
+    def __init__(self, who: str = OPERATOR, reason: str | None = None) -> None:
+        self.who = who
+        self.reason = reason
+
+
+def entry(
+    action: str, *, at: datetime, what: str, why: Why, case_id: str | None = None
+) -> dict[str, Any]:
+    """Write an entry on an operator's act.
+
+    Args:
+        action: what was done, as a code.
+        at: when.
+        what: the id of what it was done to.
+        why: by whom, and why.
+        case_id: the case that it changed.
+
+    """
+    return {
+        "at": at,
+        "who": why.who,
+        "action": action,
+        "what": what,
+        "why": why.reason,
+        "case_id": case_id,
+        "controller": CONTROLLER,
+        "regime": REGIME,
+        "basis": Basis.OPERATION.value,
+    }

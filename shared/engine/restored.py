@@ -1,0 +1,287 @@
+"""Whether the store was put back to an earlier state, and what then must not happen.
+
+The store counts its own seconds (a beat), and the broker keeps the last count that was shown to it,
+beside the positions of the service's consumer groups. A store that counts less than was shown was
+put back: nothing is decided, told or taken until it has been compared with the service's own topics.
+Facts there that the store does not know are kept by number (`retold`). Then all goes on: what came
+since is read again from the older watermarks, and says the same under the same numbers, or stops.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import structlog
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from shared import audit
+from shared.audit import Why
+from shared.engine import published, retold
+from shared.engine.connection import Connection
+from shared.engine.own_topics import Lost, OwnTopics
+from shared.engine.room import Room
+from shared.engine.store import Store, translated
+from shared.engine.subscription import Subscription
+from shared.engine.unit import Document
+from shared.errors import Rejected
+
+__all__ = ["COLLECTION", "LOOKING", "Restored"]
+
+COLLECTION: Final = "life"
+
+LOOKING: Final = "it is being looked up whether the store was put back to an earlier state"
+
+_ID: Final = "store"
+_AGAIN: Final = "read again"
+_SHOWN: Final = "beat="
+_SWEPT: Final = 500
+
+log = structlog.get_logger()
+
+Place = tuple[str, int]
+
+
+class Restored:
+    """Watches over one service's store."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        tells: Mapping[str, str],
+        subscriptions: Sequence[Subscription],
+    ) -> None:
+        self.store = store
+        self.own = OwnTopics(store, tells)
+        self._subscriptions = subscriptions
+        self.beat = 0
+        """The last count of the store's that this process has seen."""
+        self.trouble: str | None = None
+        """What a person must look at since the store was put back, in one sentence."""
+
+    @property
+    def shown(self) -> str:
+        """What is kept at the broker beside a position."""
+        return f"{_SHOWN}{self.beat}"
+
+    async def count(self) -> bool:
+        """Let the store count one on; False if it counts less than it did: it was put back."""
+        try:
+            row = await self.store.db[COLLECTION].find_one_and_update(
+                {"_id": _ID, "beat": {"$gte": self.beat}},
+                [{"$set": {"beat": {"$add": [{"$ifNull": ["$beat", 0]}, 1]}, "at": "$$NOW"}}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:
+            return False  # it is there and counts less; when it counted last stays known
+        assert row is not None  # noqa: S101 - an upsert returns what it made
+        if row["beat"] <= self.beat:
+            return False
+        self.beat = row["beat"]
+        self.store.was_put_back = bool(
+            await self.store.db[retold.COLLECTION].find_one({}, {"_id": 1})
+        )
+        return True
+
+    async def look(self, connection: Connection) -> None:
+        """Compare the store with what the broker has of it; the store is open afterwards.
+
+        Raises:
+            Unavailable: the broker or the database does not answer now: look again.
+
+        """
+        self.store.closed = LOOKING
+        try:
+            await self.store.db[retold.COLLECTION].create_index("subject")
+            known = await self.store.db[COLLECTION].find_one({"_id": _ID})
+            life: Document = known or {"beat": 0, "at": None}
+            shown = max(
+                self.beat,
+                await connection.shown([each.group for each in self._subscriptions], _SHOWN),
+            )
+            lost, ends = await self.own.compare(connection)
+            await self._keep(lost)
+            if lost:
+                await self._note_ends(connection)
+            if shown > life["beat"]:
+                await self._say(life, shown, lost)
+            await published.save(self.store, ends)
+            self.beat = 0
+            await self.count()
+        except PyMongoError as error:
+            raise translated(error) from error
+        self.store.closed = None
+
+    async def state(self) -> Document:
+        """What people are told: when the store was put back, and which cases a person must look at."""
+        life = await self.store.db[COLLECTION].find_one({"_id": _ID}) or {}
+        rows = self.store.db[retold.COLLECTION].find({"accepted": False}).sort("_id", 1)
+        cases = [
+            {
+                "case_id": row["subject"],
+                "source": row["source"],
+                "topic": row["topic"],
+                "facts": [
+                    {"sequence": int(number), "at": fact[1], "type": fact[2]}
+                    for number, fact in sorted(row["facts"].items(), key=lambda each: int(each[0]))
+                ],
+            }
+            for row in await rows.limit(_SWEPT).to_list()
+        ]
+        return {"put_back": life.get("put_back"), "cases": cases}
+
+    async def sweep(self) -> None:
+        """Forget what the store knows again: its cases have counted past it."""
+        if not self.store.was_put_back:
+            self.trouble = None
+            return
+        rows = await self.store.db[retold.COLLECTION].find().sort("_id", 1).to_list()
+        for topic in {row["topic"] for row in rows}:
+            mine = {row["subject"]: row for row in rows if row["topic"] == topic}
+            counts = await self.own.counts(topic, mine)
+            done = [
+                row["_id"] for row in mine.values() if counts.get(row["subject"], 0) >= row["last"]
+            ]
+            await self.store.db[retold.COLLECTION].delete_many({"_id": {"$in": done}})
+        left = await self.store.db[retold.COLLECTION].count_documents({"accepted": False})
+        life = await self.store.db[COLLECTION].find_one({"_id": _ID}) or {}
+        self.trouble = _trouble(left) if left and "put_back" in life else None
+
+    async def settle(self, room: Room, why: Why) -> int:
+        """Take note that the store was put back, and let all cases go on. Returns how many.
+
+        Raises:
+            Rejected: what came since is not read again yet, or the reason is missing.
+
+        """
+        _reasoned(why)
+        await self._read_again()
+        rows = self.store.db[retold.COLLECTION].find({"accepted": False}, {"subject": 1})
+        cases = list(dict.fromkeys([row["subject"] async for row in rows]))
+        for case_id in cases:
+            await self.go_on(case_id, room, why)
+        unit = self.store.unit()
+        entry = audit.entry("parked_go_on", at=unit.now, what="the store was put back", why=why)
+        unit.add(audit.COLLECTION, entry)
+
+        async def step(session: AsyncClientSession) -> None:
+            await self.store.write(unit, session)
+            noted = {"$unset": {"put_back": ""}}
+            await self.store.db[COLLECTION].update_one({"_id": _ID}, noted, session=session)
+
+        await self.store.persist(step)
+        return len(cases)
+
+    async def go_on(self, case_id: str, room: Room, why: Why) -> int:
+        """Let a case go on above the numbers that were given out. Returns how many facts that are.
+
+        What stood still for it is tried again in the same transaction: nobody comes in between.
+
+        Raises:
+            Rejected: nothing is unknown of that case, what came since is not read again yet, or
+                the reason is missing.
+
+        """
+        _reasoned(why)
+        await self._read_again()
+        lost = {"subject": case_id, "accepted": False}
+        rows = await self.store.db[retold.COLLECTION].find(lost).to_list()
+        if not rows:
+            raise Rejected("the store knows all that was told of this case")
+        said = ", ".join(
+            f"{row['source']} #{min(map(int, row['facts']))} to #{row['last']}" for row in rows
+        )
+        await room.go_on_above(case_id, f"{case_id} {said}", why)
+        return sum(len(row["facts"]) for row in rows)
+
+    async def _read_again(self) -> None:
+        """Make sure that what lay in the topics when the store was found put back was taken since.
+
+        Before that a case cannot be judged, and what it told could be told a second time.
+        """
+        again = await self.store.db[COLLECTION].find_one({"_id": _AGAIN}) or {}
+        marks: dict[Place, int] = {}
+        async for row in self.store.db.watermarks.find():
+            place = row["topic"], row["partition"]
+            marks[place] = max(marks.get(place, 0), row["offset"])
+        left = sum(
+            max(0, end - marks.get((topic, partition), 0))
+            for topic, partition, end in again.get("until", [])
+        )
+        if left:
+            raise Rejected(f"{left} events that came since are not read again yet: wait for them")
+
+    async def _note_ends(self, connection: Connection) -> None:
+        """Remember how far the topics reach that are to be read again."""
+        read = {row["topic"] async for row in self.store.db.watermarks.find({}, {"topic": 1})}
+        for each in self._subscriptions:
+            read |= set(each.topics) | await connection.matching(each.pattern)
+        ends = await connection.ends(read)
+        until = [[topic, partition, end] for (topic, partition), (_, end) in ends.items() if end]
+        await self.store.db[COLLECTION].update_one(
+            {"_id": _AGAIN}, {"$set": {"until": until}}, upsert=True
+        )
+
+    async def _keep(self, lost: Sequence[Lost]) -> None:
+        if lost:
+            await self.store.db[retold.COLLECTION].bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": retold.row_id(one.source, one.subject)},
+                        {
+                            "$set": {
+                                "subject": one.subject,
+                                "source": one.source,
+                                "topic": one.topic,
+                                "last": max(one.facts),
+                                "facts": {str(n): list(said) for n, said in one.facts.items()},
+                                "accepted": False,
+                            }
+                        },
+                        upsert=True,
+                    )
+                    for one in lost
+                ],
+                ordered=False,
+            )
+            log.error("facts_unknown", cases=len(lost), facts=sum(len(one.facts) for one in lost))
+
+    async def _say(self, life: Document, shown: int, lost: Sequence[Lost]) -> None:
+        """Log that the store was put back, and count on above what was shown."""
+        facts = sum(len(one.facts) for one in lost)
+        told = {"from": life["at"], "facts": facts, "cases": len(lost)}
+        log.error(
+            "store_was_put_back", beat=life["beat"], shown=shown, cases=len(lost), facts=facts
+        )
+        unit = self.store.unit()
+        at = life["at"]
+        since = "at a time unknown" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
+        entry = audit.entry(
+            "store_put_back",
+            at=unit.now,
+            what=f"as it was {since}: {facts} facts of {len(lost)} cases unknown",
+            why=Why("service", "it counts less than was shown to the broker"),
+        )
+        unit.add(audit.COLLECTION, entry)
+        async with self.store.client.start_session() as session, await session.start_transaction():
+            await self.store.write(unit, session)
+            await self.store.db[COLLECTION].update_one(
+                {"_id": _ID},
+                {"$set": {"beat": shown + 1, "put_back": {**told, "found_at": unit.now}}},
+                upsert=True,
+                session=session,
+            )
+
+
+def _reasoned(why: Why) -> None:
+    if not (why.reason or "").strip():
+        raise Rejected("to go on above facts that the store does not know needs a reason")
+
+
+def _trouble(cases: int) -> str:
+    return (
+        f"the store was put back to an earlier state, and {cases} cases were told of facts that it "
+        "does not know: samraad halts list"
+    )

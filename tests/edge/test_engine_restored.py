@@ -1,0 +1,339 @@
+"""A store that is put back to an earlier state: nothing lost, nothing told twice, order kept."""
+
+import asyncio
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from shared.audit import Why
+from shared.errors import Rejected
+from tests.edge.engine_world import Told, a_case, an_engine_world, until
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+async def world(kafka_and_mongo):
+    async with an_engine_world(kafka_and_mongo) as world:
+        yield world
+
+
+class Copy:
+    """A database as it was at one moment, put back the way `mongorestore --drop` does."""
+
+    def __init__(self, world, documents):
+        self._world = world
+        self._documents = documents
+
+    @classmethod
+    async def of(cls, world):
+        documents = {}
+        async with world.client.start_session(snapshot=True) as session:
+            for name in await world.db.list_collection_names():
+                documents[name] = await world.db[name].find({}, session=session).to_list()
+        return cls(world, documents)
+
+    @property
+    def taken_at(self):
+        """When the store that was copied counted last."""
+        (then,) = (each for each in self._documents["life"] if each["_id"] == "store")
+        return then["at"]
+
+    async def gets_old(self):
+        """Wait until the service has seen that time has passed since."""
+        (then,) = (each for each in self._documents["life"] if each["_id"] == "store")
+
+        async def look():
+            life = await self._world.db.life.find_one({"_id": "store"})
+            return life["beat"] > then["beat"] + 4
+
+        await until(look, "the store counts on")
+
+    async def put_back(self):
+        for name in await self._world.db.list_collection_names():
+            await self._world.db[name].delete_many({})
+            if rows := self._documents.get(name):
+                await self._world.db[name].insert_many(rows)
+
+
+async def told_of(world, *cases):
+    """Per case, what its topic says in order: (sequence, number), without the bytes' repeats."""
+    told = {str(case): [] for case in cases}
+    seen = set()
+    for each in await world.published():
+        if each.case in told and each.bytes not in seen:
+            seen.add(each.bytes)
+            told[each.case].append((each.sequence, each.number))
+    return [told[str(case)] for case in cases]
+
+
+async def records_of(world, case):
+    return [each.number for each in await world.published() if each.case == str(case)]
+
+
+def straight(last):
+    return [(number, number) for number in range(1, last + 1)]
+
+
+async def test_after_a_restore_all_is_read_again_and_nothing_is_told_twice(world):
+    old, new, later = [a_case() for _ in range(4)], a_case(), a_case()
+
+    async with world.service():
+        for case in old:
+            world.send(case, 1, 2, 3)
+        for case in old:
+            await world.counted(case, 1, 2, 3)
+        await world.settled()
+        copy = await Copy.of(world)
+        for case in [*old, new]:
+            world.send(case, *range(4 if case is not new else 1, 9))
+        for case in [*old, new]:
+            await world.counted(case, *range(1, 9))
+        await world.settled()
+        await copy.gets_old()
+    await copy.put_back()
+    assert await world.numbers(old[0]) == [1, 2, 3]
+
+    async with world.service() as service:
+        for case in [*old, new]:
+            world.send(case, 9, 10)
+        world.send(later, 1)
+        for case in [*old, new]:
+            await world.counted(case, *range(1, 11))
+        await world.counted(later, 1)
+        await world.settled()
+        (found,) = await service.room.standing.log()
+
+    assert await told_of(world, *old, new) == [straight(10)] * 5
+    assert await records_of(world, new) == list(range(1, 11)), "no record stands twice"
+    assert await world.parked() == []
+    assert found["action"] == "store_put_back"
+    assert "28 facts of 5 cases unknown" in found["what"]
+
+
+async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_person_goes_on(world):
+    staffed, other = a_case(), a_case()
+
+    def decide(number):
+        def decided(unit):
+            unit.save("cases", unit.load("cases", str(staffed)))
+            unit.emit(Told(case_id=staffed, number=number, on=world.told))
+
+        return decided
+
+    async with world.service() as service:
+        for case in (staffed, other):
+            world.send(case, 1)
+            await world.counted(case, 1)
+        copy = await Copy.of(world)
+        world.send(staffed, 2)
+        await world.counted(staffed, 1, 2)
+        await service.store.act("staff", {"cases": [str(staffed)]}, decide(100))
+        world.send(staffed, 3)
+        world.send(other, 2, 3)
+        await world.counted(staffed, 1, 2, 3)
+        await world.counted(other, 1, 2, 3)
+        await world.settled()
+        await copy.gets_old()
+    await copy.put_back()
+
+    async with world.service() as service:
+        await world.counted(other, 1, 2, 3)
+        await until(service.room.count, "the case stands still")
+        (row,) = await world.parked(state="failed")
+        assert row["sequence"] == 3
+        assert "says something else than what was told under the same number" in row["reason"]
+        with pytest.raises(Rejected, match="something else"):
+            await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
+
+        async def one_is_left():
+            return len((await service.engine.restored.state())["cases"]) == 1
+
+        await until(one_is_left, "what is known again is forgotten")
+        state = await service.engine.restored.state()
+        (case,) = state["cases"]
+        assert (case["case_id"], state["put_back"]["facts"]) == (str(staffed), 5)
+        assert [fact["sequence"] for fact in case["facts"]] == [2, 3, 4]
+        assert await service.room.redrive(row["_id"]) == (0, 1), "it is not mended by trying again"
+
+        go_on = service.engine.restored.go_on
+        with pytest.raises(Rejected, match="needs a reason"):
+            await go_on(str(staffed), service.room, Why("operator:test", " "))
+        assert await go_on(str(staffed), service.room, Why("operator:test", "seen")) == 3
+        assert await world.parked() == [], "what stood still went on with it"
+        await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
+        world.send(staffed, 4)
+        await world.counted(staffed, 1, 2, 3, 4)
+        await world.settled()
+        assert (await service.engine.restored.state())["cases"] == []
+        log = await service.room.standing.log()
+
+    told = [[(1, 1), (2, 2), (3, 100), (4, 3), (5, 200), (6, 4)], straight(3)]
+    assert await told_of(world, staffed, other) == told
+    assert "parked_go_on" in {entry["action"] for entry in log}
+
+
+async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_was_told(world):
+    case = a_case()
+
+    def decide(number):
+        def decided(unit):
+            unit.save("cases", unit.load("cases", str(case)))
+            unit.emit(Told(case_id=case, number=number, on=world.told))
+
+        return decided
+
+    async with world.service() as service:
+        world.send(case, 1)
+        await world.counted(case, 1)
+        copy = await Copy.of(world)
+        for number in (100, 101):
+            await service.store.act(f"{number}", {"cases": [str(case)]}, decide(number))
+        await world.settled()
+    await copy.put_back()
+
+    async with world.service() as service:
+        why = Why("operator:test", "seen")
+        assert await service.engine.restored.settle(service.room, why) == 1
+        await service.store.act("200", {"cases": [str(case)]}, decide(200))
+        world.send(case, 2)
+        await world.counted(case, 1, 2)
+        await world.settled()
+        assert (await service.engine.restored.state())["put_back"] is None
+
+    assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 101), (4, 200), (5, 2)]]
+
+
+async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world):
+    cases = [a_case() for _ in range(5)]
+
+    async with world.service() as service:
+        for case in cases:
+            world.send(case, 1, 2)
+        for case in cases:
+            await world.counted(case, 1, 2)
+        await world.settled()
+        copy = await Copy.of(world)
+        for case in cases:
+            world.send(case, 3, 4, 5)
+        for case in cases:
+            await world.counted(case, *range(1, 6))
+        await world.settled()
+
+        await copy.gets_old()
+        await copy.put_back()
+        await until(lambda: _put_back(world), "it is noticed", seconds=30)
+        life = await world.db.life.find_one({"_id": "store"})
+        assert life["put_back"]["from"] == copy.taken_at
+        for case in cases:
+            world.send(case, 6)
+        for case in cases:
+            await world.counted(case, *range(1, 7))
+        await world.settled()
+        assert service.store.closed is None
+
+    for told in await told_of(world, *cases):
+        assert dict(told) == dict(straight(6))
+    assert await world.parked() == []
+
+
+async def _put_back(world):
+    life = await world.db.life.find_one({"_id": "store"})
+    return life is not None and "put_back" in life
+
+
+async def test_a_service_whose_store_is_gone_takes_all_in_again_and_tells_nothing_twice(world):
+    cases = [a_case() for _ in range(3)]
+
+    async with world.service():
+        for case in cases:
+            world.send(case, *range(1, 6))
+        for case in cases:
+            await world.counted(case, *range(1, 6))
+        await world.settled()
+    await Copy(world, {}).put_back()
+
+    async with world.service():
+        world.send(cases[0], 6)
+        await world.counted(cases[0], *range(1, 7))
+        for case in cases[1:]:
+            await world.counted(case, *range(1, 6))
+        await world.settled()
+
+    assert await records_of(world, cases[0]) == [1, 2, 3, 4, 5, 6]
+    assert await records_of(world, cases[1]) == [1, 2, 3, 4, 5]
+
+
+async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes_on(world):
+    case, other = a_case(), a_case()
+
+    async with world.service():
+        world.send(case, 1, 2)
+        await world.counted(case, 1, 2)
+        await world.settled()
+        copy = await Copy.of(world)
+        world.send(case, 3, 4, 5)
+        await world.counted(case, *range(1, 6))
+        await world.settled()
+    world.send(other, 1)
+    await asyncio.to_thread(_cut, world, 4)
+    await copy.put_back()
+
+    async with world.service() as service:
+        (lane,) = service.lanes.values()
+        await until(lambda: lane.halted, "the lane halts")
+        assert "the 2 events from 2 to 3 are gone" in lane.halted
+        assert await world.numbers(other) == []
+        with pytest.raises(Rejected, match="4 events that came since are not read again yet"):
+            await service.engine.restored.go_on(str(case), service.room, Why("operator", "early"))
+        await lane.accept_gap()
+        await world.counted(other, 1)
+        (gap,) = await service.room.standing.gaps(late_s=0)
+        assert (gap["case_id"], gap["mark"], gap["next"]) == (str(case), 2, 5)
+        accepted = {"source": gap["source"], "mark": 2, "reason": "lost with the log"}
+        assert await service.room.accept_gap(str(case), **accepted) == (0, 1)
+        go_on = service.engine.restored.go_on
+        assert await go_on(str(case), service.room, Why("operator:test", "lost")) == 3
+        world.send(case, 6)
+        await world.counted(case, 1, 2, 5, 6)
+        await world.settled()
+
+    assert await told_of(world, case) == [straight(6)]
+
+
+def _cut(world, offset):
+    cut = world.admin.delete_records([TopicPartition(world.topic, 0, offset)])
+    for done in cut.values():
+        done.result(10)
+
+
+async def test_an_orderly_end_a_kill_and_a_start_are_no_restore(world):
+    case = a_case()
+    for number in range(1, 4):
+        world.send(case, number)
+        async with world.process() as process:
+            await world.counted(case, *range(1, number + 1))
+            process.kill()
+            await process.wait()
+    async with world.service() as service:
+        world.send(case, 4)
+        await world.counted(case, 1, 2, 3, 4)
+        await world.settled()
+        assert await service.room.standing.log() == []
+        assert await service.engine.restored.state() == {"put_back": None, "cases": []}
+
+    assert await told_of(world, case) == [straight(4)]
+
+
+async def test_facts_that_nobody_here_knows_of_hold_up_no_start(world):
+    case, stranger = a_case(), a_case()
+    world.post(stranger, 7, topic=world.told)
+    world.flush()
+
+    for number in (1, 2):
+        world.send(case, number)
+        async with world.service() as service:
+            await world.counted(case, *range(1, number + 1))
+            state = await service.engine.restored.state()
+    assert state["put_back"] is None
+    assert [each["case_id"] for each in state["cases"]] == [str(stranger)]

@@ -1,0 +1,156 @@
+"""What stands still, as an operator sees it and puts it right, while events keep coming."""
+
+import asyncio
+
+import pytest
+
+from shared.audit import Why
+from shared.contracts import source_of
+from shared.contracts.envelope import Envelope
+from shared.engine import Message
+from shared.engine.standing import cause_id
+from tests.edge.engine_world import a_case, an_engine_world, until
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+async def world(kafka_and_mongo):
+    async with an_engine_world(kafka_and_mongo) as world:
+        yield world
+
+
+async def _stands(service, count):
+    async def look():
+        return await service.room.count() == count
+
+    await until(look, f"{count} events stand still")
+
+
+async def test_what_stands_still_is_told_by_cause_with_its_cases_and_what_waits_behind(world):
+    broken, refused = [a_case() for _ in range(3)], a_case()
+
+    async with world.service() as service:
+        for case in broken:
+            world.send(case, 1, does="fail")
+            world.send(case, 2, 3)
+        world.send(refused, 1, does="reject")
+        await _stands(service, 4)
+        await until(lambda: _parked(world, 10), "what comes later waits behind")
+
+        causes = {each["why"]: each for each in await service.room.standing.causes()}
+        (bug,) = (why for why in causes if "ZeroDivisionError" in why)
+        rows = await service.room.standing.rows(cause=causes[bug]["cause"])
+
+    assert causes.keys() == {bug, "this can never be"}
+    assert (causes[bug]["count"], causes[bug]["cases"]) == (3, 3)
+    assert causes[bug]["oldest"] <= causes[bug]["newest"]
+    assert {(row["case_id"], row["behind"]) for row in rows} == {(str(case), 2) for case in broken}
+    assert not any({"value", "key", "headers"} & row.keys() for row in rows)
+    assert "secret" not in str(causes)
+
+
+async def test_a_rehearsal_says_what_a_redrive_would_do_and_does_nothing(world):
+    case = a_case()
+
+    async with world.service() as service:
+        world.send(case, 1, does="fail")
+        world.send(case, 2, 3)
+        await until(lambda: _parked(world, 3), "the case stands still")
+        before = await world.parked()
+
+        unmended = await service.room.rehearse(str(case))
+        world.behaviour.mended = True
+        mended = await service.room.rehearse(str(case))
+
+        assert (unmended, mended) == ((0, 3), (3, 0))
+        assert await world.parked() == before
+        assert await world.effects(case) == []
+        assert await service.room.standing.log() == []
+        assert await service.room.redrive_case(str(case)) == (3, 0)
+    assert await world.numbers(case) == [1, 2, 3]
+
+
+async def test_a_redrive_of_a_whole_cause_under_live_traffic_keeps_the_order_of_each_case(world):
+    cases = [a_case() for _ in range(12)]
+    sent = dict.fromkeys(cases, 2)
+    ended = asyncio.Event()
+
+    async def keep_sending():
+        while not ended.is_set():
+            for case in cases:
+                sent[case] += 1
+                world.send(case, sent[case])
+            await asyncio.sleep(0.005)
+
+    async with world.service() as service:
+        for case in cases:
+            world.send(case, 1, does="fail")
+            world.send(case, 2)
+        await _stands(service, len(cases))
+        traffic = asyncio.create_task(keep_sending())
+        try:
+            world.behaviour.mended = True
+            for row in await service.room.standing.rows():
+                await service.room.redrive(row["_id"], Why("operator:test", "mended"))
+        finally:
+            ended.set()
+            await traffic
+        for case in cases:
+            await world.counted(case, *range(1, sent[case] + 1))
+        await world.settled()
+        log = await service.room.standing.log()
+
+    assert await world.parked() == []
+    firsts = {}
+    for each in await world.published():
+        firsts.setdefault(each.case, {}).setdefault(each.sequence, each.number)
+    for case in cases:
+        assert list(firsts[str(case)].items()) == [(n, n) for n in range(1, sent[case] + 1)]
+    assert {entry["case_id"] for entry in log} == {str(case) for case in cases}
+    said = {(e["who"], e["why"], e["action"], e["basis"], e["regime"]) for e in log}
+    assert said == {("operator:test", "mended", "parked_redrive", "operation", "police_law")}
+
+
+async def test_a_case_that_waits_in_vain_is_told_with_what_is_missing(world):
+    waits, parked, flows = a_case(), a_case(), a_case()
+
+    async with world.service() as service:
+        world.send(waits, 1, 5, 4)
+        world.send(parked, 1, does="fail")
+        world.send(parked, 2)
+        world.send(flows, 1)
+        await until(lambda: _parked(world, 4), "what waits is kept")
+
+        assert await service.room.standing.gaps() == [], "not before a minute is over"
+        (gap,) = await service.room.standing.gaps(late_s=0)
+
+    assert (gap["case_id"], gap["source"]) == (str(waits), source_of(world.topic))
+    assert (gap["mark"], gap["next"], gap["waiting"]) == (1, 4, 2)
+
+
+async def test_two_operators_who_send_the_same_undeliverable_messages_again_send_them_once(world):
+    envelope = Envelope(id="1", source=source_of(world.told), type="test.told.v1", subject="k")
+    message = Message(world.told, "k", envelope, b"{}").packed()
+    row = {"_id": "outbox|1", "state": "undeliverable", "reason": "the topic is gone"}
+
+    async with world.service() as service:
+        rest = {"topic": world.told, "messages": [message], "at": service.store.clock()}
+        await world.db.parked.insert_one({**row, **rest})
+        tries = (service.room.redrive("outbox|1") for _ in range(4))
+        ended = await asyncio.gather(*tries, return_exceptions=True)
+        await world.settled()
+        log = await service.room.standing.log()
+
+    assert (1, 0) in ended
+    assert len(await asyncio.to_thread(world.raw, world.told)) == 1
+    assert [entry["what"] for entry in log] == ["outbox|1"]
+
+
+async def _parked(world, count):
+    return await world.db.parked.count_documents({}) == count
+
+
+def test_a_cause_has_a_short_name_that_says_nothing():
+    assert cause_id("a sentence") == cause_id("a sentence") != cause_id("another")
+    assert len(cause_id(None)) == 8

@@ -1,0 +1,102 @@
+"""The upstream store is put back to an earlier state; its topic knows more than it does."""
+
+from typing import NamedTuple
+
+from tests.protocol.rules import Rules
+from tests.protocol.state import (
+    Copy,
+    Fact,
+    Facts,
+    Relay,
+    Scenario,
+    State,
+    Step,
+    Steps,
+    Writer,
+    both,
+    fault,
+    listed,
+    may_fail,
+)
+
+__all__ = ["Numbered", "forget", "is_unknown", "renumber", "steps"]
+
+
+class Numbered(NamedTuple):
+    """What a transaction comes to while facts are on the topic that its store does not know."""
+
+    sequences: tuple[int, int]
+    told: Facts
+    """Sent now: what stands on the topic already is not."""
+
+
+def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
+    """Take a copy, put it back with the service stopped, and let a person look."""
+    if not scenario.restores:
+        return
+    if s.copy is None:
+        copy = Copy(s.sequences, s.committed, s.outbox, s.writers[0])
+        yield Step("a copy of the store is taken", s._replace(copy=copy))
+    elif may_fail(s, scenario, "restore") and not any(s.late):
+        yield fault("the service is stopped and its store put back", _put_back(s, s.copy, rules))
+    if s.lost and not s.accepted:
+        story = f"an operator has looked at {listed(s.lost)} and lets the case go on"
+        yield Step(story, s._replace(accepted=True))
+
+
+def _put_back(s: State, copy: Copy, rules: Rules) -> State:
+    """What staff did since is not done again; what the lane read is read again."""
+    told = tuple(dict.fromkeys(s.topic))
+    lost = tuple(fact for fact in told if fact.sequence > copy.sequences[fact.case])
+    kept = tuple(fact for fact in s.committed if fact in copy.committed or fact in told)
+    return s._replace(
+        sequences=copy.sequences,
+        committed=kept,
+        outbox=copy.outbox,
+        writers=(copy.lane._replace(loaded=None), *(Writer(w.done) for w in s.writers[1:])),
+        relays=tuple(Relay("held" if r == 0 else "none") for r in range(len(s.relays))),
+        holder=0,
+        lost=lost if rules.compares else (),
+        accepted=False,
+        read_before=max(s.read_before, s.writers[0].done),
+    )
+
+
+def renumber(
+    s: State, w: int, cases: tuple[int, ...], intent: str, rules: Rules
+) -> Numbered | None:
+    """Count each fact as `Retold.number` does; None where it would say something else.
+
+    `Room.go_on` lets nobody go on before all is read again, and drains in its own transaction.
+    """
+    loaded = s.writers[w].loaded
+    assert loaded is not None
+    if w and rules.waits_until_read and s.writers[0].done < s.read_before:
+        return None
+    counters, told = list(loaded), []
+    for place, case in enumerate(cases):
+        known = [fact for fact in s.lost if fact.case == case and fact.sequence > counters[case]]
+        said = f"{intent}.{place}"
+        again = [fact for fact in known if fact.intent == said and rules.knows_what_was_told]
+        if not known:
+            counters[case] += 1
+        elif again and (s.accepted or again[0].sequence == counters[case] + 1):
+            counters[case] = again[0].sequence
+            continue
+        elif not s.accepted:
+            return None
+        else:
+            counters[case] = known[-1].sequence + 1
+        told.append(Fact(case, counters[case], said))
+    return Numbered(both(counters), tuple(told))
+
+
+def is_unknown(s: State, intent: str) -> bool:
+    """Whether what was done stands on the topic alone."""
+    return any(fact.intent.startswith(f"{intent}.") for fact in s.lost)
+
+
+def forget(s: State) -> State:
+    """Forget what the store has counted past."""
+    left = tuple(fact for fact in s.lost if fact.sequence > s.sequences[fact.case])
+    return s if left == s.lost else s._replace(lost=left, accepted=s.accepted and bool(left))
