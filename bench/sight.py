@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 from timeit import repeat
 
 from rich.console import Console
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def _cost(work: Callable[[], None]) -> float:
-    return min(repeat(work, number=20, repeat=9)) / 20 / SLICE * 1e6
+    return min(repeat(work, timer=process_time, number=20, repeat=9)) / 20 / SLICE * 1e6
 
 
 def _slice() -> Unit:
