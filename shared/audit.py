@@ -23,7 +23,7 @@ OPERATOR: Final = "operator"
 
 
 class Basis(StrEnum):
-    """By what right an operator acts, as a code that is shown and can be corrected.
+    """By what right a person acts, as a code that is shown and can be corrected.
 
     A lawyer confirms the reference before production.
     """
@@ -31,6 +31,10 @@ class Basis(StrEnum):
     OPERATION = "operation"
     """Directive 2016/680 art. 29 (2) (i) and (j): after an interruption systems are restored, and
     what they keep is not corrupted by their own failing."""
+    MEDIATION_ACT = "mediation_act"
+    """Lov 467/2009 om konfliktråd: a mediation is coordinated."""
+    SECTION_115 = "rpl_115"
+    """Retsplejeloven § 115: authorities work together about a vulnerable person."""
 
 
 class Why:
@@ -44,16 +48,23 @@ class Why:
 
 
 def entry(
-    action: str, *, at: datetime, what: str, why: Why, case_id: str | None = None
+    action: str,
+    *,
+    at: datetime,
+    what: str,
+    why: Why,
+    case_id: str | None = None,
+    basis: Basis = Basis.OPERATION,
 ) -> dict[str, Any]:
-    """Write an entry on an operator's act.
+    """Write an entry on a person's act.
 
     Args:
         action: what was done, as a code.
         at: when.
         what: the id of what it was done to.
         why: by whom, and why.
-        case_id: the case that it changed.
+        case_id: the case that it changed or told of.
+        basis: by what right; an operator's, unless another is given.
 
     """
     return {
@@ -65,5 +76,5 @@ def entry(
         "case_id": case_id,
         "controller": CONTROLLER,
         "regime": REGIME,
-        "basis": Basis.OPERATION.value,
+        "basis": basis.value,
     }

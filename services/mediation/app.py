@@ -30,7 +30,7 @@ def make_app(settings: Settings) -> FastAPI:
         tells={"mediation.cases": mediations.COLLECTION},
     )
     fetch_details(engine, settings)
-    app = make_service(engine, make_pages(engine.store.db), title="Samråd: mediation")
+    app = make_service(engine, make_pages(engine.store), title="Samråd: mediation")
     web.install(app, settings, service=settings.service, templates=TEMPLATES)
     web.install_specification(app, partial(describe, settings.service))
     return app

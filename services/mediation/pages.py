@@ -6,15 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pymongo.asynchronous.database import AsyncDatabase
 
 from services.mediation import mediations
 from services.mediation.domain import Side, Stage
 from shared.access import Action, may
+from shared.audit import Basis
+from shared.consulting import log_reading
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
-from shared.engine import Document
+from shared.engine import Store
 from shared.web import N_, LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -28,17 +29,20 @@ SIDES: Final = {
 }
 
 
-def make_pages(database: AsyncDatabase[Document]) -> APIRouter:
+def make_pages(store: Store) -> APIRouter:
     """Return the routes below `/mediation`."""
     router = APIRouter(prefix="/mediation", include_in_schema=False)
 
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
-        mediation = await mediations.find(database, case_id)
+        mediation = await mediations.find(store.db, case_id)
         if mediation is None or not may(
             staff, Action.READ_MEDIATION_CASE, municipality=mediation.municipality
         ):
             raise missing()
+        await log_reading(
+            store, staff, by=Action.READ_MEDIATION_CASE, case_id=case_id, basis=Basis.MEDIATION_ACT
+        )
         reference = case_reference(Process.MEDIATION, case_id)
         return render(
             request,

@@ -30,7 +30,7 @@ def make_app(settings: Settings) -> FastAPI:
         tells={"psp.cases": psp_cases.COLLECTION},
     )
     fetch_details(engine, settings)
-    app = make_service(engine, make_pages(engine.store.db), title="Samråd: PSP")
+    app = make_service(engine, make_pages(engine.store), title="Samråd: PSP")
     web.install(app, settings, service=settings.service, templates=TEMPLATES)
     web.install_specification(app, partial(describe, settings.service))
     return app

@@ -6,15 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pymongo.asynchronous.database import AsyncDatabase
 
 from services.psp import psp_cases
 from services.psp.domain import Stage
 from shared.access import Action, may
+from shared.audit import Basis
+from shared.consulting import log_reading
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
-from shared.engine import Document
+from shared.engine import Store
 from shared.web import N_, LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -24,15 +25,18 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 STAGES: Final = {Stage.NOMINATED: N_("Indstillet")}
 
 
-def make_pages(database: AsyncDatabase[Document]) -> APIRouter:
+def make_pages(store: Store) -> APIRouter:
     """Return the routes below `/psp`."""
     router = APIRouter(prefix="/psp", include_in_schema=False)
 
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
-        case = await psp_cases.find(database, case_id)
+        case = await psp_cases.find(store.db, case_id)
         if case is None or not may(staff, Action.READ_PSP_CASE, municipality=case.municipality):
             raise missing()
+        await log_reading(
+            store, staff, by=Action.READ_PSP_CASE, case_id=case_id, basis=Basis.SECTION_115
+        )
         reference = case_reference(Process.PSP, case_id)
         return render(
             request,
