@@ -129,10 +129,16 @@ def _written(value: Any) -> str:
 
 
 def _commit() -> str:
-    """The commit that was measured; `+` where files differ from it."""
-    asked = ["git", "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"]
-    told = subprocess.run(asked, cwd=CLONE, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "unknown"
+    """The commit that was measured; `+` where files differ from it, but for what we write."""
+
+    def git(*asked: str) -> str:
+        told = subprocess.run(
+            ["git", *asked], cwd=CLONE, capture_output=True, text=True, check=False
+        )
+        return told.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ".", ":!docs/bench*")
+    return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
 
 
 def _machine() -> str:
