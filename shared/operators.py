@@ -6,6 +6,7 @@ from hmac import compare_digest
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -97,6 +98,11 @@ class _Answering(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handle(request)
+            except RequestValidationError as error:
+                faults = (
+                    str(fault["msg"]).removeprefix("Value error, ") for fault in error.errors()
+                )
+                raise HTTPException(422, "; ".join(faults)) from None
             except Rejected as error:
                 raise HTTPException(409, str(error)) from error
             except (Conflict, Unavailable) as error:

@@ -151,6 +151,15 @@ class Service:
         self.room = engine.room
         self.lanes = engine.subscriptions[0].lanes
 
+    def operator(self, **headers):
+        """A client at the operator's door."""
+        token = self.engine.settings.operator_token
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://service/operator",
+            headers={"Authorization": f"Bearer {token}", **headers},
+        )
+
     async def health(self):
         return (await self.get("/health/ready")).json()
 
@@ -199,6 +208,7 @@ class EngineWorld:
             behaviour or self.behaviour,
             kafka_file=self.kafka_file,
             mongo_file=self.mongo_file,
+            operator_token_file=self.home.secrets / "operator.token",
             instance=instance,
             group=group or self.name,
         )

@@ -155,6 +155,7 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
         assert "will never have its effect at mediation" in said.stderr
     named = office.run(*give_up, "--reason", "of 010203-1234", "--yes")
     assert named.returncode in {FAILED, REFUSED}
+    assert "010203" not in named.stdout + named.stderr
 
     log = json.loads(office.run("parked", "log", "--service", "mediation", "--json").stdout)
     mine = [entry for entry in log if entry["case_id"] in cases]
