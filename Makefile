@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test test-containers outages faults model regressions runbooks check lock bench clean
+.PHONY: setup run test test-containers outages faults pressure model regressions runbooks check lock bench clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,11 @@ outages: setup
 faults: setup
 	@$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),5) $(if $(SEED),--seed $(SEED)) \
 		$(if $(COPIES),--copies $(COPIES)) $(if $(SHORT),--short) $(if $(PUBLISH),--publish)
+
+# SECONDS=n so long, TIMES=n of the capacity; PUBLISH=1 into docs/pressure.md
+pressure: setup
+	@$(BIN)/python -m tests.pressure --seconds $(or $(SECONDS),600) --times $(or $(TIMES),10) \
+		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
 model: setup
 	@$(BIN)/python -m tests.protocol

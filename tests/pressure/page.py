@@ -1,0 +1,125 @@
+"""What was seen, as a page with its picture."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from tests.pressure.watching import Moment
+
+__all__ = ["write_page"]
+
+_WIDTH, _HEIGHT, _LEFT, _TOP = 760, 150, 60, 24
+_COLOURS: Final = ("#0b5394", "#b45f06", "#38761d", "#741b47", "#666666", "#111111")
+_POINTS: Final = 300
+
+_BEFORE: Final = "<!-- measured -->"
+_AFTER: Final = "<!-- /measured -->"
+
+
+def write_page(page: Path, told: dict[str, Any]) -> None:
+    """Replace what the page says was measured, and draw its picture beside it."""
+    picture = page.with_suffix(".svg")
+    picture.write_text(_picture(told["moments"], told["marks"]), encoding="utf-8")
+    before, _, rest = page.read_text("utf-8").partition(_BEFORE)
+    after = rest.partition(_AFTER)[2]
+    tables = "\n".join(_tables(told))
+    page.write_text(f"{before}{_BEFORE}\n{tables}\n{_AFTER}{after}", encoding="utf-8")
+
+
+def _tables(told: dict[str, Any]) -> Iterable[str]:
+    spans = told["seconds"]
+    yield f"`{told['command']}` at {told['commit']}"
+    yield ""
+    yield "| | |"
+    yield "| --- | --- |"
+    yield f"| capacity, measured before | {told['capacity_per_second']:g} letters/s |"
+    yield f"| offered | {told['offered_per_second']:g} letters/s for {spans['under pressure']:g} s |"
+    yield f"| letters | {told['letters']:,}, {told['acknowledged']:,} acknowledged |"
+    yield f"| drained after | {spans['draining']:g} s more |"
+    yield f"| lost, doubled, out of order, left over | {len(told['findings'])} |"
+    yield f"| processes ended | {', '.join(told['ended']) or 'none'} |"
+    yield f"| pages that failed | {len(told['page_failures'])} |"
+    yield ""
+    yield "| highest | memory (MiB) | lag (events) | oldest in the outbox (s) |"
+    yield "| --- | --- | --- | --- |"
+    highest = told["highest"]
+    for name, held in highest["rss_mib"].items():
+        lag = highest["lag"].get(name, "")
+        yield f"| {name} | {held} | {lag} | {highest['outbox_age_s'].get(name, '')} |"
+    yield ""
+    names = list(told["pages"])
+    yield f"| page, p50 / p99 in ms | {' | '.join(names)} |"
+    yield f"| --- |{' --- |' * len(names)}"
+    pages = dict.fromkeys(name for span in told["pages"].values() for name in span)
+    for page in pages:
+        cells = [_cell(told["pages"][name].get(page)) for name in names]
+        yield f"| {page} | {' | '.join(cells)} |"
+    yield ""
+    yield (
+        "![Memory, lag and the outbox over the run; the grey lines are where the pressure begins, "
+        "where it ends, and where all is drained](pressure.svg)"
+    )
+
+
+def _cell(seen: tuple[int, float, float] | None) -> str:
+    return "" if seen is None else f"{1000 * seen[1]:.0f} / {1000 * seen[2]:.0f} ({seen[0]} times)"
+
+
+def _picture(moments: list[Moment], marks: list[float]) -> str:
+    panels: tuple[tuple[str, Callable[[Moment], dict[str, float]]], ...] = (
+        ("memory, MiB", lambda moment: dict(moment.rss_mib)),
+        ("lag, events", lambda moment: dict(moment.lag)),
+        ("oldest in the outbox, s", lambda moment: moment.outbox_age_s),
+    )
+    height = len(panels) * (_HEIGHT + 2 * _TOP) + _TOP
+    drawn = [
+        _panel(title, [(each.at, of(each)) for each in moments], marks, number)
+        for number, (title, of) in enumerate(panels)
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH + 180} {height}" '
+        f'font-family="sans-serif" font-size="12">'
+        f'<rect width="100%" height="100%" fill="white"/>{"".join(drawn)}</svg>\n'
+    )
+
+
+def _frame(top: int) -> str:
+    size = f'width="{_WIDTH - _LEFT}" height="{_HEIGHT}"'
+    return f'<rect x="{_LEFT}" y="{top}" {size} fill="none" stroke="#cccccc"/>'
+
+
+def _panel(
+    title: str, series: list[tuple[float, dict[str, float]]], marks: list[float], number: int
+) -> str:
+    top = _TOP + number * (_HEIGHT + 2 * _TOP)
+    last = series[-1][0] or 1.0
+    names = sorted({name for _, values in series for name in values})
+    most = max((value for _, values in series for value in values.values()), default=1) or 1
+
+    def x(at: float) -> float:
+        return round(_LEFT + (_WIDTH - _LEFT) * at / last, 1)
+
+    def y(value: float) -> float:
+        return round(top + _HEIGHT * (1 - value / most), 1)
+
+    drawn = [
+        f'<text x="{_LEFT}" y="{top - 8}">{title}</text>',
+        f'<text x="4" y="{top + 10}">{most:,.0f}</text><text x="4" y="{top + _HEIGHT}">0</text>',
+        _frame(top),
+        *(
+            f'<line x1="{x(at)}" x2="{x(at)}" y1="{top}" y2="{top + _HEIGHT}" stroke="#cccccc"/>'
+            for at in marks
+        ),
+        f'<text x="{_WIDTH - 60}" y="{top + _HEIGHT + 14}">{last:,.0f} s</text>',
+    ]
+    step = max(1, len(series) // _POINTS)
+    for colour, name in zip(_COLOURS * 2, names, strict=False):
+        points = " ".join(
+            f"{x(at)},{y(values[name])}" for at, values in series[::step] if name in values
+        )
+        place = top + 14 + 16 * names.index(name)
+        drawn += [
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
+            f'<text x="{_WIDTH + 10}" y="{place}" fill="{colour}">{name}</text>',
+        ]
+    return "".join(drawn)
