@@ -8,7 +8,7 @@ since is read again from the older watermarks, and says the same under the same 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from pymongo import ReturnDocument, UpdateOne
@@ -117,18 +117,18 @@ class Restored:
     async def state(self) -> Document:
         """What people are told: when the store was put back, and which cases a person must look at."""
         life = await self.store.db[COLLECTION].find_one({"_id": _ID}) or {}
-        rows = self.store.db[retold.COLLECTION].find({"accepted": False}).sort("_id", 1)
+        found = self.store.db[retold.COLLECTION].find({"accepted": False}).sort("_id", 1)
+        rows = await found.limit(_SWEPT).to_list()
         cases = [
             {
                 "case_id": row["subject"],
                 "source": row["source"],
                 "topic": row["topic"],
                 "facts": [
-                    {"sequence": int(number), "at": fact[1], "type": fact[2]}
-                    for number, fact in sorted(row["facts"].items(), key=lambda each: int(each[0]))
+                    {"sequence": number, "at": fact[1], "type": fact[2]} for number, fact in facts
                 ],
             }
-            for row in await rows.limit(_SWEPT).to_list()
+            for row, facts in await self._unknown(rows)
         ]
         return {"put_back": life.get("put_back"), "cases": cases}
 
@@ -158,8 +158,8 @@ class Restored:
         """
         _reasoned(why)
         await self._read_again()
-        rows = self.store.db[retold.COLLECTION].find({"accepted": False}, {"subject": 1})
-        cases = list(dict.fromkeys([row["subject"] async for row in rows]))
+        rows = await self.store.db[retold.COLLECTION].find({"accepted": False}).to_list()
+        cases = list(dict.fromkeys(row["subject"] for row, _ in await self._unknown(rows)))
         for case_id in cases:
             await self.go_on(case_id, room, why)
         unit = self.store.unit()
@@ -188,13 +188,27 @@ class Restored:
         await self._read_again()
         lost = {"subject": case_id, "accepted": False}
         rows = await self.store.db[retold.COLLECTION].find(lost).to_list()
-        if not rows:
+        unknown = await self._unknown(rows)
+        if not unknown:
             raise Rejected("the store knows all that was told of this case")
         said = ", ".join(
-            f"{row['source']} #{min(map(int, row['facts']))} to #{row['last']}" for row in rows
+            f"{row['source']} #{facts[0][0]} to #{facts[-1][0]}" for row, facts in unknown
         )
         await room.go_on_above(case_id, f"{case_id} {said}", why)
-        return sum(len(row["facts"]) for row in rows)
+        return sum(len(facts) for _, facts in unknown)
+
+    async def _unknown(
+        self, rows: Sequence[Document]
+    ) -> list[tuple[Document, list[tuple[int, list[Any]]]]]:
+        """Of each row the facts that the store has not told again since, in order; if any are left."""
+        left = []
+        for row in rows:
+            counted = (await self.own.counts(row["topic"], [row["subject"]])).get(row["subject"], 0)
+            numbered = sorted((int(number), fact) for number, fact in row["facts"].items())
+            facts = [(number, fact) for number, fact in numbered if number > counted]
+            if facts:
+                left.append((row, facts))
+        return left
 
     async def _read_again(self) -> None:
         """Make sure that what lay in the topics when the store was found put back was taken since.
