@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import Home
 from deploy.embedded.quickstart import make_archive
 from tests.live import LiveStack
+from tests.stores import Stores, are_wanted
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
@@ -28,6 +30,21 @@ def downloads() -> Home:
     return home
 
 
+@contextmanager
+def in_containers(live: LiveStack, folder: Path) -> Iterator[None]:
+    """Give a stack its Kafka and MongoDB in containers where the switch is on (tests/stores.py)."""
+    if not are_wanted():
+        yield
+        return
+    stores = Stores(folder / "stores")
+    try:
+        live.environment |= stores.start()
+        live.on_begun.append(lambda: stores.let_the_inspector_in(live.home))
+        yield
+    finally:
+        stores.stop()
+
+
 @pytest.fixture(scope="session")
 def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """The whole system on free ports: brokers, services, issuer and site."""
@@ -37,9 +54,11 @@ def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     live = LiveStack(
         folder / "home", downloads.cache, SAMRAAD_FAULTS="1", SAMRAAD_CRASH=str(crash_plans)
     )
-    live.start("--traces")
-    yield live
-    live.discard()
+    with in_containers(live, folder):
+        live.start("--traces")
+        live.begun()
+        yield live
+        live.discard()
 
 
 @pytest.fixture(scope="session")

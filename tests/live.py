@@ -41,6 +41,13 @@ class LiveStack:
             **environment,
         }
         self._up: subprocess.Popen[bytes] | None = None
+        self.on_begun: list[Callable[[], None]] = []
+
+    def begun(self) -> None:
+        """Do what is to be done once, when the stack is up for the first time."""
+        for step in self.on_begun:
+            step()
+        self.on_begun.clear()
 
     def start(self, *options: str) -> None:
         """Run `samraad up` in the foreground of our own, and return when everything is ready."""

@@ -80,7 +80,7 @@ def _kafka(stack: Stack, seen: dict[str, Seen]) -> Document:
         "sasl_mechanism": login.get("sasl.mechanism"),
         "pid": _pid(seen.get("kafka")),
         "inspector": None
-        if outside
+        if outside and not credentials.inspector_password_file(stack.home).exists()
         else {
             "username": "inspector",
             "password_file": str(credentials.inspector_password_file(stack.home)),
@@ -90,10 +90,11 @@ def _kafka(stack: Stack, seen: dict[str, Seen]) -> Document:
 
 def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
     uri = external.mongo_uri()
+    inspector = credentials.mongo_file(stack.home, "inspector")
     return {
         "host": external.hosts(uri) if uri else f"127.0.0.1:{stack.ports['mongo']}",
         "pid": _pid(seen.get("mongo")),
-        "inspector_uri_file": None if uri else str(credentials.mongo_file(stack.home, "inspector")),
+        "inspector_uri_file": None if uri and not inspector.exists() else str(inspector),
     }
 
 

@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where Docker's API answers, with every image there."""
     given = os.environ.get("DOCKER_HOST", "")
+    kept = os.environ.get("SAMRAAD_TEST_SET")
     answers = (
         shutil.which("docker")
         and subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
     )
     if answers:
-        for arguments in (["build"], ["--profile", "demo", "build"]):
-            subprocess.run([*compose_command(), *arguments], cwd=CLONE, check=True)
+        for arguments in ([], ["--profile", "demo"]) if not kept else ():
+            subprocess.run([*compose_command(), *arguments, "build"], cwd=CLONE, check=True)
         yield given
         return
     try:
-        if not os.environ.get("SAMRAAD_TEST_SET"):
+        if not kept:
             assemble.assemble(lambda what: sys.stderr.write(f"{what} …\n"))
         with engine(tmp_path_factory.mktemp("engine") / "docker.sock") as address:
             yield address

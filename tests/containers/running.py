@@ -98,16 +98,15 @@ class Running:
         assert not check or done.returncode == 0, f"{arguments}:\n{told}\n{self.logs()}"
         return told
 
-    def docker(self, *arguments: str, check: bool = True, stdin: str | None = None) -> str:
+    def docker(self, *arguments: str, check: bool = True) -> str:
         """Ask the engine itself."""
         done = subprocess.run(
             ["docker", *arguments],
             env=self.environment,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
@@ -119,13 +118,15 @@ class Running:
         self.wait_until_healthy()
 
     def wait_until_healthy(self, services: Iterable[str] = RUNNING) -> None:
+        """Wait until each container of these runs, and is healthy where it can say so."""
+
         def healthy() -> bool:
-            return all(
-                one["State"]["Status"] == "running"
-                and ("Health" not in one["State"] or _health(one) in {"healthy", ""})
-                for service in services
-                for one in self.inspect(service)
-            ) and all(self.inspect(service) for service in services)
+            found = {service: self.inspect(service) for service in services}
+            return all(found.values()) and all(
+                one["State"]["Status"] == "running" and _health(one) in {"healthy", ""}
+                for containers in found.values()
+                for one in containers
+            )
 
         wait_until(healthy, READY_SECONDS, f"{self.project} to be healthy")
 
@@ -148,9 +149,7 @@ class Running:
 
     def python(self, service: str, script: str) -> str:
         """Run a script inside a service's container, with what that container has."""
-        return self.docker(
-            "exec", "--interactive", self.container(service), "python", "-", stdin=script
-        )
+        return self.docker("exec", self.container(service), "python", "-c", script)
 
     def samraad(
         self, *arguments: str, stdin: str | None = None

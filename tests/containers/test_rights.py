@@ -68,8 +68,9 @@ def writes(topic):
 
 told = {"reads": {topic: reads(topic) for topic in READS}}
 told["writes"] = {topic: writes(topic) for topic in WRITES}
+admin = AdminClient(login)
 try:
-    list(AdminClient(login).create_topics([NewTopic("tried", 1)]).values())[0].result(30)
+    list(admin.create_topics([NewTopic("tried", 1)]).values())[0].result(30)
     told["makes topics"] = "yes"
 except Exception as refused:
     told["makes topics"] = refused.args[0].code()
