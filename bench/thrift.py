@@ -34,7 +34,7 @@ __all__ = ["subject"]
 
 _DATABASE: Final = "bench_thrift"
 _TOPIC: Final = "bench.in"
-_MESSAGES: Final = 20_000
+_MESSAGES: Final = 60_000
 _SLICES: Final = 40
 _IN_A_SLICE: Final = 50
 _POISONED: Final = 5
