@@ -39,7 +39,6 @@ def _words(stack: LiveStack, service: str) -> Words:
         "PID": lambda: str(stack.pid(service)),
         "MONGO_PID": lambda: str(stack.pid("mongo")),
         "KAFKA_PID": lambda: str(stack.pid("kafka")),
-        "ADDRESS": lambda: stack.url(service),
         "REASON": lambda: "rehearsed",
     }
 
@@ -129,10 +128,13 @@ def _a_case(stack: LiveStack, folder: Path, example: str) -> str:
 @contextmanager
 def outbox(stack: LiveStack, folder: Path) -> Iterator[Words]:
     """A right to write that somebody took away."""
-    right = Right(user="mediation", resource="TOPIC", name="mediation.cases", operation="WRITE")
+    right = Right(user="notify", resource="TOPIC", name="notify.notices", operation="WRITE")
     Broker(connect(stack.kafka("admin"))).revoke([right])
     _a_case(stack, folder, "mediation-violence-between-two-young")
-    yield _words(stack, "mediation")
+    with MongoClient[dict[str, Any]](stack.mongo("admin")) as client:
+        waiting = client["notify"]["outbox"]
+        wait_until(lambda: waiting.count_documents({}) > 0, 60, "something to tell")
+    yield _words(stack, "notify")
 
 
 @contextmanager
@@ -141,11 +143,7 @@ def gap(stack: LiveStack, _: Path) -> Iterator[Words]:
     case = str(uuid4())
     producer = Producer({**stack.kafka("admin"), "log_level": 0})
     _post(producer, "mediation.cases", case, 2, type_="mediation.rehearsed.v1")
-    yield _words(stack, "notify") | {
-        "CASE": lambda: case,
-        "SOURCE": lambda: "/mediation/cases",
-        "MARK": lambda: "0",
-    }
+    yield _words(stack, "notify") | {"CASE": lambda: case}
 
 
 @contextmanager

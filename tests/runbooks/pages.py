@@ -11,9 +11,7 @@ from deploy.embedded.paths import CLONE
 __all__ = ["LOOK", "MEND", "OVER", "PLACEHOLDERS", "commands", "page", "sections"]
 
 LOOK, MEND, OVER = "How to look", "What to do", "How to know that it is over"
-PLACEHOLDERS = re.compile(
-    r"\b(MONGO_PID|KAFKA_PID|PID|SERVICE|ADDRESS|CASE|SOURCE|MARK|REASON|ID)\b"
-)
+PLACEHOLDERS = re.compile(r"\b(MONGO_PID|KAFKA_PID|PID|SERVICE|CASE|REASON|ID)\b")
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
