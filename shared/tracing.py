@@ -121,7 +121,10 @@ class Tracing:
         for step in steps:
             step.ended_ns = now
         for sink in self._sinks:
-            sink.take(steps)
+            try:
+                sink.take(steps)
+            except Exception as error:
+                log.exception("trace_not_told", error=type(error).__name__)
 
     def tell_published(self, messages: Sequence[Mapping[str, Any]], began_ns: int) -> None:
         """Messages of the outbox were taken by the broker; those without a trace are left out."""

@@ -226,6 +226,7 @@ class Room:
         if door is None or "value" not in row:
             raise Rejected("it cannot be read, so it cannot be taken again: discard it")
         arrivals = await door.prepare([row_record(row)])
+        committed: list[Unit] = []
 
         async def step(session: AsyncClientSession) -> bool:
             unit = self.store.unit()
@@ -241,12 +242,14 @@ class Room:
                 unit.freed.add(row["_id"])
             self._log(unit, "redrive", row["_id"], why)
             await self.store.write(unit, session)
+            committed[:] = [unit]
             reach("redrive.before_commit")
             return done
 
         done = await self.store.persist(step)
         reach("redrive.after_commit")
-        self.store.committed.set()
+        for unit in committed:
+            self.store.settle(unit)
         return (1, 0) if done else (0, 1)
 
     def _door_of(self, row: Document) -> Door[Any] | None:

@@ -251,11 +251,11 @@ class Unit:
         if self.tracing is None:
             self.traceparent = trace
             return
-        attributes = {
+        attributes = {  # a record that waited in the database has numbers of BSON's own type
             "messaging.destination.name": record.topic,
-            "messaging.destination.partition.id": record.partition,
-            "messaging.kafka.offset": record.offset,
-            "samraad.appended_ms": record.timestamp_ms,
+            "messaging.destination.partition.id": int(record.partition),
+            "messaging.kafka.offset": int(record.offset),
+            "samraad.appended_ms": int(record.timestamp_ms),
             **about(),
         }
         self.traceparent, step = self.tracing.begin(trace, what, "consumer", attributes)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from services.intake import traces
+from shared.contracts.processes import PartnerKind
 from shared.tracing import REFERENCE, SUBJECT, TraceFile, Tracing, reference_mark
 from tests.edge.intake_world import accepted, facts, rejected
 
@@ -141,6 +142,19 @@ async def test_a_rejected_letter_has_its_step_and_takes_no_trace_for_itself(inta
     assert len(rejected(sent)) == 1
     assert [step["attributes"]["samraad.verdict"] for step in steps()] == ["Rejected"]
     assert await intake.db[traces.COLLECTION].count_documents({}) == 0
+
+
+async def test_a_letter_that_was_set_aside_has_its_step_once_it_is_redriven(intake, tmp_path):
+    steps = traced(intake, tmp_path)
+    await intake.arrive(with_trace(intake, PARTNERS.encode(), partner="ny"))
+    (row,) = await intake.parked()
+    await intake.add_partner("ny", PartnerKind.SCHOOL)
+
+    assert await intake.room.redrive(row["_id"]) == (1, 0)
+
+    (fact,) = facts(await intake.sent())
+    (step,) = steps()
+    assert fact.envelope.traceparent == f"00-{TRACE}-{step['span']}-01"
 
 
 async def test_a_trace_says_nothing_of_people_or_of_what_a_letter_holds(intake, tmp_path):

@@ -92,6 +92,42 @@ async def test_a_trace_that_is_not_to_be_recorded_is_passed_on_and_not_written(w
     assert traces() == []
 
 
+async def test_an_event_that_waited_in_the_room_has_its_step_in_its_own_trace(world, traces):
+    case = a_case()
+
+    async with world.service():
+        send_traced(world, case, 2)
+        await until(world.parked, "it waits")
+        world.send(case, 1)
+        await world.counted(case, 1, 2)
+        await until(lambda: len(traces()) == 4, "all steps are told")
+
+    mine = [step for step in traces() if step["trace"] == TRACE]
+    assert [step["name"] for step in mine] == ["take test.counted.v1", "publish test.told.v1"]
+    assert mine[0]["parent"] == ABOVE
+
+
+class Broken:
+    def take(self, steps):
+        raise ZeroDivisionError(len(steps))
+
+    def close(self):
+        pass
+
+
+async def test_a_trace_that_cannot_be_told_stops_nothing(world):
+    case = a_case()
+
+    async with world.service() as service:
+        service.store.tracing = Tracing([Broken()])
+        send_traced(world, case, 1)
+        send_traced(world, case, 2)
+        await world.counted(case, 1, 2)
+        await world.settled()
+
+    assert [each.sequence for each in await world.published()] == [1, 2]
+
+
 async def test_a_repeat_leaves_no_second_step(world, traces):
     case, other = a_case(), a_case()
 
