@@ -8,9 +8,9 @@ import asyncio
 import io
 import signal
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 from types import FrameType
 from typing import Any, Final
@@ -165,7 +165,7 @@ def _measure(world: World, asked: Asked) -> Told:
     return Told(rows)
 
 
-def draw(rows: list[dict[str, Any]], write: Callable[[str], object] = _PICTURE.write_text) -> None:
+def draw(rows: list[dict[str, Any]], to: Path = _PICTURE) -> None:
     """Draw the stages as bars."""
     stages = rows[:-1]
     most = max(row["CPU_us"] for row in stages)
@@ -176,7 +176,7 @@ def draw(rows: list[dict[str, Any]], write: Callable[[str], object] = _PICTURE.w
     console = Console(record=True, width=120, file=io.StringIO(), force_terminal=True)
     console.print(table)
     title = f"CPU time of one event by stage, {rows[-1]['CPU_us']:.1f} µs in all"
-    write(console.export_svg(title=title, code_format=_SVG))
+    to.write_text(console.export_svg(title=title, code_format=_SVG), encoding="utf-8")
 
 
 _SVG: Final = """\
@@ -184,6 +184,7 @@ _SVG: Final = """\
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, monospace; \
 font-size: {char_height}px; line-height: {line_height}px; }}
+.{unique_id}-title {{ font-family: system-ui, sans-serif; font-size: 18px; font-weight: bold; }}
 {styles}
 </style>
 <defs><clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" \
