@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 CASES, FACTS = 4, 40
 LONGER_THAN_A_SESSION_S = 11.5
 RECOVERED_S = 60.0
+SUPERVISORS_PATIENCE_S = 15.0
 
 
 @pytest.fixture
@@ -200,3 +202,19 @@ async def test_a_record_that_is_too_large_is_refused_at_the_door_and_holds_up_no
         raise KafkaException(error)
     assert error.name() == "MSG_SIZE_TOO_LARGE"
     assert await world.parked() == []
+
+
+async def test_a_service_ends_when_it_is_told_to_though_its_broker_says_nothing(
+    world, monkeypatch, tmp_path
+):
+    async with between(world, monkeypatch, tmp_path) as (kafka, _):
+        async with world.service() as service:
+            await send_all(world, [a_case()], 1, 3)
+            kafka.hold_back()
+            for lane in service.lanes.values():
+                lane.retake()  # it asks where its log begins and ends, and hears nothing
+            await asyncio.sleep(1)
+            began = time.monotonic()
+        took = time.monotonic() - began
+
+    assert took < SUPERVISORS_PATIENCE_S
