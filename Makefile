@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test test-containers outages faults pressure model regressions runbooks check lock bench clean
+.PHONY: setup run test test-containers outages faults kills pressure model regressions runbooks check lock bench clean
 
 setup: $(STAMP)
 
@@ -30,9 +30,14 @@ faults: setup
 	@$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),5) $(if $(SEED),--seed $(SEED)) \
 		$(if $(COPIES),--copies $(COPIES)) $(if $(SHORT),--short) $(if $(PUBLISH),--publish)
 
+<<<<<<< HEAD
 # SECONDS=n so long, TIMES=n of the capacity; PUBLISH=1 into docs/pressure.md
 pressure: setup
 	@$(BIN)/python -m tests.pressure --seconds $(or $(SECONDS),600) --times $(or $(TIMES),10) \
+=======
+kills: setup
+	@$(BIN)/python -m tests.faults.many --seeds $(or $(SEEDS),5) --kills $(or $(KILLS),100) \
+>>>>>>> 97acbd5 (Kill hundreds of processes beneath one engine by forking them: make kills)
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
 model: setup

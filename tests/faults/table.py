@@ -15,7 +15,16 @@ from shared.engine.crash_points import POINTS
 from tests.faults.plan import is_directed_only
 from tests.faults.seeds import Outcome
 
-__all__ = ["PAGE", "as_markdown", "line_of", "publish", "repeat_command", "summary"]
+__all__ = [
+    "PAGE",
+    "as_markdown",
+    "line_of",
+    "publish",
+    "put_between",
+    "repeat_command",
+    "summary",
+    "table",
+]
 
 PAGE: Final = CLONE / "docs" / "faults.md"
 BEGINS, ENDS = "<!-- run -->", "<!-- /run -->"
@@ -102,7 +111,7 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
         [
             *_totals(outcomes, told),
             *_title("Recovery, in seconds"),
-            *_table(
+            *table(
                 ("", "times", "p50", "p99", "max", "target"),
                 [
                     (_RECOVERIES[name][0], *spread.values(), _RECOVERIES[name][1])
@@ -116,11 +125,11 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
                 "answered, every watermark stands at its log's end and every outbox is empty."
             ),
             *_title("What was done"),
-            *_table(
+            *table(
                 ("", "times"), [(_BLOWS[name], told["blows"].get(name, 0)) for name in _BLOWS]
             ),
             *_title("Deaths by crash point"),
-            *_table(
+            *table(
                 ("point", "deaths", "armed and not come to"),
                 [
                     (f"`{point}`", told["points"].get(point, 0), told["unreached"].get(point, 0))
@@ -129,7 +138,7 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
                 ],
             ),
             *_title("Seeds"),
-            *_table(
+            *table(
                 ("seed", "copies", "reports", "kills", "records", "findings", "SHA-256 of its ledger"),
                 [
                     (
@@ -149,7 +158,7 @@ def _totals(outcomes: Sequence[Outcome], told: dict[str, Any]) -> Iterable[str]:
     )
     yield f"Machine: {machine}; {told['minutes']} minutes in all."
     yield ""
-    yield from _table(
+    yield from table(
         ("", ""),
         [
             ("Seeds", told["seeds"]),
@@ -171,19 +180,24 @@ def _operators(told: dict[str, Any]) -> str:
 
 def publish(outcomes: Sequence[Outcome], page: Path) -> None:
     """Write the tables into the page, and beside it the same for programs."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGINS)
-    _, _, after = rest.partition(ENDS)
-    page.write_text(f"{before}{BEGINS}\n{as_markdown(outcomes)}\n{ENDS}{after}", encoding="utf-8")
+    put_between(page, BEGINS, ENDS, as_markdown(outcomes))
     told = {"summary": summary(outcomes), "seeds": [asdict(each) for each in outcomes]}
     page.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def put_between(page: Path, begins: str, ends: str, text: str) -> None:
+    """Replace what stands between two marks of a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(begins)
+    _, _, after = rest.partition(ends)
+    page.write_text(f"{before}{begins}\n{text}\n{ends}{after}", encoding="utf-8")
 
 
 def _title(text: str) -> Iterable[str]:
     return "", f"### {text}", ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:
+    """Write a Markdown table, line by line."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
