@@ -37,7 +37,10 @@ SLOTS: Final = ("a", "b", "c", "d", "e", "f")
 PARTITIONS: Final = 6
 CASES: Final = 24
 _TICK_S: Final = 0.1
-_PATIENCE_S: Final = 4.0
+_LOOK_S: Final = 0.02
+_READY_S, _PATIENCE_S = 30.0, 5.0
+_AFTER_READY: Final = 0.8
+"""Of those killed anywhere: the rest may be killed while they begin."""
 _SETTLE_S: Final = 150.0
 _BROKERS_EVERY: Final = 90
 """Kills of processes from one kill of broker or database to the next."""
@@ -59,6 +62,8 @@ class KillsOutcome:
     records: int = 0
     """What stands on the topic that it is told on: more than the facts, by what was sent again."""
     findings: list[Finding] = field(default_factory=list)
+    ready_s: list[float] = field(default_factory=list)
+    """Seconds from the birth of an heir until it was ready."""
     settle_s: float = 0.0
     whole_s: float = 0.0
     digest: str = ""
@@ -88,6 +93,7 @@ class Nursery:
         }
         self._ends: dict[int, asyncio.Future[int]] = {}
         self._births: dict[str, asyncio.Future[int]] = {}
+        self._ready: dict[int, asyncio.Event] = {}
         self._number = 0
 
     async def __aenter__(self) -> Self:
@@ -120,6 +126,15 @@ class Nursery:
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         return await born
 
+    async def ready(self, pid: int, seconds: float) -> bool:
+        """Wait until a life is ready, or over; whether it was ready."""
+        began = time.monotonic()
+        while not self._ready[pid].is_set() and not self._ends[pid].done():
+            if time.monotonic() - began > seconds:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return self._ready[pid].is_set()
+
     async def ended(self, pid: int, seconds: float) -> int | None:
         """Wait for a life's end; its exit code, or None if it goes on."""
         with suppress(TimeoutError):
@@ -139,7 +154,10 @@ class Nursery:
             told = json.loads(line)
             if "born" in told:
                 self._ends[told["pid"]] = asyncio.get_running_loop().create_future()
+                self._ready[told["pid"]] = asyncio.Event()
                 self._births.pop(told["born"]).set_result(told["pid"])
+            elif "ready" in told:
+                self._ready[told["ready"]].set()
             else:
                 self._ends[told["pid"]].set_result(told["code"])
 
@@ -198,20 +216,29 @@ class Storm:
             lasts = dice.uniform(0.1, 2.0)
             if kind == "crash":
                 pid = await nursery.begin(slot, f"{point}:{times}")
+                await self._see_ready(nursery, pid)
                 if await nursery.ended(pid, _PATIENCE_S) == -signal.SIGKILL:
                     self.outcome.kills["crash"] += 1
                     self.outcome.points[point] += 1
                     continue
             elif kind == "zombie":
                 pid = await nursery.begin(slot, f"{point}:{times}:stop")
+                await nursery.ready(pid, _PATIENCE_S)
                 await asyncio.sleep(1.0 + lasts)
                 self._zombies.append(asyncio.create_task(self._wake(nursery, pid, lasts)))
                 continue
             else:
                 guests += kind == "guest"
                 pid = await nursery.begin(f"{slot}-{guests}" if kind == "guest" else slot)
+                if dice.random() < _AFTER_READY:
+                    await self._see_ready(nursery, pid)
                 await asyncio.sleep(lasts)
             self.outcome.kills["anywhere"] += await nursery.kill(pid)
+
+    async def _see_ready(self, nursery: Nursery, pid: int) -> None:
+        began = time.monotonic()
+        if await nursery.ready(pid, _READY_S):
+            self.outcome.ready_s.append(round(time.monotonic() - began, 2))
 
     async def _wake(self, nursery: Nursery, pid: int, seconds: float) -> None:
         """Its heir lives by now: let it go on, and then die."""

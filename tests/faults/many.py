@@ -87,7 +87,11 @@ def as_markdown(told: Sequence[dict[str, Any]]) -> str:
         ("**Doubled**", found["doubled"]),
         ("Out of order", found["order"]),
         ("Left over: outbox, marks, watermarks, room", found["left"]),
-        ("At rest after the last kill, s, median and most", f"{_median(settled)}, {settled[-1:]}"),
+        ("An heir ready after its birth, s, p50 and p99", _spread(told)),
+        (
+            "At rest after the last kill, s, median and most",
+            f"{_share(settled, 0.5)}, {_share(settled, 1)}",
+        ),
         ("Minutes in all", round(sum(each["whole_s"] for each in told) / 60, 1)),
     ]
     return "\n".join(
@@ -110,8 +114,13 @@ def as_markdown(told: Sequence[dict[str, Any]]) -> str:
     )  # fmt: skip
 
 
-def _median(ordered: Sequence[float]) -> float:
-    return ordered[len(ordered) // 2] if ordered else 0.0
+def _spread(told: Sequence[dict[str, Any]]) -> str:
+    ready = sorted(seconds for each in told for seconds in each["ready_s"])
+    return f"{_share(ready, 0.5)}, {_share(ready, 0.99)} ({len(ready)} times)"
+
+
+def _share(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 def _line(outcome: KillsOutcome) -> str:

@@ -1,8 +1,8 @@
 """A process that has everything imported, and forks a life of the test service whenever it is asked.
 
 A life begins in hundredths of a second, so that a machine of two cores stands hundreds of deaths in
-some minutes. One JSON line on standard input begins one; a line on standard output tells each birth
-and each death.
+some minutes. One JSON line on standard input begins one; a line on standard output tells each birth,
+when it is ready, and each death.
 """
 
 import asyncio
@@ -57,6 +57,7 @@ def _begin(said: dict[str, Any]) -> int:
 
 def _live(said: dict[str, Any]) -> None:
     os.close(0)
+    telling = os.dup(1)
     with Path(said["log"]).open("ab") as log:  # its standard output is how the nursery tells
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -64,7 +65,7 @@ def _live(said: dict[str, Any]) -> None:
         os.environ |= {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": said["crash"]}
         crash_points.arm(said["instance"])
     collect_rarely()
-    app, _ = an_app(
+    app, engine = an_app(
         said["service"],
         said["topics"],
         Behaviour(said["told"]),
@@ -76,6 +77,9 @@ def _live(said: dict[str, Any]) -> None:
 
     async def live() -> None:
         async with app.router.lifespan_context(app):
+            while not engine.ready:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(_LOOK_S)
+            os.write(telling, json.dumps({"ready": os.getpid()}).encode() + b"\n")
             await asyncio.Event().wait()
 
     asyncio.run(live())

@@ -58,7 +58,7 @@ _FINDINGS: Final = {
     "order": "Out of order",
     "answer": "Another answer than the contract's",
     "left": "Left over: outbox, marks, watermarks, parked",
-    "recovery": "Not back within 60 s",
+    "recovery": "Not back within 150 s",
     "memory": "More than 300 MB held by one process",
 }
 

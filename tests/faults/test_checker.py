@@ -111,7 +111,7 @@ def test_a_process_that_comes_back_and_holds_little_is_no_finding(tmp_path):
     ("damage", "kind"),
     [
         ([("died", "psp-1", 1.0, "kill")], "recovery"),
-        ([("died", "psp-1", 1.0, "kill"), ("back", "psp-1", 62.0, 1.0)], "recovery"),
+        ([("died", "psp-1", 1.0, "kill"), ("back", "psp-1", 152.0, 1.0)], "recovery"),
         ([("died", "psp-1", 1.0, "kill"), ("back", "psp-2", 2.0, 1.0)], "recovery"),
         ([("held", "psp-2", 1.0, 301.0), ("held", "psp-2", 2.0, 100.0)], "memory"),
     ],

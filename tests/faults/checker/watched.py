@@ -25,8 +25,8 @@ __all__ = [
 
 MOST_MB: Final = 300.0
 """What a service process may hold, whatever is done to it."""
-MOST_RECOVERY_S: Final = 60.0
-"""How long a process may be away while others die around it, on a busy machine of two cores."""
+MOST_RECOVERY_S: Final = 150.0
+"""How long a process may be away while others die around it, on a machine that others keep busy."""
 
 
 class WatchLog:
