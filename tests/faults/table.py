@@ -193,7 +193,7 @@ def put_between(page: Path, begins: str, ends: str, text: str) -> None:
 
 
 def _title(text: str) -> Iterable[str]:
-    return "", f"### {text}", ""
+    return "", f"**{text}**", ""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:

@@ -11,7 +11,7 @@ from tests.faults.lives import run_lives
 from tests.faults.plan import seeds_of_this_commit
 from tests.live import LiveStack
 
-KILLS = 25
+KILLS = 15
 ACKNOWLEDGED = [("k", 1), ("k", 2), ("k", 2), ("k", 3), ("m", 1)]
 
 
