@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from deploy.embedded.paths import CLONE
 from deploy.embedded.ports import draw
 from tests.live import wait_until
@@ -122,13 +124,23 @@ class Running:
 
         def healthy() -> bool:
             found = {service: self.inspect(service) for service in services}
-            return all(found.values()) and all(
-                one["State"]["Status"] == "running" and _health(one) in {"healthy", ""}
-                for containers in found.values()
-                for one in containers
+            return (
+                all(found.values())
+                and all(
+                    one["State"]["Status"] == "running" and _health(one) in {"healthy", ""}
+                    for containers in found.values()
+                    for one in containers
+                )
+                and ("ingress" not in found or self._site_answers())
             )
 
         wait_until(healthy, READY_SECONDS, f"{self.project} to be healthy")
+
+    def _site_answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.site}/.well-known/jwks.json", timeout=5).is_success
+        except httpx.TransportError:
+            return False
 
     def inspect(self, service: str) -> list[dict[str, Any]]:
         """See the containers of a service as the engine sees them."""
