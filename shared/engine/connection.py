@@ -9,14 +9,10 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as Place
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError as AIOKafkaError
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
 
 from shared.errors import Unavailable
 
@@ -105,7 +101,7 @@ class Connection:
         """
         wanted = list(topics)
 
-        def ask() -> dict[tuple[str, int], tuple[int, int]]:
+        def ask() -> list[Place]:
             admin = AdminClient({**self.properties, "log_level": 0})
             places = []
             for answer in admin.describe_topics(
@@ -117,15 +113,31 @@ class Connection:
                     if refusal.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                         raise
                     continue
-                places += [TopicPartition(known.name, each.id) for each in known.partitions]
-            starts = _offsets(admin, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-            ends = _offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-            return {place: (starts[place], end) for place, end in ends.items()}
+                places += [Place(known.name, each.id) for each in known.partitions]
+            return places
 
         try:
-            return await asyncio.to_thread(ask) if wanted else {}
-        except KafkaException as error:
+            places = await asyncio.to_thread(ask) if wanted else []
+            if not places:
+                return {}
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._bounds(places)
+        except (KafkaException, AIOKafkaError, TimeoutError) as error:
             raise Unavailable("the broker does not tell the bounds of our own topics") from error
+
+    async def _bounds(self, places: Sequence[Place]) -> dict[tuple[str, int], tuple[int, int]]:
+        """Ask as a reader: librdkafka's own `list_offsets` was seen to end the process."""
+        reader = AIOKafkaConsumer(
+            **self.aiokafka, enable_auto_commit=False, auto_offset_reset="none"
+        )
+        await reader.start()
+        try:
+            reader.assign(places)
+            starts = await reader.beginning_offsets(places)
+            ends = await reader.end_offsets(places)
+        finally:
+            await reader.stop()
+        return {(at.topic, at.partition): (starts[at], end) for at, end in ends.items()}
 
     async def shown(self, groups: Iterable[str], what: str) -> int:
         """Return the highest count that consumer groups keep beside their positions; 0 if none.
@@ -138,23 +150,20 @@ class Connection:
             Unavailable: the broker does not say.
 
         """
-        wanted = list(groups)
-
-        def ask() -> int:
-            admin = AdminClient({**self.properties, "log_level": 0})
-            highest = 0
-            for group in wanted:
-                asked = ConsumerGroupTopicPartitions(group)
-                answers = admin.list_consumer_group_offsets([asked], request_timeout=_ANSWER_S)
-                for place in answers[group].result().topic_partitions:
-                    _, _, count = (place.metadata or "").partition(what)
-                    highest = max(highest, int(count) if count.isdecimal() else 0)
-            return highest
-
+        highest = 0
+        admin = AIOKafkaAdminClient(**self.aiokafka, request_timeout_ms=_ANSWER_S * 1_000)
         try:
-            return await asyncio.to_thread(ask) if wanted else 0
-        except KafkaException as error:
+            async with asyncio.timeout(_ANSWER_S):
+                await admin.start()
+                for group in groups:
+                    for kept in (await admin.list_consumer_group_offsets(group)).values():
+                        _, _, count = (kept.metadata or "").partition(what)
+                        highest = max(highest, int(count) if count.isdecimal() else 0)
+        except (AIOKafkaError, TimeoutError) as error:
             raise Unavailable("the broker does not tell what our groups have shown") from error
+        finally:
+            await admin.close()
+        return highest
 
     async def lacks(self, topic: str) -> bool:
         """Whether the broker says that there is no such topic, or none for us to see."""
@@ -169,15 +178,6 @@ class Connection:
             return False
 
         return await asyncio.to_thread(ask)
-
-
-def _offsets(
-    admin: AdminClient, places: Sequence[TopicPartition], which: OffsetSpec
-) -> dict[tuple[str, int], int]:
-    if not places:
-        return {}
-    found = admin.list_offsets(dict.fromkeys(places, which), request_timeout=_ANSWER_S)
-    return {(place.topic, place.partition): each.result().offset for place, each in found.items()}
 
 
 class Partition:
