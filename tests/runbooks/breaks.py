@@ -30,7 +30,7 @@ Words = dict[str, Callable[[], str]]
 """What a page's placeholders stand for, asked when a command is about to run."""
 Break = Callable[[LiveStack, Path], Any]
 
-MANY = 60_000
+MANY = 120_000
 
 
 def _words(stack: LiveStack, service: str) -> Words:
@@ -76,7 +76,7 @@ def behind(stack: LiveStack, _: Path) -> Iterator[Words]:
         with suppress(ProcessLookupError):
             while not over.is_set():
                 os.kill(pid, signal.SIGSTOP)
-                time.sleep(0.5)
+                time.sleep(1.0)
                 os.kill(pid, signal.SIGCONT)
                 time.sleep(0.015)
 
@@ -189,7 +189,14 @@ def watchdog(stack: LiveStack, _: Path) -> Iterator[Words]:
     kafka.grant([Right(**topic, operation="DESCRIBE")])
     kafka.revoke([Right(**topic, operation="READ")])
     producer = Producer({**stack.kafka("admin"), "log_level": 0})
-    _post(producer, "intake.cases.psp", str(uuid4()), 1)
+
+    def has_lag() -> bool:
+        """What was on its way when the right went is still delivered."""
+        _post(producer, "intake.cases.psp", str(uuid4()), 1)
+        time.sleep(3)
+        return bool(stack.status()["services"]["psp"]["lag"])
+
+    wait_until(has_lag, 60, "psp to have events that it may not read")
     yield _words(stack, "psp")
 
 
