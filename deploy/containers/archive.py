@@ -70,18 +70,26 @@ def restore(
         filled = [one for one in names if any((volumes / one).iterdir())]
         if filled and not over:
             raise ArchiveProblem(f"{', '.join(filled)} is not empty: add --over to replace it.")
+        _require_whole(_file(backups, name, part), names)
     for part, names in PARTS.items():
         for one in names:
             for old in (volumes / one).iterdir():
                 shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
         with tarfile.open(_file(backups, name, part)) as tar:
-            tar.extractall(volumes, numeric_owner=True, filter=_as_it_was)  # noqa: S202 - our own
+            # Owners and modes as they were; later Pythons would leave them out by themselves.
+            tar.extraction_filter = lambda member, _path: member
+            tar.extractall(volumes, numeric_owner=True)  # noqa: S202 - looked through before
 
 
-def _as_it_was(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Keep owners and modes, which the safe filter of Python would not, and refuse to leave."""
-    tarfile.tar_filter(member, path)
-    return member
+def _require_whole(file: Path, names: tuple[str, ...]) -> None:
+    """Read an archive to its end before anything is removed for it."""
+    try:
+        with tarfile.open(file) as tar:
+            paths = [Path(member.name) for member in tar]
+    except (OSError, EOFError, tarfile.TarError) as problem:
+        raise ArchiveProblem(f"{file.name} is damaged.") from problem
+    if any(path.parts[0] not in names or ".." in path.parts for path in paths):
+        raise ArchiveProblem(f"{file.name} is none of our archives.")
 
 
 def _file(backups: Path, name: str, part: str) -> Path:
