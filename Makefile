@@ -30,14 +30,14 @@ faults: setup
 	@$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),5) $(if $(SEED),--seed $(SEED)) \
 		$(if $(COPIES),--copies $(COPIES)) $(if $(SHORT),--short) $(if $(PUBLISH),--publish)
 
-<<<<<<< HEAD
+# KILLS=n of each seed, of processes of a small service on the same engine; PUBLISH=1 as above
+kills: setup
+	@$(BIN)/python -m tests.faults.many --seeds $(or $(SEEDS),5) --kills $(or $(KILLS),100) \
+		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
+
 # SECONDS=n so long, TIMES=n of the capacity; PUBLISH=1 into docs/pressure.md
 pressure: setup
 	@$(BIN)/python -m tests.pressure --seconds $(or $(SECONDS),600) --times $(or $(TIMES),10) \
-=======
-kills: setup
-	@$(BIN)/python -m tests.faults.many --seeds $(or $(SEEDS),5) --kills $(or $(KILLS),100) \
->>>>>>> 97acbd5 (Kill hundreds of processes beneath one engine by forking them: make kills)
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
 model: setup

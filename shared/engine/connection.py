@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as Place
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError as AIOKafkaError
+from aiokafka.errors import for_code
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
@@ -20,6 +21,16 @@ __all__ = ["Connection", "Partition"]
 
 _ANSWER_S: Final = 10
 _LACKING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+
+class _Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is not typed
+    """Raises what is refused: to aiokafka 0.14 a coordinator that still loads has no positions."""
+
+    async def _send_request(self, *args: Any, **named: Any) -> Any:
+        answer = await super()._send_request(*args, **named)
+        if code := getattr(answer, "error_code", 0):
+            raise for_code(code)(type(answer).__name__)
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +162,7 @@ class Connection:
 
         """
         highest = 0
-        admin = AIOKafkaAdminClient(**self.aiokafka, request_timeout_ms=_ANSWER_S * 1_000)
+        admin = _Admin(**self.aiokafka, request_timeout_ms=_ANSWER_S * 1_000)
         try:
             async with asyncio.timeout(_ANSWER_S):
                 await admin.start()

@@ -1,12 +1,16 @@
 """A store that is put back to an earlier state: nothing lost, nothing told twice, order kept."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.commit import OffsetFetchRequest
 from confluent_kafka import TopicPartition
 
 from shared.audit import Why
-from shared.errors import Rejected
+from shared.engine.connection import Connection
+from shared.errors import Rejected, Unavailable
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -337,3 +341,20 @@ async def test_facts_that_nobody_here_knows_of_hold_up_no_start(world):
             state = await service.engine.restored.state()
     assert state["put_back"] is None
     assert [each["case_id"] for each in state["cases"]] == [str(stranger)]
+
+
+async def test_a_coordinator_that_does_not_know_yet_is_not_taken_for_one_that_was_shown_nothing(
+    world, monkeypatch
+):
+    send = AIOKafkaClient.send
+
+    async def loading(self, node, request, **more):
+        if isinstance(request, OffsetFetchRequest):
+            return SimpleNamespace(error_code=14, topics=[])
+        return await send(self, node, request, **more)
+
+    connection = Connection(properties=world.login)
+    assert await connection.shown([world.name], "beat=") == 0
+    monkeypatch.setattr(AIOKafkaClient, "send", loading)
+    with pytest.raises(Unavailable):
+        await connection.shown([world.name], "beat=")
