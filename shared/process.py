@@ -46,6 +46,7 @@ from shared.engine.alarms import MassParking
 from shared.engine.budget import Budget, Pool
 from shared.engine.ending import told_to_end
 from shared.engine.relay import Relay
+from shared.engine.rest import give_back_at_rest
 from shared.engine.restored import LOOKING, Restored
 from shared.engine.slices import Slices
 from shared.engine.ticker import Ticker
@@ -263,7 +264,13 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
     )
     engine.store.closed = LOOKING
     starting = asyncio.create_task(_start(engine, broker), name="start")
-    loops = [relay.run, lambda: _sweep(engine), lambda: _count(engine), *engine.background]
+    loops = [
+        relay.run,
+        lambda: _sweep(engine),
+        lambda: _count(engine),
+        give_back_at_rest,
+        *engine.background,
+    ]
     tasks = [asyncio.create_task(_after(starting, loop)) for loop in loops]
     try:
         yield
