@@ -16,22 +16,26 @@ from shared.engine.ending import told_to_end
 __all__ = ["give_back_at_rest"]
 
 _LOOK_S: Final = 5.0
-_BUSY: Final = 0.2
+_BUSY: Final = 0.1
 """Share of a core from which on a process is not at rest."""
+_EVERY: Final = 6
+"""Of so many looks at rest one gives back, also where no look saw a load."""
 
 
 async def give_back_at_rest() -> None:
-    """Collect and trim once after each load, when it is over; until cancelled."""
-    worked = True
+    """Collect and trim when a load is over, and now and then at rest; until cancelled."""
+    looks = _EVERY
     before = process_time()
     while not told_to_end():
         await asyncio.sleep(_LOOK_S)
         spent, before = process_time() - before, process_time()
         if spent > _BUSY * _LOOK_S:
-            worked = True
-        elif worked:
-            worked = False
+            looks = _EVERY
+        elif looks >= _EVERY:
+            looks = 1
             give_back()
+        else:
+            looks += 1
 
 
 def give_back() -> None:
