@@ -42,6 +42,5 @@ def _on_step_due(due: Due, unit: Unit) -> None:
     if told:
         mediations.save(unit, mediation)
         unit.emit(*told)
-    follow(
-        unit, due.subject, before={}, now=mediation.deadlines
-    )  # what it still waits for stays set
+    # what it still waits for stays set
+    follow(unit, due.subject, before={}, now=mediation.deadlines)

@@ -116,21 +116,15 @@ def _id_of(fact: Fact, audience: Audience, *more: str) -> UUID:
 
 def _triage_waits(fact: TriageWaiting) -> Notice:
     """Tell the secretariat, which sorts for the whole district."""
-    audience = Audience(Role.TRIAGE, POLICE_DISTRICT)
-    return Notice(
-        id=_id_of(fact, audience),
-        desk=Desk.TRIAGE,
-        about=fact.type,
-        subject=fact.report_id,
-        process=None,
-        municipality=fact.municipality,
-        audience=audience,
-        due_at=fact.due_at or TRIAGE_WITHIN.after(fact.since),
-    )
+    return _for_triage(fact, fact.due_at or TRIAGE_WITHIN.after(fact.since))
 
 
 def _triage_overdue(fact: TriageOverdue) -> Notice:
     """Tell the secretariat once more: the report has waited for too long."""
+    return _for_triage(fact, fact.due_at)
+
+
+def _for_triage(fact: TriageWaiting | TriageOverdue, due_at: datetime) -> Notice:
     audience = Audience(Role.TRIAGE, POLICE_DISTRICT)
     return Notice(
         id=_id_of(fact, audience),
@@ -140,7 +134,7 @@ def _triage_overdue(fact: TriageOverdue) -> Notice:
         process=None,
         municipality=fact.municipality,
         audience=audience,
-        due_at=fact.due_at,
+        due_at=due_at,
     )
 
 
