@@ -112,7 +112,7 @@ class _BareIntake:
         self.done = 0
         self._turns = asyncio.Semaphore(LANES)
         self._seal_key = ECKey.import_key(json.loads((keys / "seal" / "first.json").read_text()))
-        self._cipher = AsyncClientEncryption(
+        self._cipher: AsyncClientEncryption[Document] = AsyncClientEncryption(
             {"local": {"key": (keys / "master.key").read_bytes()}},
             f"{_BARE}.keys",
             client,
@@ -198,7 +198,7 @@ async def ours(world: World, events: int, *, keys: Path) -> Figures:
     data_keys = Keys(client, _OURS, MasterKey.read(keys / "master.key"))
     index = BlindIndex((keys / "index.key").read_bytes())
     seal_keys = SealKeyDirectory(keys / "seal")
-    desk = Desk(store.db, keys=data_keys, index=index, seal_keys=seal_keys, clock=store.clock)
+    desk = Desk(store.db, keys=data_keys, index=index, seal_keys=seal_keys)
     door = ReportDoor(desk, index)
     await make_indexes(store.db)
     await Room(store, None, {}).ensure_indexes()

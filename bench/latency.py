@@ -81,8 +81,8 @@ class _Watch:
             message = self._consumer.poll(0.5)
             if message is None or message.error():
                 continue
-            now, topic, body = monotonic(), message.topic(), json.loads(message.value())
-            if topic == _REPLIES and message.key().decode() == reference:
+            now, topic, body = monotonic(), message.topic(), json.loads(message.value() or b"{}")
+            if topic == _REPLIES and message.key() == reference.encode():
                 seen["receipt"], case_id = now, body["case_id"]
             elif topic == _FACTS:
                 facts.setdefault(body["case_id"], now)
@@ -135,7 +135,7 @@ def _one(letter: Letter, producer: Producer, watch: _Watch, effects: _Effects) -
             raise RuntimeError(f"the broker refused a report: {error}")
         acknowledged.append(monotonic())
 
-    producer.produce(topic, value, key=reference, headers=headers, on_delivery=delivered)
+    producer.produce(topic, value, key=reference, headers=list(headers), on_delivery=delivered)
     while not acknowledged:
         producer.poll(0.5)
     seen = watch.until(reference)

@@ -144,7 +144,7 @@ async def poison(world: World, _: int, *, with_parking: bool) -> Figures:
     meter = Meter(world)
     mark = await _take(store)
     for start in range(0, len(records), _POISONED):
-        mark, _ = await slices.commit(mark, records[start : start + _POISONED])
+        mark = (await slices.commit(mark, records[start : start + _POISONED]))[0]
     await room.sweep()
     figures = meter.figures(len(records))
     await client.close()
