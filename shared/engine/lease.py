@@ -25,16 +25,23 @@ _UNTIL: Final = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": 
 
 async def hold(store: Store, name: str, holder: str) -> bool:
     """Take or renew the lease; False while another holder's has not run out."""
+    if await _renewed(store, name, holder):
+        return True
+    try:
+        await store.db.leases.insert_one({"_id": name, "holder": holder, "until": _RUN_OUT})
+    except DuplicateKeyError:  # another's, that has not run out: the usual case
+        return False
+    return await _renewed(store, name, holder)  # the very first one: a rival may still be first
+
+
+async def _renewed(store: Store, name: str, holder: str) -> bool:
     free = {"$or": [{"holder": holder}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
     renewed = await store.db.leases.update_one(
         {"_id": name, **free}, [{"$set": {"holder": holder, "until": _UNTIL}}]
     )
     if renewed.matched_count:
         reach("lease.taken")
-        return True
-    with suppress(DuplicateKeyError):  # another's, that has not run out: the usual case
-        await store.db.leases.insert_one({"_id": name, "holder": holder, "until": _RUN_OUT})
-    return False
+    return bool(renewed.matched_count)
 
 
 async def own(store: Store, name: str, holder: str, session: AsyncClientSession) -> bool:

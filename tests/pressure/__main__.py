@@ -20,6 +20,7 @@ from tests.faults.storm import SERVICES, Rest
 from tests.live import LiveStack
 from tests.pressure.load import Load, join_partners
 from tests.pressure.page import write_page
+from tests.pressure.slowness import held_still
 from tests.pressure.watching import Pages, Watch, percentiles
 
 AGAIN: Final = 5
@@ -51,8 +52,11 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     """One run; returns all that was seen."""
     load = Load(join_partners(stack, folder), folder / "ledger", asked.seed)
     _say("sealing, then measuring the capacity")
-    load.prepare(MEASURED)
-    capacity = _capacity(stack, load)
+    mongod = int(stack.status()["mongo"]["pid"])
+    measured = max(AGAIN, int(MEASURED * (1 - asked.held)))
+    load.prepare(measured)
+    with held_still(mongod, asked.held):
+        capacity = _capacity(stack, load, measured)
     rate = min(asked.times * capacity, asked.most)
     _say(f"{capacity:.0f} letters/s; sealing for {asked.seconds:.0f} s at {rate:.0f} letters/s")
     load.prepare(int(rate * asked.seconds / AGAIN))
@@ -74,7 +78,8 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     ):
         time.sleep(QUIET_S)
         pressed_at = now()
-        sent = load.send_for(asked.seconds, per_second=rate, again=AGAIN)
+        with held_still(mongod, asked.held):
+            sent = load.send_for(asked.seconds, per_second=rate, again=AGAIN)
         drained_from = now()
         _say(f"{sent} letters were sent; draining")
         rested_at = watch.wait_for_rest(DRAIN_S)
@@ -96,7 +101,8 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     return {
         "commit": _commit(),
         "command": f"make pressure SECONDS={asked.seconds:.0f} TIMES={asked.times:g} "
-        f"SEED={asked.seed}",
+        f"SEED={asked.seed}" + (f" HELD={asked.held:g}" if asked.held else ""),
+        "held": asked.held,
         "capacity_per_second": round(capacity, 1),
         "offered_per_second": round(sent / (drained_from - pressed_at), 1),
         "seconds": {name: round(end - start, 1) for name, (start, end) in spans.items()},
@@ -121,16 +127,16 @@ def _say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)  # noqa: T201 - how far it got
 
 
-def _capacity(stack: LiveStack, load: Load) -> float:
+def _capacity(stack: LiveStack, load: Load, count: int) -> float:
     """Letters per second that the services take from a backlog, until everything rests."""
-    load.send(MEASURED // 5, again=AGAIN)  # the first keys, connections and caches
+    load.send(count // 5, again=AGAIN)  # the first keys, connections and caches
     load.flush()
     with Watch(stack, time.monotonic()) as watch:
         watch.wait_for_rest(DRAIN_S)
         began = watch.now()
-        load.send(MEASURED, again=AGAIN)
+        load.send(count, again=AGAIN)
         load.flush()
-        return MEASURED / (watch.wait_for_rest(DRAIN_S) - began)
+        return count / (watch.wait_for_rest(DRAIN_S) - began)
 
 
 def _a_case(stack: LiveStack) -> str:
@@ -160,6 +166,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=600, help="how long it presses")
     parser.add_argument("--times", type=float, default=10, help="times the measured capacity")
     parser.add_argument("--most", type=float, default=2_500, help="letters a second at most")
+    parser.add_argument(
+        "--held",
+        type=float,
+        default=0.0,
+        help="share of the time that the database is held still while measured and pressed",
+    )
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
     parser.add_argument("--publish", action="store_true", help="write docs/pressure.md")
     return parser.parse_args()

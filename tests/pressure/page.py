@@ -12,26 +12,30 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 760, 150, 60, 24
 _COLOURS: Final = ("#0b5394", "#b45f06", "#38761d", "#741b47", "#666666", "#111111")
 _POINTS: Final = 300
 
-_BEFORE: Final = "<!-- measured -->"
-_AFTER: Final = "<!-- /measured -->"
+_BLOCKS: Final = {False: "measured", True: "held"}
+"""The parts of the page: with a database at its own speed, and with one that is held still."""
 
 
 def write_page(page: Path, told: dict[str, Any]) -> None:
     """Replace what the page says was measured, and draw its picture beside it."""
-    picture = page.with_suffix(".svg")
+    block = _BLOCKS[bool(told["held"])]
+    picture = page.with_name(f"pressure-{block}.svg")
     picture.write_text(_picture(told["moments"], told["marks"]), encoding="utf-8")
-    before, _, rest = page.read_text("utf-8").partition(_BEFORE)
-    after = rest.partition(_AFTER)[2]
-    tables = "\n".join(_tables(told))
-    page.write_text(f"{before}{_BEFORE}\n{tables}\n{_AFTER}{after}", encoding="utf-8")
+    opened, closed = f"<!-- {block} -->", f"<!-- /{block} -->"
+    before, _, rest = page.read_text("utf-8").partition(opened)
+    after = rest.partition(closed)[2]
+    tables = "\n".join(_tables(told, picture.name))
+    page.write_text(f"{before}{opened}\n{tables}\n{closed}{after}", encoding="utf-8")
 
 
-def _tables(told: dict[str, Any]) -> Iterable[str]:
+def _tables(told: dict[str, Any], picture: str) -> Iterable[str]:
     spans = told["seconds"]
     yield f"`{told['command']}` at {told['commit']}"
     yield ""
     yield "| | |"
     yield "| --- | --- |"
+    if told["held"]:
+        yield f"| the database, until the pressure ends | held still {told['held']:.0%} of the time |"
     yield f"| capacity, measured before | {told['capacity_per_second']:g} letters/s |"
     yield f"| offered | {told['offered_per_second']:g} letters/s for {spans['under pressure']:g} s |"
     yield f"| letters | {told['letters']:,}, {told['acknowledged']:,} acknowledged |"
@@ -57,7 +61,7 @@ def _tables(told: dict[str, Any]) -> Iterable[str]:
     yield ""
     yield (
         "![Memory, lag and the outbox over the run; the grey lines are where the pressure begins, "
-        "where it ends, and where all is drained](pressure.svg)"
+        f"where it ends, and where all is drained]({picture})"
     )
 
 
