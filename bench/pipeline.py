@@ -60,6 +60,8 @@ SAMRAAD: Final = "Samråd"
 TRACED: Final = "Samråd, every event traced"
 BARE: Final = "bare loop"
 TUTORIAL: Final = "the tutorial way"
+PLAIN: Final = ", as Python comes"
+"""With asyncio's own event loop and the collector's own settings: what nobody tuned."""
 MAJORITY: Final = WriteConcern("majority", j=True)
 SLICE: Final = 500
 LANES: Final = 2
@@ -337,6 +339,10 @@ CONTENDERS: Final = (
         "whose handler raises is lost. No order after a repeat, no relay that keeps order.",
         events=_TUTORIAL_EVENTS,
     ),
+    Contender(BARE + PLAIN, bare_loop, "As the bare loop.", tuned=False),
+    Contender(
+        TUTORIAL + PLAIN, tutorial, "As the tutorial way.", events=_TUTORIAL_EVENTS, tuned=False
+    ),
 )
 
 
@@ -355,8 +361,9 @@ def _measure(world: World, asked: Asked) -> Findings:
     return Findings(
         rows,
         [
-            Target.at_least(f"{one} / {other}", least, ratio(runs[one], runs[other]))
+            Target.at_least(f"{one} / {other}{as_}", least, ratio(runs[one], runs[other + as_]))
             for one, other, least in (*wanted, (TRACED, TUTORIAL, 70))
+            for as_ in ("", PLAIN)
         ],
         {each.name: each.promises for each in CONTENDERS},
     )

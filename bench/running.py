@@ -77,6 +77,8 @@ class Contender:
     """What it guarantees, and what it does not: no ratio is fair without."""
     events: int | None = None
     """How many it is given, where the usual number would take all day."""
+    tuned: bool = True
+    """Whether it gets the event loop and the collector settings of our services, or Python's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +161,16 @@ def by_turns(
             print(f"  run {number + 1} of {asked.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
             here = before(world, contender) or world
             events = min(contender.events or asked.events, asked.events)
-            runs[contender.name].append(run_alone(contender.run, here, events))
+            runs[contender.name].append(
+                run_alone(contender.run, here, events, tuned=contender.tuned)
+            )
     return runs
 
 
-def run_alone(run: Run, world: World, events: int) -> Figures:
-    """Run once in a process of its own, with the service's event loop and collector settings."""
+def run_alone(run: Run, world: World, events: int, *, tuned: bool = True) -> Figures:
+    """Run once in a process of its own, with our services' event loop and collector or Python's."""
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_run, (run, world, events))
+        return pool.apply(_run, (run, world, events, tuned))
 
 
 def row_of(name: str, figures: Sequence[Figures]) -> dict[str, Any]:
@@ -198,7 +202,9 @@ async def until(reached: Callable[[], bool]) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-def _run(run: Run, world: World, events: int) -> Figures:
+def _run(run: Run, world: World, events: int, tuned: bool) -> Figures:  # noqa: FBT001 - pickled
+    if not tuned:
+        return asyncio.run(run(world, events))
     collect_rarely()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run(world, events))
