@@ -57,7 +57,7 @@ _BY_FILE: Final = (
     ("shared/contracts/__init__.py:Fact.write", "encode"),
     ("shared/engine/store.py:pack", "encode"),
     ("shared/engine/records.py:Message", "encode"),
-    ("shared/engine/unit.py:Held.as_document", "encode"),
+    ("shared/engine/held.py:Held.as_document", "encode"),
     ("shared/engine/store.py", "commit"),
     ("shared/engine/watermarks.py", "commit"),
     ("shared/engine/slices.py", "commit"),

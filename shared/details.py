@@ -28,7 +28,7 @@ from tenacity import (
 from shared.engine import Store, Unavailable, Unit
 from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
-from shared.engine.unit import Document
+from shared.engine.held import Document
 from shared.errors import Conflict
 from shared.keys import KeyDestroyed, Keys, MasterKey
 from shared.process import Engine

@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from shared.audit import OPERATOR, Why
 from shared.engine import Room, Subscription
+from shared.engine.held import Document
 from shared.engine.lane import Lane
 from shared.engine.restored import Restored
 from shared.engine.standing import LATE_S
-from shared.engine.unit import Document
 from shared.errors import Conflict, Rejected, Unavailable
 from shared.settings import ServiceSettings
 

@@ -9,11 +9,12 @@ from shared.engine.connection import Connection
 from shared.engine.deadlines import Deadlines, Due
 from shared.engine.door import Door
 from shared.engine.facts import Facts
+from shared.engine.held import Document, Held, Needs
 from shared.engine.records import Message, Record
 from shared.engine.room import Room
 from shared.engine.store import Store
 from shared.engine.subscription import Subscription
-from shared.engine.unit import Document, Held, Needs, Unit
+from shared.engine.unit import Unit
 from shared.errors import Rejected, Unavailable
 
 __all__ = [

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from shared.engine.door import NOTHING
-from shared.engine.unit import Document, Needs, Unit
+from shared.engine.held import Document, Needs
+from shared.engine.unit import Unit
 
 __all__ = ["COLLECTION", "Deadlines", "Due", "follow", "read_due"]
 

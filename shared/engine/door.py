@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from shared.engine.held import Needs
 from shared.engine.records import Record
-from shared.engine.unit import Needs, Unit
+from shared.engine.unit import Unit
 
 __all__ = ["NOTHING", "Door"]
 

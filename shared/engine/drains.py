@@ -16,8 +16,10 @@ from pymongo.errors import PyMongoError
 
 from shared.engine.crash_points import reach
 from shared.engine.facts import Facts, read_arrival
+from shared.engine.held import Document
+from shared.engine.records import row_record
 from shared.engine.store import REFUSED, Store
-from shared.engine.unit import Document, Unit, row_record
+from shared.engine.unit import Unit
 from shared.errors import ServiceError
 
 __all__ = ["TOO_MUCH", "Begin", "Drains"]

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope, EnvelopeRefused, read_envelope
 from shared.engine.door import NOTHING
-from shared.engine.records import Record
-from shared.engine.unit import WAITING, Document, Needs, Unit, record_row, row_record
+from shared.engine.held import Document, Needs
+from shared.engine.records import Record, record_row, row_record
+from shared.engine.unit import WAITING, Unit
 from shared.errors import Rejected
 from shared.tracing import SUBJECT
 

@@ -1,6 +1,7 @@
 """What comes from the broker and what goes to it, free of any client library."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from shared.contracts import source_of
 from shared.contracts.envelope import JSON_CONTENT_TYPE, Envelope, write_envelope
 from shared.errors import Rejected
 
-__all__ = ["MAX_RECORD_BYTES", "Message", "Record", "headers_of"]
+__all__ = ["MAX_RECORD_BYTES", "Message", "Record", "headers_of", "record_row", "row_record"]
 
 MAX_RECORD_BYTES = 1_000_000
 """Below the topics' 1 MiB (design.md section 4), with room for the batch around a record."""
@@ -124,3 +125,33 @@ def headers_of(packed: Mapping[str, Any]) -> list[tuple[str, bytes]]:
         traceparent=packed["traceparent"],
     )
     return write_envelope(envelope)
+
+
+def record_row(record: Record, *, state: str, reason: str | None, at: datetime) -> dict[str, Any]:
+    """A record as a parked row: whole, with its position and the reason."""
+    return {
+        "_id": record.position,
+        "state": state,
+        "reason": reason,
+        "at": at,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp_ms": record.timestamp_ms,
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+    }
+
+
+def row_record(row: Mapping[str, Any]) -> Record:
+    """The record that a parked row keeps."""
+    return Record(
+        row["topic"],
+        row["partition"],
+        row["offset"],
+        row["timestamp_ms"],
+        row["key"],
+        row["value"],
+        tuple((name, value) for name, value in row["headers"]),
+    )

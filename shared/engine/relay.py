@@ -25,11 +25,11 @@ from shared.engine.absent import AbsentTopics
 from shared.engine.connection import Connection
 from shared.engine.crash_points import reach
 from shared.engine.ending import told_to_end
+from shared.engine.held import Document
 from shared.engine.partitioning import partition_of
 from shared.engine.published import Published
 from shared.engine.records import headers_of
 from shared.engine.store import Store
-from shared.engine.unit import Document
 
 __all__ = ["Relay"]
 

@@ -19,11 +19,11 @@ from shared import audit
 from shared.audit import Why
 from shared.engine import published, retold
 from shared.engine.connection import Connection
+from shared.engine.held import Document
 from shared.engine.own_topics import Lost, OwnTopics
 from shared.engine.room import Room
 from shared.engine.store import Store, translated
 from shared.engine.subscription import Subscription
-from shared.engine.unit import Document
 from shared.errors import Rejected
 
 __all__ = ["COLLECTION", "LOOKING", "Restored"]

@@ -17,9 +17,11 @@ from shared.engine.crash_points import reach
 from shared.engine.door import Door
 from shared.engine.drains import Drains
 from shared.engine.facts import Facts
+from shared.engine.held import Document, Protocol
+from shared.engine.records import row_record
 from shared.engine.standing import Standing
 from shared.engine.store import Store
-from shared.engine.unit import WAITING, Document, Protocol, Unit, row_record
+from shared.engine.unit import WAITING, Unit
 from shared.errors import Rejected
 
 __all__ = ["Room"]

@@ -13,9 +13,9 @@ from shared.engine.crash_points import reach
 from shared.engine.door import Door
 from shared.engine.drains import TOO_MUCH
 from shared.engine.facts import explain, read_arrival
-from shared.engine.records import Record
+from shared.engine.records import Record, row_record
 from shared.engine.store import REFUSED, Store
-from shared.engine.unit import Unit, row_record
+from shared.engine.unit import Unit
 from shared.engine.watermarks import Watermark
 from shared.errors import ServiceError, TooMuch
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from shared import audit
-from shared.engine.unit import WAITING, Document
+from shared.engine.held import Document
+from shared.engine.unit import WAITING
 
 __all__ = ["LATE_S", "LISTED", "Standing", "cause_id"]
 

@@ -24,8 +24,9 @@ from shared import telemetry
 from shared.engine import retold
 from shared.engine.budget import Budget
 from shared.engine.crash_points import reach
+from shared.engine.held import Document, Held, Needs
 from shared.engine.records import Message
-from shared.engine.unit import WAITING, Document, Held, Needs, Unit
+from shared.engine.unit import WAITING, Unit
 from shared.errors import Away, Conflict, ServiceError, Taken, Unavailable
 from shared.tracing import Tracing
 

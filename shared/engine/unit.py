@@ -1,32 +1,24 @@
 """The unit of work: a slice's documents in memory, and all that one transaction will write.
 
-Handlers load from it, save to it and emit into it; nothing here touches the network. A document
-carries two fields of the engine's own, which handlers never see: `version`, by which a write is
-guarded, and `protocol`, in which a case counts what it has taken in (`marks`, per source) and told
-(`sequences`, per stream), whether events wait in its room, and why it is parked.
+Handlers load from it, save to it and emit into it; nothing here touches the network.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from secrets import token_bytes
 from typing import Any
 
-import msgspec
 from bson import ObjectId
 
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
-from shared.engine.records import Message, Record
+from shared.engine.held import Document, Held, Key, Protocol
+from shared.engine.records import Message, Record, record_row
 from shared.engine.retold import Retold
 from shared.errors import TooMuch
 from shared.tracing import Step, Tracing
 
-__all__ = ["WAITING", "Document", "Held", "Key", "Needs", "Protocol", "Unit"]
-
-Document = dict[str, Any]
-Key = tuple[str, str]
-Needs = Mapping[str, Any]
-"""Which documents are wanted: collection -> ids."""
+__all__ = ["WAITING", "Unit"]
 
 WAITING = "waiting"
 """The state of an event in the room that nothing is wrong with: it waits for one before it."""
@@ -34,64 +26,6 @@ WAITING = "waiting"
 Savepoint = tuple[int, int, int, int, int, int]
 
 _DRAINED = 500
-
-
-class Protocol(msgspec.Struct, frozen=True, gc=False):
-    """What a case remembers of the streams it reads and writes; it outlives the case's content."""
-
-    marks: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Per source, the last sequence that had its effect here."""
-    sequences: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Per stream, the last sequence told from here."""
-    waiting: bool = False
-    """Whether events of this case may stand in the room."""
-    parked: str | None = None
-    """Why the case stands still, in one sentence."""
-
-    def marked(self, source: str, sequence: int) -> "Protocol":
-        """The same, with one more event taken in."""
-        return Protocol({**self.marks, source: sequence}, self.sequences, self.waiting, self.parked)
-
-    def told(self, stream: str, sequence: int) -> "Protocol":
-        """The same, with one more fact told."""
-        sequences = {**self.sequences, stream: sequence}
-        return Protocol(self.marks, sequences, self.waiting, self.parked)
-
-    def as_document(self) -> Document:
-        """As it is stored; what is as usual is left out."""
-        stored: Document = {"marks": self.marks, "sequences": self.sequences}
-        if self.waiting:
-            stored["waiting"] = True
-        if self.parked is not None:
-            stored["parked"] = self.parked
-        return stored
-
-
-class Held(msgspec.Struct, gc=False):
-    """A document as the unit holds it."""
-
-    fields: Document | None = None
-    """What handlers see; None where nothing was saved yet."""
-    protocol: Protocol = Protocol()
-    version: int = 0
-    """As stored when it was loaded; 0 where nothing is stored."""
-    changed: bool = False
-
-    @classmethod
-    def stored(cls, document: Document) -> "Held":
-        """A document as MongoDB gave it."""
-        version = document.pop("version")
-        protocol = Protocol(**document.pop("protocol", {}))
-        return cls(document if len(document) > 1 else None, protocol, version)
-
-    def as_document(self, document_id: str) -> Document:
-        """As it is stored next."""
-        return {
-            **(self.fields or {}),
-            "_id": document_id,
-            "version": self.version + 1,
-            "protocol": self.protocol.as_document(),
-        }
 
 
 class Unit:
@@ -336,33 +270,3 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(each) for each in value]
     return value
-
-
-def record_row(record: Record, *, state: str, reason: str | None, at: datetime) -> Document:
-    """A record as a parked row: whole, with its position and the reason."""
-    return {
-        "_id": record.position,
-        "state": state,
-        "reason": reason,
-        "at": at,
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp_ms": record.timestamp_ms,
-        "key": record.key,
-        "value": record.value,
-        "headers": [[name, value] for name, value in record.headers],
-    }
-
-
-def row_record(row: Document) -> Record:
-    """The record that a parked row keeps."""
-    return Record(
-        row["topic"],
-        row["partition"],
-        row["offset"],
-        row["timestamp_ms"],
-        row["key"],
-        row["value"],
-        tuple((name, value) for name, value in row["headers"]),
-    )
