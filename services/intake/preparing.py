@@ -19,7 +19,7 @@ from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
 from services.intake.sealing import Parted, part, seal_all
 from shared.engine.crash_points import reach
-from shared.engine.store import translated
+from shared.engine.refusals import translated
 from shared.errors import Away, Unavailable
 from shared.keys import KeyDestroyed
 

@@ -18,7 +18,8 @@ from shared.engine.crash_points import reach
 from shared.engine.facts import Facts, read_arrival
 from shared.engine.held import Document
 from shared.engine.records import row_record
-from shared.engine.store import REFUSED, Store
+from shared.engine.refusals import REFUSED
+from shared.engine.store import Store
 from shared.engine.unit import Unit
 from shared.errors import ServiceError
 

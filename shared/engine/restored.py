@@ -21,8 +21,9 @@ from shared.engine import published, retold
 from shared.engine.connection import Connection
 from shared.engine.held import Document
 from shared.engine.own_topics import Lost, OwnTopics
+from shared.engine.refusals import translated
 from shared.engine.room import Room
-from shared.engine.store import Store, translated
+from shared.engine.store import Store
 from shared.engine.subscription import Subscription
 from shared.errors import Rejected
 

@@ -14,7 +14,8 @@ from shared.engine.door import Door
 from shared.engine.drains import TOO_MUCH
 from shared.engine.facts import explain, read_arrival
 from shared.engine.records import Record, row_record
-from shared.engine.store import REFUSED, Store
+from shared.engine.refusals import REFUSED
+from shared.engine.store import Store
 from shared.engine.unit import Unit
 from shared.engine.watermarks import Watermark
 from shared.errors import ServiceError, TooMuch

@@ -1,7 +1,7 @@
 """A service's own database: one transaction holds effects, marks, watermark, rooms and outbox."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from random import uniform
@@ -9,14 +9,13 @@ from typing import Any, Final, TypeVar
 
 from bson import Timestamp, decode, encode
 from bson.codec_options import CodecOptions
-from bson.errors import BSONError, InvalidDocument
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, DeleteMany, DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -26,18 +25,16 @@ from shared.engine.budget import Budget
 from shared.engine.crash_points import reach
 from shared.engine.held import Document, Held, Needs
 from shared.engine.records import Message
+from shared.engine.refusals import translated
 from shared.engine.unit import WAITING, Unit
-from shared.errors import Away, Conflict, ServiceError, Taken, Unavailable
+from shared.errors import Away, Conflict, Unavailable
 from shared.tracing import Tracing
 
-__all__ = ["REFUSED", "Store", "never_passes", "translated"]
+__all__ = ["Store"]
 
 T = TypeVar("T")
 Operation = Callable[[AsyncClientSession], Awaitable[T]]
 
-_DUPLICATE_KEY: Final = 11000
-_NEVER: Final = frozenset({2, 9, 52, 56, 57, 121, 10334, 17419, 17420})
-"""Server codes that are about the document: bad value or field name, failed validation, too large."""
 _PACKED_MESSAGES: Final = 500
 _PACKED_BYTES: Final = 8 * 1024 * 1024
 _ROOM_ROWS: Final = 500
@@ -48,10 +45,6 @@ _HEAVY_BYTES: Final = 8 * 1024
 _PAUSES: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _COUNTED: Final = 1_000
 _MAJORITY: Final = WriteConcern("majority", j=True)
-
-REFUSED: Final = (PyMongoError, BSONError, OverflowError)
-"""What comes out of a transaction, beside the errors of `shared.errors`, when the database or the
-driver refuses the content for good."""
 
 
 class Store:
@@ -380,34 +373,3 @@ def pack(messages: Iterable[Message]) -> list[Document]:
         size += weight
         packed[-1]["messages"].append(message.packed())
     return packed
-
-
-def translated(error: PyMongoError) -> ServiceError | PyMongoError:
-    """What an error of the driver means to the engine; itself where it can never pass."""
-    if isinstance(error, DuplicateKeyError):
-        return Taken("a document of that id exists already")
-    if isinstance(error, BulkWriteError) and is_duplicate(error.details):
-        return Taken("a document of that id exists already")
-    if error.has_error_label("UnknownTransactionCommitResult"):
-        return Unavailable("it is not known whether the transaction was committed")
-    if error.has_error_label("TransientTransactionError") and not isinstance(
-        error, ConnectionFailure
-    ):
-        return Conflict("another transaction wrote the same document")
-    if never_passes(error):
-        return error
-    return Unavailable(f"MongoDB cannot answer now ({type(error).__name__})")
-
-
-def is_duplicate(details: Mapping[str, Any] | None) -> bool:
-    """Whether a bulk write failed on duplicate keys alone."""
-    errors = (details or {}).get("writeErrors", [])
-    return bool(errors) and all(error.get("code") == _DUPLICATE_KEY for error in errors)
-
-
-def never_passes(error: PyMongoError) -> bool:
-    """Whether the content itself is refused; everything else is waited for, a full disk too."""
-    if isinstance(error, BulkWriteError):
-        errors = (error.details or {}).get("writeErrors", [])
-        return bool(errors) and all(each.get("code") in _NEVER for each in errors)
-    return isinstance(error, InvalidDocument) or getattr(error, "code", None) in _NEVER

@@ -25,7 +25,8 @@ from shared.engine.deadlines import COLLECTION, Deadlines, Due, read_due
 from shared.engine.ending import told_to_end
 from shared.engine.facts import explain
 from shared.engine.held import Document, Needs
-from shared.engine.store import REFUSED, Store
+from shared.engine.refusals import REFUSED
+from shared.engine.store import Store
 from shared.engine.unit import Unit
 from shared.errors import Conflict, Fenced, ServiceError
 

@@ -16,7 +16,8 @@ from pymongo.read_concern import ReadConcern
 
 from shared.engine.crash_points import reach
 from shared.engine.held import Document
-from shared.engine.store import Store, translated
+from shared.engine.refusals import translated
+from shared.engine.store import Store
 from shared.errors import Fenced, Halted
 
 __all__ = ["Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
