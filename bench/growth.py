@@ -25,6 +25,7 @@ from bench.running import (
 )
 from bench.running import Told as Findings
 from bench.world import PARTITIONS, Happened, Told, World, fact_of
+from deploy.embedded.database_rights import SMALL_PAGES
 from shared.engine import Unit
 
 __all__ = ["cases", "partitions"]
@@ -82,6 +83,7 @@ def _store(world: World, database: str, how_many: int) -> None:
             }
 
     with world.database_client() as client:
+        client[database].create_collection("cases", storageEngine=SMALL_PAGES)
         rest = documents()
         while some := list(islice(rest, _INSERTED_AT_ONCE)):
             client[database].cases.insert_many(some, ordered=False)

@@ -16,6 +16,8 @@ DECLARATION = CLONE / "deploy" / "mongo.yaml"
 READ = ["find", "changeStream", "listIndexes", "collStats"]
 APPEND = [*READ, "insert"]
 CHANGE = [*APPEND, "update", "remove", "createIndex", "createCollection"]
+SMALL_PAGES = {"wiredTiger": {"configString": "leaf_page_max=8KB"}}
+"""For what changes here and there: a change rewrites its whole page (docs/decisions/0014)."""
 USER_NOT_FOUND, ROLE_NOT_FOUND, NAMESPACE_EXISTS = 11, 31, 48
 
 Document = dict[str, Any]
@@ -75,9 +77,15 @@ def apply_rights(home: Home, admin_uri: str, *, inspector: bool) -> None:
 def _make_collections(client: "MongoClient[Document]", database: Database) -> None:
     target = client[database.name]
     there = set(target.list_collection_names())
-    for name in {*database.collections, *database.append_only} - there:
+    options: list[tuple[str, Document]] = [
+        *((name, {"storageEngine": SMALL_PAGES}) for name in database.collections),
+        *((name, {}) for name in database.append_only),
+    ]
+    for name, asked in options:
+        if name in there:
+            continue
         try:
-            target.create_collection(name)
+            target.create_collection(name, **asked)
         except OperationFailure as problem:
             if problem.code != NAMESPACE_EXISTS:
                 raise

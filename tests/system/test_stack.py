@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -82,6 +83,15 @@ def is_service(process: psutil.Process, service: str) -> bool:
         return f"services.{service}" in process.cmdline()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return False
+
+
+def test_what_changes_here_and_there_lies_in_small_pages_and_logs_do_not(
+    kafka_and_mongo: LiveStack,
+) -> None:
+    with MongoClient[dict[str, Any]](kafka_and_mongo.mongo("admin")) as client:
+        made = {each["name"]: each["options"] for each in client.mediation.list_collections()}
+    assert "leaf_page_max=8KB" in str(made["mediations"].get("storageEngine"))
+    assert "storageEngine" not in made["audit"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
