@@ -35,6 +35,7 @@ from bench.running import (
 )
 from bench.running import Told as Findings
 from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
+from deploy.embedded.database_rights import SMALL_PAGES
 from shared.engine import Facts, Room, Store, Subscription, Unit
 from shared.engine.alarms import MassParking
 from shared.engine.budget import Pool
@@ -376,7 +377,7 @@ async def _make_collections(database: Any) -> None:
     there = await database.list_collection_names()
     for name in _COLLECTIONS:
         if name not in there:
-            await database.create_collection(name)
+            await database.create_collection(name, storageEngine=SMALL_PAGES)
 
 
 def _ready(subscription: Subscription, partitions: int) -> bool:

@@ -77,11 +77,11 @@ def apply_rights(home: Home, admin_uri: str, *, inspector: bool) -> None:
 def _make_collections(client: "MongoClient[Document]", database: Database) -> None:
     target = client[database.name]
     there = set(target.list_collection_names())
-    options: list[tuple[str, Document]] = [
+    wanted: list[tuple[str, Document]] = [
         *((name, {"storageEngine": SMALL_PAGES}) for name in database.collections),
         *((name, {}) for name in database.append_only),
     ]
-    for name, asked in options:
+    for name, asked in wanted:
         if name in there:
             continue
         try:
