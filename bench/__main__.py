@@ -11,6 +11,7 @@ from rich.console import Console
 from bench import (
     framework,
     growth,
+    hop,
     intake,
     latency,
     memory,
@@ -33,6 +34,7 @@ SUBJECTS: dict[str, Subject] = {
     "partitions": growth.partitions,
     "memory": memory.subject,
     "thrift": thrift.subject,
+    "hop": hop.subject,
     "latency": latency.subject,
 }
 

@@ -16,12 +16,12 @@ import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo.errors import PyMongoError
 
-from bench.intake import Letter, letters
+from bench.intake import letters
 from bench.running import Asked, Subject, Target, Told
-from bench.world import World
+from bench.world import Sent, World
 from deploy.embedded.paths import CLONE
 
-__all__ = ["subject"]
+__all__ = ["Effects", "row_of_times", "send_and_wait", "subject"]
 
 _PARTNER: Final = "bench-school"
 _REPLIES: Final = f"partner.{_PARTNER}.replies"
@@ -30,20 +30,20 @@ _NOTICES: Final = "notify.notices"
 _IN_A_RUN: Final = 60
 _FIRST: Final = 20
 """Reports that warm the services up, and are not counted."""
-_ANSWER_S: Final = 30.0
+ANSWER_S: Final = 30.0
 _PAUSES_S: Final = (0.05, 0.15)
 
 Times = dict[str, float]
 
 
-class _Effects(Thread):
-    """When cases appear in the database of the service after intake."""
+class Effects(Thread):
+    """When cases appear in a collection."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, database: str, collection: str) -> None:
         super().__init__(daemon=True)
         self.seen: Times = {}
         self._client = world.database_client()
-        self._changes = self._client["mediation"]["mediations"].watch(
+        self._changes = self._client[database][collection].watch(
             [{"$match": {"operationType": "insert"}}, {"$project": {"documentKey": 1}}]
         )
 
@@ -52,6 +52,15 @@ class _Effects(Thread):
         with suppress(PyMongoError):
             for change in self._changes:
                 self.seen.setdefault(change["documentKey"]["_id"], monotonic())
+
+    def wait_for(self, case_id: str) -> float:
+        """Wait until the case is there; say when that was."""
+        until = monotonic() + ANSWER_S
+        while case_id not in self.seen:
+            if monotonic() > until:
+                raise TimeoutError(f"after {ANSWER_S} s there is still no case {case_id}")
+            sleep(0.002)
+        return self.seen[case_id]
 
     def close(self) -> None:
         """End looking."""
@@ -76,7 +85,7 @@ class _Watch:
         """Wait for the receipt of a report, its first fact and its notice; say when each came."""
         seen: Times = {}
         case_id, facts, notices = "", Times(), Times()
-        end = monotonic() + _ANSWER_S
+        end = monotonic() + ANSWER_S
         while monotonic() < end:
             message = self._consumer.poll(0.5)
             if message is None or message.error():
@@ -91,14 +100,15 @@ class _Watch:
             if case_id in facts and case_id in notices:
                 seen |= {"fact": facts[case_id], "notice": notices[case_id]}
                 return seen | {f"case {case_id}": now}
-        raise TimeoutError(f"after {_ANSWER_S} s there is still no notice of {reference}")
+        raise TimeoutError(f"after {ANSWER_S} s there is still no notice of {reference}")
 
 
 def _measure(world: World, asked: Asked) -> Told:
     credentials = _credentials(world)
     public = httpx.get(credentials["jwks_url"], timeout=30).json()["keys"][0]
     producer = Producer({**credentials["kafka"], "enable.idempotence": True, "linger.ms": 0})
-    watch, effects, dice = _Watch(world), _Effects(world), Random(3)  # noqa: S311 - pauses
+    watch, effects = _Watch(world), Effects(world, "mediation", "mediations")
+    dice = Random(3)  # noqa: S311 - pauses
     effects.start()
     taken: list[dict[str, float]] = []
     for letter in letters(_PARTNER, _FIRST + asked.runs * _IN_A_RUN, public):
@@ -107,9 +117,11 @@ def _measure(world: World, asked: Asked) -> Told:
     effects.close()
     rounds = [taken[start : start + _IN_A_RUN] for start in range(_FIRST, len(taken), _IN_A_RUN)]
     rows = [
-        _row("report acknowledged → receipt read by its partner", "receipt", rounds),
-        _row("report acknowledged → effect in the next service (change stream)", "effect", rounds),
-        _row("fact read → notice read", "notice", rounds),
+        row_of_times("report acknowledged → receipt read by its partner", "receipt", rounds),
+        row_of_times(
+            "report acknowledged → effect in the next service (change stream)", "effect", rounds
+        ),
+        row_of_times("fact read → notice read", "notice", rounds),
     ]
     effect = rows[1]
     return Told(
@@ -125,32 +137,36 @@ def _measure(world: World, asked: Asked) -> Told:
     )
 
 
-def _one(letter: Letter, producer: Producer, watch: _Watch, effects: _Effects) -> dict[str, float]:
+def _one(letter: Sent, producer: Producer, watch: _Watch, effects: Effects) -> dict[str, float]:
     """Send one report, and wait until all that follows from it was seen. Milliseconds."""
-    topic, reference, value, headers = letter
-    acknowledged: list[float] = []
-
-    def delivered(error: object, _: object) -> None:
-        if error is not None:
-            raise RuntimeError(f"the broker refused a report: {error}")
-        acknowledged.append(monotonic())
-
-    producer.produce(topic, value, key=reference, headers=list(headers), on_delivery=delivered)
-    while not acknowledged:
-        producer.poll(0.5)
-    seen = watch.until(reference)
+    acknowledged = send_and_wait(producer, letter)
+    seen = watch.until(letter[1])
     case_id = next(name.removeprefix("case ") for name in seen if name.startswith("case "))
-    until = monotonic() + _ANSWER_S
-    while case_id not in effects.seen and monotonic() < until:
-        sleep(0.002)
     return {
-        "receipt": 1e3 * (seen["receipt"] - acknowledged[0]),
-        "effect": 1e3 * (effects.seen[case_id] - acknowledged[0]),
+        "receipt": 1e3 * (seen["receipt"] - acknowledged),
+        "effect": 1e3 * (effects.wait_for(case_id) - acknowledged),
         "notice": 1e3 * (seen["notice"] - seen["fact"]),
     }
 
 
-def _row(what: str, name: str, rounds: list[list[dict[str, float]]]) -> dict[str, Any]:
+def send_and_wait(producer: Producer, record: Sent) -> float:
+    """Send a record; return when the broker had acknowledged it."""
+    topic, key, value, headers = record
+    acknowledged: list[float] = []
+
+    def delivered(error: object, _: object) -> None:
+        if error is not None:
+            raise RuntimeError(f"the broker refused a record: {error}")
+        acknowledged.append(monotonic())
+
+    producer.produce(topic, value, key=key, headers=list(headers), on_delivery=delivered)
+    while not acknowledged:
+        producer.poll(0.5)
+    return acknowledged[0]
+
+
+def row_of_times(what: str, name: str, rounds: list[list[dict[str, float]]]) -> dict[str, Any]:
+    """Percentiles of one time, in ms, over all rounds, and how the rounds differ."""
     of_rounds = [median(each[name] for each in one) for one in rounds]
     everything = [each[name] for one in rounds for each in one]
     return {

@@ -65,7 +65,8 @@ def keep(found: Mapping[str, Found]) -> None:
     """Keep findings in docs/bench.json, and write them into the page where they belong."""
     kept = json.loads(_FIGURES.read_text(encoding="utf-8")) if _FIGURES.exists() else {}
     kept.update(found)
-    text = json.dumps(kept, indent=2, ensure_ascii=False, sort_keys=True)
+    kept = dict(sorted(kept.items()))
+    text = json.dumps(kept, indent=2, ensure_ascii=False)
     _FIGURES.write_text(text + "\n", encoding="utf-8")
     page = _PAGE.read_text(encoding="utf-8")
     for name, each in kept.items():

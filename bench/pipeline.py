@@ -36,6 +36,7 @@ from bench.running import (
 from bench.running import Told as Findings
 from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
 from deploy.embedded.database_rights import SMALL_PAGES
+from shared.contracts import Fact
 from shared.engine import Facts, Room, Store, Subscription, Unit
 from shared.engine.alarms import MassParking
 from shared.engine.budget import Pool
@@ -71,7 +72,7 @@ _COLLECTIONS: Final = ("cases", "outbox", "audit", "watermarks", "parked", "leas
 
 Document = dict[str, Any]
 Write = Callable[["_Body"], Document]
-Decide = Callable[[Happened, Unit], None]
+Decide = Callable[[Any, Unit], None]
 
 
 class _Body(msgspec.Struct):
@@ -230,15 +231,16 @@ async def service(
     make_slices: type[Slices] = Slices,
     *,
     database: str = "bench_ours",
+    fact: type[Fact] = Happened,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Subscription]:
-    """A service with one handler, its partitions taken, ready to read."""
+    """A service with one handler for one fact, its partitions taken, ready to read."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, database, cases="cases")
     store.tracing = tracing
     await _make_collections(store.db)
     facts = Facts()
-    facts.on(Happened)(decide)
+    facts.on(fact)(decide)
     await Room(store, facts, {}).ensure_indexes()
     subscription = Subscription(world.topic, door=facts, group=f"bench-{uuid4()}")
     async with taken(world, subscription, make_slices(store, facts, MassParking())):

@@ -22,13 +22,17 @@ from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Connection
 
-__all__ = ["PARTITIONS", "TOLD", "Happened", "Told", "World", "fact_of", "running"]
+__all__ = ["PARTITIONS", "TOLD", "Happened", "Told", "World", "fact_of", "record_of", "running"]
 
 PARTITIONS: Final = 16
 TOLD: Final = "bench.out"
 """Where the contenders' facts go."""
 
 _OPERATIONS_S: Final = 60
+
+
+Sent = tuple[str, str, bytes, list[tuple[str, bytes]]]
+"""A record to be: topic, key, value, headers."""
 
 
 class Happened(CaseFact):
@@ -89,26 +93,9 @@ class World:
 
     def fill(self, topic: str, facts: Iterable[tuple[Happened, int]]) -> None:
         """Write facts, each with its sequence."""
-        self.send(
-            (
-                topic,
-                fact.subject(),
-                fact.write(),
-                write_envelope(
-                    Envelope(
-                        id=str(uuid4()),
-                        source=source_of(topic),
-                        type=fact.type,
-                        time=datetime.now(UTC),
-                        subject=fact.subject(),
-                        sequence=sequence,
-                    )
-                ),
-            )
-            for fact, sequence in facts
-        )
+        self.send(record_of(topic, fact, sequence) for fact, sequence in facts)
 
-    def send(self, records: Iterable[tuple[str, str, bytes, list[tuple[str, bytes]]]]) -> None:
+    def send(self, records: Iterable[Sent]) -> None:
         """Write records (topic, key, value, headers) as fast as the broker takes them."""
         producer = Producer({**self.kafka, "linger.ms": 20, "batch.num.messages": 5000})
         for topic, key, value, headers in records:
@@ -141,6 +128,19 @@ class World:
     def database_client(self) -> "MongoClient[dict[str, Any]]":
         """A client that blocks, for what is made ready before a run."""
         return MongoClient(self.mongo, tz_aware=True)
+
+
+def record_of(topic: str, fact: Happened, sequence: int) -> Sent:
+    """A fact as it is written to a topic."""
+    envelope = Envelope(
+        id=str(uuid4()),
+        source=source_of(topic),
+        type=fact.type,
+        time=datetime.now(UTC),
+        subject=fact.subject(),
+        sequence=sequence,
+    )
+    return topic, fact.subject(), fact.write(), write_envelope(envelope)
 
 
 def fact_of(number: int, case_id: UUID | None = None) -> Happened:

@@ -1,0 +1,120 @@
+"""How long the engine alone takes on idle brokers: one thin fact, through two services.
+
+The first service takes the fact in, and tells one of it; the second takes that in. Each runs in a
+process of its own, with its relay, as services do.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from random import Random
+from time import sleep
+from typing import Any, Final
+
+import uvloop
+from confluent_kafka import Producer
+
+from bench.latency import Effects, row_of_times, send_and_wait
+from bench.pipeline import decide, service
+from bench.running import Asked, Subject, Target
+from bench.running import Told as Findings
+from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of, record_of
+from shared.engine import Unit
+from shared.engine.relay import Relay
+from shared.process import collect_rarely
+
+__all__ = ["subject"]
+
+_FIRST, _SECOND = "bench_first", "bench_second"
+_IN_A_RUN: Final = 100
+_WARMING: Final = 20
+"""Facts that warm the services up, and are not counted."""
+_ANSWER_S: Final = 30.0
+_PAUSES_S: Final = (0.05, 0.15)
+
+
+def take(fact: Told, unit: Unit) -> None:
+    """The second service's rule: a case that it is told of is taken in and logged."""
+    if unit.load("cases", fact.subject()) is None:
+        unit.save("cases", {"_id": fact.subject(), "number": fact.number})
+        unit.add("audit", {"at": unit.now, "what": fact.subject()})
+
+
+_RULES: Final[dict[str, tuple[Any, Any]]] = {_FIRST: (decide, Happened), _SECOND: (take, Told)}
+
+
+def _serve(world: World, name: str, ready: Event, over: Event) -> None:
+    collect_rarely()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(world, name, ready, over))
+
+
+async def _run(world: World, name: str, ready: Event, over: Event) -> None:
+    rule, fact = _RULES[name]
+    async with service(world, rule, database=name, fact=fact) as subscription:
+        store = next(iter(subscription.lanes.values())).slices.store
+        telling = asyncio.create_task(Relay(store, world.connection, holder=name).run())
+        subscription.start()
+        ready.set()
+        await asyncio.to_thread(over.wait)
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+
+
+@contextmanager
+def _services(world: World) -> Iterator[None]:
+    """Both services, each in a process of its own, until it is left."""
+    spawned = get_context("spawn")
+    over = spawned.Event()
+    processes = []
+    for name, topic in ((_FIRST, world.topic), (_SECOND, TOLD)):
+        ready = spawned.Event()
+        here = replace(world, topic=topic)
+        processes.append(spawned.Process(target=_serve, args=(here, name, ready, over)))
+        processes[-1].start()
+        if not ready.wait(_ANSWER_S):
+            raise TimeoutError(f"{name} is not ready after {_ANSWER_S} s")
+    try:
+        yield
+    finally:
+        over.set()
+        for process in processes:
+            process.join(_ANSWER_S)
+
+
+def _measure(world: World, asked: Asked) -> Findings:
+    for topic in (world.topic, TOLD):
+        world.make_topic(topic, PARTITIONS)
+    world.empty(_FIRST, _SECOND)
+    producer = Producer({**world.kafka, "enable.idempotence": True, "linger.ms": 0})
+    dice = Random(3)  # noqa: S311 - pauses
+    took: list[dict[str, float]] = []
+    with _services(world):
+        effects = Effects(world, _SECOND, "cases")
+        effects.start()
+        for number in range(_WARMING + asked.runs * _IN_A_RUN):
+            fact = fact_of(number)
+            acknowledged = send_and_wait(producer, record_of(world.topic, fact, 1))
+            took.append({"effect": 1e3 * (effects.wait_for(fact.subject()) - acknowledged)})
+            sleep(dice.uniform(*_PAUSES_S))
+        effects.close()
+    rounds = [took[start : start + _IN_A_RUN] for start in range(_WARMING, len(took), _IN_A_RUN)]
+    row = row_of_times("fact acknowledged → effect in the next service", "effect", rounds)
+    return Findings(
+        [row],
+        [
+            Target.at_most(
+                "idle, thin fact → effect in the next service, p50 ms", 12, row["p50_ms"]
+            ),
+            Target.at_most(
+                "idle, thin fact → effect in the next service, p99 ms", 30, row["p99_ms"]
+            ),
+        ],
+    )
+
+
+subject = Subject("Latency of the engine alone: one thin fact through two services", _measure)
