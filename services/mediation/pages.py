@@ -11,7 +11,7 @@ from services.mediation import mediations
 from services.mediation.domain import Side, Stage
 from shared.access import Action, may
 from shared.audit import Basis
-from shared.consulting import log_reading
+from shared.consulting import Asked, log_denied, log_reading
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
@@ -36,13 +36,13 @@ def make_pages(store: Store) -> APIRouter:
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
         mediation = await mediations.find(store.db, case_id)
+        asked = Asked(case_id, Action.READ_MEDIATION_CASE, Basis.MEDIATION_ACT)
         if mediation is None or not may(
             staff, Action.READ_MEDIATION_CASE, municipality=mediation.municipality
         ):
+            await log_denied(store, staff, asked)
             raise missing()
-        await log_reading(
-            store, staff, by=Action.READ_MEDIATION_CASE, case_id=case_id, basis=Basis.MEDIATION_ACT
-        )
+        await log_reading(store, staff, asked)
         reference = case_reference(Process.MEDIATION, case_id)
         return render(
             request,

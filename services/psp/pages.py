@@ -11,7 +11,7 @@ from services.psp import psp_cases
 from services.psp.domain import Stage
 from shared.access import Action, may
 from shared.audit import Basis
-from shared.consulting import log_reading
+from shared.consulting import Asked, log_denied, log_reading
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
@@ -32,11 +32,11 @@ def make_pages(store: Store) -> APIRouter:
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
         case = await psp_cases.find(store.db, case_id)
+        asked = Asked(case_id, Action.READ_PSP_CASE, Basis.SECTION_115)
         if case is None or not may(staff, Action.READ_PSP_CASE, municipality=case.municipality):
+            await log_denied(store, staff, asked)
             raise missing()
-        await log_reading(
-            store, staff, by=Action.READ_PSP_CASE, case_id=case_id, basis=Basis.SECTION_115
-        )
+        await log_reading(store, staff, asked)
         reference = case_reference(Process.PSP, case_id)
         return render(
             request,

@@ -1,6 +1,10 @@
-"""Whoever opens a case is in its log first: who, when, why; and without the log nothing is shown."""
+"""Whoever opens a case is in its log first: who, when, why; and without the log nothing is shown.
+
+Whoever may not see it, is there too, and learns nothing: not even whether there is such a case.
+"""
 
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
@@ -48,6 +52,45 @@ async def test_a_case_is_shown_once_its_reading_stands_in_the_log(  # noqa: PLR0
     ]
     assert row["roles"]
     assert row["at"].tzinfo
+
+
+@pytest.mark.parametrize(
+    ("service", "owner", "person", "example", "why"),
+    [
+        ("mediation", "kira", "peder", MEDIATION, "read-mediation-case"),
+        ("psp", "peder", "hanne", PSP, "read-psp-case"),
+    ],
+)
+async def test_whoever_may_not_see_a_case_stands_in_the_log_and_learns_nothing(
+    as_staff, partners, database, service, owner, person, example, why
+):
+    desk, other = await as_staff(owner), await as_staff(person)
+    before = await references(desk)
+    partners.send(example, municipality="0630")
+    reference = await newly_shown(desk, before)
+    link = desk.page.locator(ROWS, has_text=reference).get_by_role("link")
+    there = (await link.get_attribute("href")).rsplit("/", 1)[1]
+    nowhere = str(uuid4())
+    log = database[service].audit
+
+    async def answers():
+        told = []
+        for case_id in (there, nowhere):
+            answer = await other.page.goto(f"{other.site}/{service}/cases/{case_id}")
+            told.append((answer.status, await other.page.locator("main").inner_text()))
+        return told
+
+    shown, unknown = await answers()
+    assert shown == unknown
+    assert shown[0] == 404
+    for case_id in (there, nowhere):
+        [row] = log.find({"case_id": case_id, "who": f"staff:{person}"})
+        assert (row["action"], row["why"], row["what"]) == ("denied", why, case_id)
+        assert row["roles"]
+        assert row["at"].tzinfo
+
+    with forgetting(database, service):
+        assert [status for status, _ in await answers()] == [500, 500]
 
 
 @contextmanager
