@@ -180,7 +180,8 @@ class Facts:
         if known[2] is not None:
             known[2](fact)  # what it could not tell before the slice stops its own case now
         now, protocol = unit.now, unit.held(unit.cases, arrival.case_id).protocol
-        unit.now = unit.retold.clock(arrival.case_id, protocol.sequences) or now
+        before = unit.retold.clock(arrival.case_id, protocol.sequences, unit.told_ms)
+        unit.now = before or now
         try:
             known[1](fact, unit)
         finally:

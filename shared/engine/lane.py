@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import structlog
 
 from shared import telemetry
-from shared.engine import watermarks
+from shared.engine import age, watermarks
 from shared.engine.budget import Pool
 from shared.engine.crash_points import reach
 from shared.engine.records import Record
@@ -368,6 +368,7 @@ class Lane:
     async def _go_back(self) -> None:
         self._pause()
         self._drop()
+        seen = self.slices.store.beat
         if self.mark is None:
             topic_id, start, end = await self.log.bounds()
             self.log_end = end
@@ -383,6 +384,7 @@ class Lane:
             reach("lane.after_take")
         else:
             self.mark = await watermarks.read(self.slices.store, self.mark)
+        await age.check(self.slices.store, seen)
         self._rewind = False
         reach("lane.before_seek")
         self.log.seek(self.mark.offset)

@@ -8,15 +8,21 @@ from collections.abc import Collection
 from time import monotonic
 from typing import Final
 
+import structlog
 from pymongo import UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
 
+from shared.engine import age
 from shared.engine.store import Store
+from shared.errors import Away, Conflict, Unavailable
 
 __all__ = ["COLLECTION", "Published", "key_of"]
 
 COLLECTION: Final = "published"
 
 _EVERY_S: Final = 2.0
+
+log = structlog.get_logger()
 
 Place = tuple[str, int]
 
@@ -46,11 +52,22 @@ class Published:
             return
         self._next_at = monotonic() + _EVERY_S
         noted = dict(self._new)
-        await save(self._store, noted)  # cancelled in the middle, it is written again at the end
+        seen = self._store.beat
+        try:
+            async with self._store.transaction() as session:
+                await age.check(self._store, seen, session)
+                await save(self._store, noted, session)  # cancelled in the middle, it comes again
+        except Away:  # it was put back: what it does not know must not be taken for known
+            self._new.clear()
+        except (Conflict, Unavailable) as error:
+            log.info("published_waits", error=type(error).__name__)
+            return
         self._new = {place: at for place, at in self._new.items() if noted.get(place) != at}
 
 
-async def save(store: Store, noted: dict[Place, int]) -> None:
+async def save(
+    store: Store, noted: dict[Place, int], session: AsyncClientSession | None = None
+) -> None:
     """Store positions."""
     if noted:
         await store.db[COLLECTION].bulk_write(
@@ -63,4 +80,5 @@ async def save(store: Store, noted: dict[Place, int]) -> None:
                 for (topic, partition), offset in noted.items()
             ],
             ordered=False,
+            session=session,
         )

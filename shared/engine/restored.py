@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared import audit
 from shared.audit import Why
-from shared.engine import published, retold
+from shared.engine import age, deadlines, published, retold
 from shared.engine.connection import Connection
 from shared.engine.held import Document
 from shared.engine.own_topics import Lost, OwnTopics
@@ -27,13 +27,10 @@ from shared.engine.store import Store
 from shared.engine.subscription import Subscription
 from shared.errors import Rejected
 
-__all__ = ["COLLECTION", "LOOKING", "Restored"]
-
-COLLECTION: Final = "life"
+__all__ = ["LOOKING", "Restored"]
 
 LOOKING: Final = "it is being looked up whether the store was put back to an earlier state"
 
-_ID: Final = "store"
 _AGAIN: Final = "read again"
 _SHOWN: Final = "beat="
 _SWEPT: Final = 500
@@ -56,21 +53,19 @@ class Restored:
         self.store = store
         self.own = OwnTopics(store, tells)
         self._subscriptions = subscriptions
-        self.beat = 0
-        """The last count of the store's that this process has seen."""
         self.trouble: str | None = None
         """What a person must look at since the store was put back, in one sentence."""
 
     @property
     def shown(self) -> str:
         """What is kept at the broker beside a position."""
-        return f"{_SHOWN}{self.beat}"
+        return f"{_SHOWN}{self.store.beat}"
 
     async def count(self) -> bool:
         """Let the store count one on; False if it counts less than it did: it was put back."""
         try:
-            row = await self.store.db[COLLECTION].find_one_and_update(
-                {"_id": _ID, "beat": {"$gte": self.beat}},
+            row = await self.store.db[age.COLLECTION].find_one_and_update(
+                {"_id": age.ROW, "beat": {"$gte": self.store.beat}},
                 [{"$set": {"beat": {"$add": [{"$ifNull": ["$beat", 0]}, 1]}, "at": "$$NOW"}}],
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
@@ -78,9 +73,9 @@ class Restored:
         except DuplicateKeyError:
             return False  # it is there and counts less; when it counted last stays known
         assert row is not None  # noqa: S101 - an upsert returns what it made
-        if row["beat"] <= self.beat:
+        if row["beat"] <= self.store.beat:
             return False
-        self.beat = row["beat"]
+        self.store.beat = row["beat"]
         self.store.was_put_back = bool(
             await self.store.db[retold.COLLECTION].find_one({}, {"_id": 1})
         )
@@ -96,10 +91,10 @@ class Restored:
         self.store.closed = LOOKING
         try:
             await self.store.db[retold.COLLECTION].create_index("subject")
-            known = await self.store.db[COLLECTION].find_one({"_id": _ID})
+            known = await self.store.db[age.COLLECTION].find_one({"_id": age.ROW})
             life: Document = known or {"beat": 0, "at": None}
             shown = max(
-                self.beat,
+                self.store.beat,
                 await connection.shown([each.group for each in self._subscriptions], _SHOWN),
             )
             lost, ends = await self.own.compare(connection)
@@ -109,7 +104,7 @@ class Restored:
             if shown > life["beat"]:
                 await self._say(life, shown, lost)
             await published.save(self.store, ends)
-            self.beat = 0
+            self.store.beat = 0
             await self.count()
         except PyMongoError as error:
             raise translated(error) from error
@@ -117,7 +112,7 @@ class Restored:
 
     async def state(self) -> Document:
         """What people are told: when the store was put back, and which cases a person must look at."""
-        life = await self.store.db[COLLECTION].find_one({"_id": _ID}) or {}
+        life = await self.store.db[age.COLLECTION].find_one({"_id": age.ROW}) or {}
         found = self.store.db[retold.COLLECTION].find({"accepted": False}).sort("_id", 1)
         rows = await found.limit(_SWEPT).to_list()
         cases = [
@@ -134,7 +129,11 @@ class Restored:
         return {"put_back": life.get("put_back"), "cases": cases}
 
     async def sweep(self) -> None:
-        """Forget what the store knows again: its cases have counted past it."""
+        """Forget what the store knows again: its cases have counted past it.
+
+        Where an operator let a case go on above, what was told before may come later still: it is
+        kept as long as anything of that case waits.
+        """
         if not self.store.was_put_back:
             self.trouble = None
             return
@@ -142,13 +141,24 @@ class Restored:
         for topic in {row["topic"] for row in rows}:
             mine = {row["subject"]: row for row in rows if row["topic"] == topic}
             counts = await self.own.counts(topic, mine)
+            waiting = await self._waiting([row["subject"] for row in rows if row["accepted"]])
             done = [
-                row["_id"] for row in mine.values() if counts.get(row["subject"], 0) >= row["last"]
+                row["_id"]
+                for row in mine.values()
+                if counts.get(row["subject"], 0) >= row["last"]
+                and not (row["accepted"] and row["facts"] and row["subject"] in waiting)
             ]
             await self.store.db[retold.COLLECTION].delete_many({"_id": {"$in": done}})
         left = await self.store.db[retold.COLLECTION].count_documents({"accepted": False})
-        life = await self.store.db[COLLECTION].find_one({"_id": _ID}) or {}
+        life = await self.store.db[age.COLLECTION].find_one({"_id": age.ROW}) or {}
         self.trouble = _trouble(left) if left and "put_back" in life else None
+
+    async def _waiting(self, subjects: Sequence[str]) -> set[str]:
+        """Those of which a deadline that has passed, or an event that stands still, is left."""
+        passed = {"$expr": {"$lte": ["$due_at", "$$NOW"]}, "case_id": {"$in": subjects}}
+        due = self.store.db[deadlines.COLLECTION].find(passed, {"case_id": 1})
+        room = self.store.db.parked.find({"case_id": {"$in": subjects}}, {"case_id": 1})
+        return {row["case_id"] for row in [*await due.to_list(), *await room.to_list()]}
 
     async def settle(self, room: Room, why: Why) -> int:
         """Take note that the store was put back, and let all cases go on. Returns how many.
@@ -170,7 +180,7 @@ class Restored:
         async def step(session: AsyncClientSession) -> None:
             await self.store.write(unit, session)
             noted = {"$unset": {"put_back": ""}}
-            await self.store.db[COLLECTION].update_one({"_id": _ID}, noted, session=session)
+            await self.store.db[age.COLLECTION].update_one({"_id": age.ROW}, noted, session=session)
 
         await self.store.persist(step)
         return len(cases)
@@ -216,7 +226,7 @@ class Restored:
 
         Before that a case cannot be judged, and what it told could be told a second time.
         """
-        again = await self.store.db[COLLECTION].find_one({"_id": _AGAIN}) or {}
+        again = await self.store.db[age.COLLECTION].find_one({"_id": _AGAIN}) or {}
         marks: dict[Place, int] = {}
         async for row in self.store.db.watermarks.find():
             place = row["topic"], row["partition"]
@@ -235,7 +245,7 @@ class Restored:
             read |= set(each.topics) | await connection.matching(each.pattern)
         ends = await connection.ends(read)
         until = [[topic, partition, end] for (topic, partition), (_, end) in ends.items() if end]
-        await self.store.db[COLLECTION].update_one(
+        await self.store.db[age.COLLECTION].update_one(
             {"_id": _AGAIN}, {"$set": {"until": until}}, upsert=True
         )
 
@@ -282,8 +292,8 @@ class Restored:
         unit.add(audit.COLLECTION, entry)
         async with self.store.client.start_session() as session, await session.start_transaction():
             await self.store.write(unit, session)
-            await self.store.db[COLLECTION].update_one(
-                {"_id": _ID},
+            await self.store.db[age.COLLECTION].update_one(
+                {"_id": age.ROW},
                 {"$set": {"beat": shown + 1, "put_back": {**told, "found_at": unit.now}}},
                 upsert=True,
                 session=session,

@@ -3,8 +3,9 @@
 Reading again what came since, a handler tells the same facts under the same numbers; each is counted
 and not sent a second time. Where it would tell something else under a number that is given out, the
 case stands still: a reader would drop the second as a repeat of the first. Once an operator has
-looked, the case goes on: what was told before is still not told again, and what is new is told above
-all numbers that were given out.
+looked, the case goes on: what was told before is still not told again, whenever it comes (a deadline
+that fired before may fire once more long after), and what is new is told above all numbers that were
+given out. Each fact is known again once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,10 +49,12 @@ class _Told(msgspec.Struct, frozen=True):
 class Retold:
     """What is known of such facts in one unit of work; nearly always nothing."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_accepted", "_known", "_told")
 
     def __init__(self) -> None:
         self._told: dict[str, _Told] = {}
+        self._accepted: list[str] = []
+        self._known: list[tuple[str, int]] = []
 
     def learn(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in what is stored about the unit's subjects."""
@@ -59,42 +62,82 @@ class Retold:
             facts = {int(number): tuple(fact[:2]) for number, fact in row["facts"].items()}
             self._told[row["_id"]] = _Told(row["last"], facts, row["accepted"])
 
-    def accept(self, subject: str) -> list[str]:
-        """Let the subject go on from now on. Returns the keys of what is stored about it."""
-        mine = [key for key in self._told if key.startswith(f"{subject}|")]
-        for key in mine:
-            self._told[key] = msgspec.structs.replace(self._told[key], accepted=True)
-        return mine
+    def accept(self, subject: str, sequences: Mapping[str, int]) -> None:
+        """Let the subject go on from now on, above what it has counted until now per stream."""
+        for key, told in self._of(subject):
+            self._told[key] = msgspec.structs.replace(told, accepted=True)
+            self._accepted.append(key)
+            counted = sequences.get(_source(key), 0)
+            self._known += [(key, number) for number in told.facts if number <= counted]
+
+    def changes(self) -> dict[str, list[int]]:
+        """What is to be stored: the keys of what may go on, each with numbers that are known again."""
+        changed: dict[str, list[int]] = {key: [] for key in self._accepted}
+        for key, number in self._known:
+            changed.setdefault(key, []).append(number)
+        return changed
+
+    def savepoint(self) -> int:
+        """Where it stands now, to come back to."""
+        return len(self._known)
+
+    def roll_back(self, to: int) -> None:
+        """Forget what was known again since the savepoint."""
+        del self._known[to:]
 
     def number(
         self, source: str, subject: str, counted: int, fact_type: str, value: bytes
     ) -> tuple[int, bool]:
-        """The number of the next fact, and whether the very same was told under it before.
+        """The last number that is given out once this is told, and whether it was told before.
 
         Raises:
-            Rejected: something else was, and no operator has let the case go on.
+            Rejected: something else was told under its number, and no operator has let the case
+                go on.
 
         """
-        told = self._told.get(row_id(source, subject)) if self._told else None
-        if told is None or counted >= told.last:
+        key = row_id(source, subject)
+        told = self._told.get(key) if self._told else None
+        if told is None or (counted >= told.last and not told.accepted):
             return counted + 1, False
         said = digest(fact_type, value)
         if not told.accepted:
             if told.facts.get(counted + 1, ("",))[0] != said:
                 raise Rejected(OTHERWISE)
             return counted + 1, True
-        again = [at for at, (known, _) in told.facts.items() if at > counted and known == said]
-        return (min(again), True) if again else (told.last + 1, False)
+        again = [at for at, (known, _) in self._left(key, told) if known == said]
+        if not again:
+            return max(counted, told.last) + 1, False
+        self._known.append((key, min(again)))
+        return max(counted, min(again)), True
 
-    def clock(self, subject: str, sequences: Mapping[str, int]) -> datetime | None:
-        """When the subject's next fact was told the first time: the time to decide by again."""
+    def clock(self, subject: str, sequences: Mapping[str, int], told_ms: float) -> datetime | None:
+        """When the subject's next fact was told the first time: the time to decide by again.
+
+        Args:
+            subject: the case.
+            sequences: what it has counted, per stream.
+            told_ms: when the broker took in what is decided about, in ms since 1970: once the case
+                may go on, what came after the fact was told is decided by its own time.
+
+        """
         if not self._told:
             return None
         times = [
             at
-            for key, told in self._told.items()
-            if key.startswith(f"{subject}|")
-            for number, (_, at) in told.facts.items()
-            if at is not None and number > sequences.get(key.partition("|")[2], 0)
+            for key, told in self._of(subject)
+            for number, (_, at) in self._left(key, told)
+            if at is not None
+            and number > sequences.get(_source(key), 0)
+            and not (told.accepted and told_ms > at.timestamp() * 1000)
         ]
         return min(times, default=None)
+
+    def _of(self, subject: str) -> list[tuple[str, _Told]]:
+        return [each for each in self._told.items() if each[0].startswith(f"{subject}|")]
+
+    def _left(self, key: str, told: _Told) -> list[tuple[int, tuple[str, datetime | None]]]:
+        return [each for each in told.facts.items() if (key, each[0]) not in self._known]
+
+
+def _source(key: str) -> str:
+    return key.partition("|")[2]

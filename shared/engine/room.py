@@ -163,8 +163,8 @@ class Room:
         """Let a case go on above what was told and is not known here; see `Restored.go_on`."""
 
         def begin(unit: Unit) -> None:
-            unit.accepted += unit.retold.accept(case_id)
             protocol = unit.held(self.store.cases, case_id).protocol
+            unit.retold.accept(case_id, protocol.sequences)
             if protocol.parked is not None:
                 unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
             self._log(unit, "go_on", what, why, case_id)

@@ -20,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared import telemetry
-from shared.engine import retold
+from shared.engine import age, retold
 from shared.engine.budget import Budget
 from shared.engine.crash_points import reach
 from shared.engine.held import Document, Held, Needs
@@ -71,6 +71,8 @@ class Store:
         """Set after a commit that left something in the outbox: wakes the relay."""
         self.closed: str | None = None
         """Why nothing may be decided at present; see `restored`."""
+        self.beat = 0
+        """The last count of its own seconds that this process has seen; see `age`."""
         self.was_put_back = False
         """Whether facts may have been told that the store does not know; see `retold`."""
 
@@ -262,10 +264,7 @@ class Store:
         for collection, documents in new.items():
             await self.db[collection].insert_many(documents, ordered=False, session=session)
         await self._write_room(unit, session)
-        if unit.accepted:
-            await self.db[retold.COLLECTION].update_many(
-                {"_id": {"$in": unit.accepted}}, {"$set": {"accepted": True}}, session=session
-            )
+        await self._write_retold(unit, session)
         await self._write_due(unit, session)
         for packed in pack(unit.messages):
             await self.db.outbox.insert_one(packed, session=session)
@@ -277,6 +276,12 @@ class Store:
             operations.insert(0, DeleteMany({"_id": {"$in": gone}}))
         if operations:
             await self.db.parked.bulk_write(operations, ordered=False, session=session)
+
+    async def _write_retold(self, unit: Unit, session: AsyncClientSession) -> None:
+        for key, known in unit.retold.changes().items():
+            gone = {f"facts.{number}": "" for number in known}
+            change = {"$set": {"accepted": True}} | ({"$unset": gone} if gone else {})
+            await self.db[retold.COLLECTION].update_one({"_id": key}, change, session=session)
 
     async def _write_due(self, unit: Unit, session: AsyncClientSession) -> None:
         operations: list[Any] = [
@@ -301,7 +306,9 @@ class Store:
 
         The key is stored with the outcome in the action's own transaction and looked up before
         every try, so a retry after an unclear commit returns what was done (design.md, rule 3 of
-        the protocol). `decide` works in memory and may run several times.
+        the protocol). `decide` works in memory and may run several times. From the second try on
+        the documents are claimed before they are read: else a person who thinks of a case with
+        much traffic would be late each time.
 
         Raises:
             Rejected: from `decide`; nothing is written.
@@ -309,9 +316,14 @@ class Store:
 
         """
         committed: list[Unit] = []
+        tries = 0
 
         async def step(session: AsyncClientSession) -> T:
+            nonlocal tries
             committed.clear()
+            tries += 1
+            if tries > 1:
+                await self._claim(needs, session)
             done = await self.db.actions.find_one({"_id": key}, session=session)
             if done is not None:
                 return done["outcome"]  # type: ignore[no-any-return]  # stored as it was returned
@@ -331,6 +343,12 @@ class Store:
         self.committed.set()
         return outcome
 
+    async def _claim(self, needs: Needs, session: AsyncClientSession) -> None:
+        for collection, ids in needs.items():
+            await self.db[collection].update_many(
+                {"_id": {"$in": list(ids)}}, {"$inc": {"version": 1}}, session=session
+            )
+
     async def persist(self, step: Operation[T]) -> T:
         """Run `step` in a transaction until it commits; what it does must be safe to repeat.
 
@@ -339,8 +357,10 @@ class Store:
         """
         async with self.client.start_session() as session:
             for pause in (*_PAUSES, None):
+                seen = self.beat
                 try:
                     async with self.transaction(session):
+                        await age.check(self, seen, session)
                         return await step(session)
                 except (Conflict, Unavailable):
                     if pause is None:

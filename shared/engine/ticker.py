@@ -19,7 +19,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
 from shared import telemetry
-from shared.engine import lease
+from shared.engine import age, lease
 from shared.engine.crash_points import reach
 from shared.engine.deadlines import COLLECTION, Deadlines, Due, read_due
 from shared.engine.ending import told_to_end
@@ -171,8 +171,10 @@ class Ticker:
             self._in_vain = 0
 
     async def _slice(self, most: int, *, refused: str | None = None) -> None:
+        seen = self.store.beat
         async with self.store.transaction(self._session) as session:
             now = await lease.fence(self.store, NAME, session)
+            await age.check(self.store, seen, session)
             rows = await self._load(most, now, session)
             unit = self.store.unit(now)
             await self._load_needs(rows, unit, session)

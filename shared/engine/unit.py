@@ -23,7 +23,7 @@ __all__ = ["WAITING", "Unit"]
 WAITING = "waiting"
 """The state of an event in the room that nothing is wrong with: it waits for one before it."""
 
-Savepoint = tuple[int, int, int, int, int, int]
+Savepoint = tuple[int, int, int, int, int, int, int]
 
 _DRAINED = 500
 
@@ -64,8 +64,6 @@ class Unit:
         self._told_bytes = 0
         self.retold = Retold()
         """What was told of these documents before the store was put back."""
-        self.accepted: list[str] = []
-        """Of that, what an operator lets go on."""
         self._rising = int(now.timestamp()).to_bytes(4, "big") + token_bytes(5)
         self._added = 0
         self._held: dict[Key, Held] = {}
@@ -233,11 +231,13 @@ class Unit:
             len(self.kept),
             len(self.due),
             len(self.steps),
+            self.retold.savepoint(),
         )
 
     def roll_back(self, to: Savepoint) -> None:
         """Undo all that was saved, added, emitted and set aside since the savepoint."""
-        undo, messages, rows, kept, due, steps = to
+        undo, messages, rows, kept, due, steps, known = to
+        self.retold.roll_back(known)
         for step in self.steps[steps:]:
             step.failed = True
         while len(self._undo) > undo:

@@ -1,6 +1,7 @@
 """A store that is put back to an earlier state: nothing lost, nothing told twice, order kept."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,8 @@ from shared.engine.connection import Connection
 from shared.errors import Rejected, Unavailable
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
+HOUR = timedelta(hours=1)
+
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -23,7 +26,7 @@ async def world(kafka_and_mongo):
 
 
 class Copy:
-    """A database as it was at one moment, put back the way `mongorestore --drop` does."""
+    """A database as it was at one moment, put back at one moment."""
 
     def __init__(self, world, documents):
         self._world = world
@@ -54,10 +57,16 @@ class Copy:
         await until(look, "the store counts on")
 
     async def put_back(self):
-        for name in await self._world.db.list_collection_names():
-            await self._world.db[name].delete_many({})
-            if rows := self._documents.get(name):
-                await self._world.db[name].insert_many(rows)
+        names = await self._world.db.list_collection_names()
+
+        async def replace(session):
+            for name in names:
+                await self._world.db[name].delete_many({}, session=session)
+                if rows := self._documents.get(name):
+                    await self._world.db[name].insert_many(rows, session=session)
+
+        async with self._world.client.start_session() as session:
+            await session.with_transaction(replace)
 
 
 async def told_of(world, *cases):
@@ -208,6 +217,100 @@ async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_wa
     assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 101), (4, 200), (5, 2)]]
 
 
+async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_before_it_fires_anew(
+    world,
+):
+    case = a_case()
+
+    def decide(number):
+        def decided(unit):
+            unit.save("cases", unit.load("cases", str(case)))
+            unit.emit(Told(case_id=case, number=number, on=world.told))
+
+        return decided
+
+    async def act(service, number):
+        await service.store.act(f"{number}", {"cases": [str(case)]}, decide(number))
+
+    async with world.service() as service:
+        world.send(case, 1, does="second", at=datetime.now(UTC) + HOUR)
+        await world.counted(case, 1)
+        copy = await Copy.of(world)
+        await act(service, 100)
+        await time_passes(world)
+        await until(lambda: fires(world), "it has fired")
+        await world.settled()
+    await copy.put_back()
+
+    async with world.service() as service:
+        await time_passes(world)
+        await until(lambda: fires_not(world), "it says something else than what was told")
+        await world.db.due.update_many({}, {"$set": {"look_at": datetime.now(UTC) + HOUR}})
+        await world.db.due.update_many({}, {"$unset": {"waits": ""}})
+        go_on = service.engine.restored.go_on
+        assert await go_on(str(case), service.room, Why("operator:test", "seen")) == 2
+        await act(service, 200)
+        await service.engine.restored.sweep()
+        await time_passes(world)
+        await until(lambda: fires(world), "it has fired again")
+        await service.engine.restored.sweep()
+        assert await world.db.told_before.count_documents({}) == 0
+        world.send(case, 2)
+        await until_counted(world, case, 1, 2)
+        await world.settled()
+
+    assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 1), (4, 200), (5, 2)]]
+
+
+async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told_again(world):
+    case = a_case()
+
+    async with world.service():
+        world.send(case, 1, does="second", at=datetime.now(UTC) + HOUR)
+        await world.counted(case, 1)
+        copy = await Copy.of(world)
+        await time_passes(world)
+        await until(lambda: fires(world), "it has fired")
+        world.send(case, 2)
+        await until_counted(world, case, 1, 2)
+        await world.settled()
+    await copy.put_back()
+
+    async with world.service() as service:
+        await until(service.room.count, "the case stands still")
+        await time_passes(world)
+        go_on = service.engine.restored.go_on
+        assert await go_on(str(case), service.room, Why("operator:test", "seen")) == 2
+        await until(lambda: fires(world), "it has fired again")
+        await world.settled()
+        assert await world.parked() == []
+
+    assert await told_of(world, case) == [[(1, 1), (2, 1), (3, 2)]]
+
+
+async def time_passes(world):
+    """Let all deadlines have passed."""
+    ago = datetime.now(UTC) - HOUR
+    await world.db.due.update_many({}, {"$set": {"due_at": ago, "look_at": ago}})
+
+
+async def fires(world):
+    return await world.db.due.count_documents({}) == 0
+
+
+async def fires_not(world):
+    return await world.db.due.count_documents({"waits": {"$regex": "something else"}}) == 1
+
+
+async def until_counted(world, case, *numbers):
+    """Wait until the case took these in; that deadlines fired is no number."""
+
+    async def look():
+        return await world.numbers(case) == list(numbers)
+
+    await until(look, f"{case} took in {numbers}", was=world.db)
+
+
 async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world):
     cases = [a_case() for _ in range(5)]
 
@@ -239,6 +342,41 @@ async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world
     for told in await told_of(world, *cases):
         assert dict(told) == dict(straight(6))
     assert await world.parked() == []
+
+
+async def test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hides_nothing(world):
+    staffed, *cases = [a_case() for _ in range(5)]
+
+    def decide(unit):
+        unit.save("cases", unit.load("cases", str(staffed)))
+        unit.emit(Told(case_id=staffed, number=100, on=world.told))
+
+    async with world.service() as service:
+        for case in (staffed, *cases):
+            world.send(case, 1)
+            await world.counted(case, 1)
+        copy = await Copy.of(world)
+        await service.store.act("staff", {"cases": [str(staffed)]}, decide)
+        for case in cases:
+            world.send(case, 2, 3)
+            await world.counted(case, 1, 2, 3)
+        await world.settled()
+        await copy.gets_old()
+
+        await copy.put_back()
+        for number in range(4, 8):  # at once: each lane finds its watermark elsewhere
+            for case in cases:
+                world.send(case, number)
+        world.send(staffed, 2)
+        await until(lambda: _put_back(world), "it is noticed", seconds=30)
+        for case in cases:
+            await world.counted(case, *range(1, 8))
+        await until(service.room.count, "the case stands still")
+        await world.settled()
+        (unknown,) = (await service.engine.restored.state())["cases"]
+        assert unknown["case_id"] == str(staffed)
+
+    assert await told_of(world, staffed, *cases) == [[(1, 1), (2, 100)], *[straight(7)] * 4]
 
 
 async def _put_back(world):

@@ -1,0 +1,23 @@
+"""What is planted for which rule, and the tests that must see it."""
+
+from typing import Final
+
+from tests.regressions.catalogue.cases import CASES
+from tests.regressions.catalogue.deadlines import DEADLINES
+from tests.regressions.catalogue.entry import Regression
+from tests.regressions.catalogue.relay import RELAY
+from tests.regressions.catalogue.restores import RESTORES
+from tests.regressions.catalogue.transactions import TRANSACTIONS
+from tests.regressions.catalogue.watermarks import WATERMARKS
+
+__all__ = ["NOT_PLANTED", "REGRESSIONS", "Regression"]
+
+REGRESSIONS: Final = (*TRANSACTIONS, *RELAY, *WATERMARKS, *CASES, *DEADLINES, *RESTORES)
+
+NOT_PLANTED: Final = {
+    "read before a majority has it": "one node takes nothing back; a snapshot reads what a majority has",
+    "acks=1": "one broker loses no leader",
+    "process's clock, batch sorted by sequence": "a mend of rule 5 that was not taken",
+    "process's clock, n held until n-1 is out": "a mend of rule 5 that was not taken",
+}
+"""What the model breaks and the servers at hand cannot show."""

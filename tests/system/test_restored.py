@@ -1,0 +1,195 @@
+"""Stores of running services put back to an earlier state, as docs/runbooks/restore.md tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from pymongo import MongoClient
+
+from shared.contracts.envelope import Envelope, write_envelope
+from tests.live import LiveStack, wait_until
+from tests.system.desk import DONE, FAILED, REJECTED, Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confluent_kafka import Message
+
+Document = dict[str, Any]
+Copies = dict[str, dict[str, list[Document]]]
+Numbers = dict[str, list[str]]
+
+STORES = ("intake", "mediation")
+CASES, MEDIATIONS = "intake.cases.mediation", "mediation.cases"
+OF_STAFF = "mediation.something_of_staff.v1"
+
+
+@pytest.fixture
+def database(stack: LiveStack) -> Iterator[MongoClient[Document]]:
+    with MongoClient[Document](stack.mongo("admin"), tz_aware=True) as client:
+        yield client
+
+
+def test_stores_that_are_put_back_lose_nothing_and_double_nothing(
+    stack: LiveStack, desk: Desk, database: MongoClient[Document]
+) -> None:
+    assert desk.add().returncode == DONE
+    assert desk.emit(desk.report())[0] == DONE
+    copies = _copied(database)
+    cases = _report_more(desk)
+    staffed = cases[-1]
+    _tell_as_mediation(stack, staffed, 2)
+    _get_old(database, copies)
+    told, answers = _told_of(stack, cases), _answers(stack, desk)
+
+    _put_back(stack, database, copies)
+
+    wait_until(lambda: _found(desk) == list(STORES), 60, "both stores to be found put back")
+    wait_until(lambda: _are_there(database, cases), 60, "all cases to be there again")
+    wait_until(lambda: _standing(desk, cases) == [staffed], 60, "one case to stand")
+    assert desk.emit(desk.report())[0] == DONE, "the service is open"
+    shown = desk.run("halts", "list")
+    assert shown.returncode == FAILED
+    assert "its store was put back to" in shown.stdout
+    assert f"mediation told #2 {OF_STAFF}, which its store does not know" in shown.stdout
+    after = _answers(stack, desk)
+    assert {reference: after[reference] for reference in answers} == answers
+    assert _told_of(stack, cases) == told, "nothing is told a second time"
+
+    ran = desk.run("halts", "go-on", "--case", staffed, "--reason", "seen by a test", "--yes")
+    assert ran.returncode == DONE, ran.stderr
+    assert _standing(desk, cases) == []
+    for service in STORES:
+        noted = ("halts", "go-on", "--all", "--service", service, "--reason", "a test", "--yes")
+        assert desk.run(*noted).returncode == DONE
+    assert _found(desk) == []
+    log = json.loads(desk.run("parked", "log", "--service", "mediation", "--json").stdout)
+    assert {"store_put_back", "parked_go_on"} <= {entry["action"] for entry in log}
+
+
+def _report_more(desk: Desk) -> list[str]:
+    """Send three good letters and one that lies ahead of the clock; give all cases, once told."""
+    ahead = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
+    reports = [*(desk.report() for _ in range(3)), desk.report(occurred_at=ahead)]
+    assert desk.emit("\n".join(reports), "--unchecked")[0] == REJECTED
+    cases = [receipt["case_id"] for receipt in desk.receipts() if receipt["case_id"]]
+    assert len(cases) == 4
+    for case in cases:
+        desk.facts(case, 3)
+    return cases
+
+
+def _found(desk: Desk) -> list[str]:
+    """The services whose stores `samraad halts list` says to be put back."""
+    shown = json.loads(desk.run("halts", "list", "--json").stdout)
+    return sorted(store["service"] for store in shown["stores"])
+
+
+def _standing(desk: Desk, cases: list[str]) -> list[str]:
+    """Those of the cases of which it says that a store does not know all."""
+    shown = json.loads(desk.run("halts", "list", "--json").stdout)
+    return [case["case_id"] for case in shown["unknown"] if case["case_id"] in cases]
+
+
+def _are_there(database: MongoClient[Document], cases: list[str]) -> bool:
+    taken_in = {"_id": {"$in": cases}, "stage": {"$exists": True}}
+    return database["mediation"]["mediations"].count_documents(taken_in) == len(cases)
+
+
+def _copied(database: MongoClient[Document]) -> Copies:
+    """Copy the databases as they are at one moment each."""
+    copies: Copies = {}
+    for store in STORES:
+        names = database[store].list_collection_names()
+        with database.start_session(snapshot=True) as session:
+            copies[store] = {
+                name: list(database[store][name].find(session=session)) for name in names
+            }
+    return copies
+
+
+def _get_old(database: MongoClient[Document], copies: Copies) -> None:
+    """Wait until each service has counted on and shown it to the broker."""
+    for store, copy in copies.items():
+        [then] = (each["beat"] for each in copy["life"] if each["_id"] == "store")
+
+        def has_counted(store: str = store, then: int = then) -> bool:
+            life = database[store]["life"].find_one({"_id": "store"})
+            return life is not None and life["beat"] > then + 6
+
+        wait_until(has_counted, 60, f"{store} to count on")
+
+
+def _put_back(stack: LiveStack, database: MongoClient[Document], copies: Copies) -> None:
+    for store, copy in copies.items():
+        with _standing_still(stack.pid(store)):
+            for name in database[store].list_collection_names():
+                database[store][name].delete_many({})
+                if copy.get(name):
+                    database[store][name].insert_many(copy[name])
+
+
+@contextmanager
+def _standing_still(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _tell_as_mediation(stack: LiveStack, case_id: str, sequence: int) -> None:
+    """Tell what a member of staff decided, of which only the topic will know."""
+    source = "/mediation/cases"
+    envelope = Envelope(str(uuid4()), source, OF_STAFF, subject=case_id, sequence=sequence)
+    producer = Producer({**stack.kafka("mediation"), "log_level": 0})
+    producer.produce(MEDIATIONS, b"{}", key=case_id, headers=[*write_envelope(envelope)])
+    assert producer.flush(30) == 0
+
+
+def _told_of(stack: LiveStack, cases: list[str]) -> dict[str, Numbers]:
+    """The numbers that each topic holds of each case, as often as they stand there."""
+    told: dict[str, Numbers] = {}
+    for topic in (CASES, MEDIATIONS):
+        told[topic] = {case: [] for case in cases}
+        for message in _records(stack.kafka("inspector"), "eyes", topic):
+            case = (message.key() or b"").decode()
+            if case in told[topic]:
+                told[topic][case].append(dict(message.headers() or [])["ce_sequence"].decode())
+    return told
+
+
+def _answers(stack: LiveStack, desk: Desk) -> dict[str, Any]:
+    """The receipt of each letter; the very same, byte by byte, may stand there twice."""
+    given: dict[str, Any] = {}
+    for message in _records(stack.kafka("inspector"), "eyes", f"partner.{desk.partner}.replies"):
+        receipt = message.value(), sorted(message.headers() or [])
+        assert given.setdefault((message.key() or b"").decode(), receipt) == receipt
+    assert given
+    return given
+
+
+def _records(login: dict[str, str], group: str, topic: str) -> Iterator[Message]:
+    """All that a topic holds now."""
+    reader = Consumer({**login, "group.id": group, "log_level": 0})
+    try:
+        for partition in reader.list_topics(topic, timeout=10).topics[topic].partitions:
+            place = TopicPartition(topic, partition)
+            at, end = reader.get_watermark_offsets(place, timeout=10)
+            reader.assign([TopicPartition(topic, partition, at)])
+            while at < end:
+                message = reader.poll(10)
+                assert message is not None
+                assert message.error() is None
+                at = (message.offset() or 0) + 1
+                yield message
+    finally:
+        reader.close()
