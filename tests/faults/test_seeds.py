@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.plan import make_plan, seeds_of_this_commit
+from tests.faults.plan import Blow, Plan, make_plan, seeds_of_this_commit
 from tests.faults.rig import Rig
 from tests.faults.seeds import Run
 from tests.faults.table import line_of, repeat_command
@@ -18,6 +18,12 @@ from tests.live import LiveStack
 COPIES = 2
 SEEDS = 2
 WHOLE_S = 300
+OWN_POINTS = {
+    "intake": ("keys.between_two", "keys.made", "intake.sealed"),
+    "mediation": ("details.fetched", "details.sealed"),
+    "psp": ("details.sealed", "keys.made"),
+}
+"""Where the services' own work changes hands; the engine's points have tests in tests/edge."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,23 @@ def test_reports_have_their_effect_once_and_in_order_while_services_are_broken(
     told = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
     assert outcome.is_good, f"{outcome.failure}\n{told}\nRepeat with: {repeat_command(outcome)}"
     assert outcome.kills >= plan.seconds / 5, "it was hardly broken"
+
+
+@pytest.mark.timeout(WHOLE_S)
+def test_services_that_die_at_each_point_of_their_own_lose_nothing(run: Run) -> None:
+    """A storm comes to them by chance; here each is the first thing that a service comes to."""
+    blows = [
+        Blow(0.1, "crash_all", service, point, 1)
+        for service, points in OWN_POINTS.items()
+        for point in points
+    ]
+    plan = Plan(seed=0, copies=COPIES, reports=140, seconds=35.0, blows=blows, short=True)
+
+    outcome = run.seed(plan)
+
+    told = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
+    assert outcome.is_good, f"{outcome.failure}\n{told}"
+    assert {point for points in OWN_POINTS.values() for point in points} <= outcome.points.keys()
 
 
 def test_a_seed_decides_everything_and_another_decides_otherwise() -> None:
