@@ -10,13 +10,18 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["BROKER_S", "CONNECTIONS_S", "DATABASE_S", "GRACE_S", "LANES_S", "LOOPS_S"]
-__all__ += ["at_most", "end_after"]
+__all__ = ["ANSWERS_S", "BROKER_S", "CONNECTIONS_S", "DATABASE_S", "GRACE_S", "LANES_S", "LOOPS_S"]
+__all__ += ["AnswersInTime", "at_most", "end_after"]
 
+ANSWERS_S: Final = 2.0
+"""For requests whose answer is being made; then they get one that says so."""
 CONNECTIONS_S: Final = 3
 """For browsers and programs that were being answered."""
 LANES_S: Final = 4.0
@@ -41,6 +46,51 @@ async def at_most(seconds: float, what: str, *steps: Awaitable[Any]) -> None:
         step.cancel()
     if late:
         log.warning("end_does_not_wait", what=what, seconds=seconds)
+
+
+class AnswersInTime:
+    """ASGI: gives whoever still waits when `late` is set a 503 to try again, and lets go of the rest.
+
+    A page or a health check that waits for a store which says nothing would else be waited for, and
+    then cut off without an answer.
+    """
+
+    def __init__(self, app: ASGIApp, late: asyncio.Event) -> None:
+        self._app = app
+        self._late = late
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or say in time that it will not be answered here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def noticing(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        answering = asyncio.ensure_future(self._answer(scope, receive, noticing))
+        late = asyncio.ensure_future(self._late.wait())
+        try:
+            await asyncio.wait({answering, late}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            late.cancel()
+            is_answered = answering.done()
+            answering.cancel()
+        if is_answered:
+            answering.result()
+        elif not has_begun:
+            ends = PlainTextResponse(
+                "The service ends just now. Try again.",
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                {"Retry-After": "1"},
+            )
+            await ends(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 def end_after(seconds: float) -> None:

@@ -23,12 +23,14 @@ from pymongo.errors import PyMongoError
 
 from shared import gauges, lives, telemetry
 from shared.ending_in_time import (
+    ANSWERS_S,
     BROKER_S,
     CONNECTIONS_S,
     DATABASE_S,
     GRACE_S,
     LANES_S,
     LOOPS_S,
+    AnswersInTime,
     at_most,
     end_after,
 )
@@ -83,6 +85,8 @@ class Engine:
     on_start: list[Background] = field(default_factory=list)
     """Steps before anything is read: indexes, first keys, reference data."""
     on_stop: list[Callable[[], None]] = field(default_factory=list)
+    late: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when whoever still waits for an answer gets none that is better."""
     ready: bool = False
 
     @property
@@ -182,6 +186,7 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
     )
     for router in routers:
         app.include_router(router)
+    app.add_middleware(AnswersInTime, late=engine.late)
     return app
 
 
@@ -211,15 +216,19 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=CONNECTIONS_S,
     )
-    _Server(config, app.state.engine.on_stop).run()
+    engine: Engine = app.state.engine
+    _Server(config, engine.on_stop, engine.late).run()
 
 
 class _Server(uvicorn.Server):
     """Tells the service that it is to end before it waits for open connections (live pages)."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]], late: asyncio.Event
+    ) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+        self._late = late
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal to end."""
@@ -228,6 +237,12 @@ class _Server(uvicorn.Server):
         for stop in self._on_stop:
             stop()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for open connections, telling late ones that nothing better will come."""
+        hurrying = asyncio.get_running_loop().call_later(ANSWERS_S, self._late.set)
+        await super().shutdown(sockets)
+        hurrying.cancel()
 
 
 @asynccontextmanager

@@ -222,11 +222,13 @@ class EngineWorld:
             yield Service(app, engine)
 
     @asynccontextmanager
-    async def process(self, *topics, instance="other", group=None, crash="", wait=True, **more):
+    async def process(
+        self, *topics, instance="other", group=None, crash="", wait=True, heard=False, **more
+    ):
         """Run it in a process of its own, which a test may stop and kill.
 
-        `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself; `more`
-        is for `engine_process`.
+        `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself; who has
+        it `heard` reads its standard error too; `more` is for `engine_process`.
         """
         said = {
             "name": self.name,
@@ -243,6 +245,7 @@ class EngineWorld:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if heard else None,
             cwd=Path(__file__).parents[2],
             env={**os.environ, **faults},
         )

@@ -5,6 +5,7 @@ import time
 from contextlib import AsyncExitStack
 from signal import SIGTERM
 
+import httpx
 import pytest
 from pymongo.uri_parser import parse_uri
 
@@ -37,7 +38,7 @@ class Gates:
 
     def process(self, **more):
         gates = {"kafka_gate": self.kafka.port, "mongo_file": str(self.mongo_file)}
-        return self.world.process(**gates, serve=draw(()), **more)
+        return self.world.process(**{**gates, "serve": draw(()), **more})
 
     def hold_back(self, *names):
         for name in names:
@@ -85,6 +86,26 @@ async def test_a_process_that_cannot_begin_ends_in_time(gates):
         took = await end(process)
 
     assert took < KILLED_AFTER_S
+
+
+async def test_whoever_waits_for_a_store_that_says_nothing_is_answered_before_the_end(gates):
+    port = draw(())
+    async with gates.process(instance="ends", serve=port, heard=True) as process:
+        gates.hold_back("mongo")
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", timeout=SECONDS
+        ) as asking:
+            waiting = asyncio.create_task(asking.get("/health/ready"))
+            await asyncio.sleep(0.5)
+            assert not waiting.done()
+            process.send_signal(SIGTERM)
+            answer = await waiting
+        said = b"".join(await asyncio.wait_for(process.communicate(), SECONDS))
+
+    assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert answer.headers["Retry-After"] == "1"
+    assert b"graceful shutdown exceeded" not in said
+    assert b"Traceback" not in said
 
 
 @pytest.mark.parametrize("deaf", ["task", "loop"])
