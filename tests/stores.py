@@ -44,10 +44,16 @@ def are_wanted() -> bool:
 
 
 class Stores:
-    """One broker and one database, each in a container."""
+    """One broker and one database, each in a container, both reached at an address of this host.
 
-    def __init__(self, place: Path) -> None:
+    Where that is not loopback, they are on the host's own network: a member of a replica set must
+    reach itself by the name that others know it by, and an engine may lead no container to itself.
+    """
+
+    def __init__(self, place: Path, host: str = "127.0.0.1") -> None:
         self.place = place
+        self.host = host
+        self._on_loopback = host == "127.0.0.1"
         for folder in ("kafka", "mongo", "secrets"):
             (place / folder).mkdir(parents=True)
         self.kafka_port = draw(())
@@ -99,6 +105,7 @@ class Stores:
         os.environ.setdefault("TC_HOST", "127.0.0.1")
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 
+        user = f"{os.getuid()}:{os.getgid()}"
         container = (
             DockerContainer(image)
             .with_command(command)
@@ -111,19 +118,24 @@ class Stores:
                 "KAFKA_LOG4J_OPTS",
                 "-Dlog4j2.configurationFile=/deploy/embedded/kafka.log4j2.properties",
             )
-            .with_kwargs(entrypoint=entrypoint, user=f"{os.getuid()}:{os.getgid()}")
+            .with_kwargs(entrypoint=entrypoint, user=user)
         )
-        container.ports[f"{port}/tcp"] = ("127.0.0.1", port)  # with_bind_ports takes no address
+        if self._on_loopback:
+            container.ports[f"{port}/tcp"] = (self.host, port)  # with_bind_ports takes no address
+        else:
+            container.with_kwargs(entrypoint=entrypoint, user=user, network_mode="host")
         container.start()
         self._containers.append(container)
         return container
 
     def _start_kafka(self) -> dict[str, str]:
-        address = f"127.0.0.1:{self.kafka_port}"
-        listener = Listener(bind=f"0.0.0.0:{self.kafka_port}", advertised=address)
+        address = f"{self.host}:{self.kafka_port}"
+        inside = "0.0.0.0" if self._on_loopback else self.host  # noqa: S104 - of its own network
+        listener = Listener(bind=f"{inside}:{self.kafka_port}", advertised=address)
+        controller = 9093 if self._on_loopback else draw((self.kafka_port, self.mongo_port))
         settings = broker_settings(
             {"CLIENT": listener},
-            controller="127.0.0.1:9093",
+            controller=f"127.0.0.1:{controller}",
             data=DATA,
             password=self._passwords[BROKER],
         )
@@ -147,8 +159,14 @@ class Stores:
         key = self.place / "secrets/replica-set.key"
         key.write_text(uuid4().hex * 3)
         key.chmod(0o400)
-        address = f"127.0.0.1:{self.mongo_port}"
-        command = ["--replSet=rs0", "--bind_ip_all", "--nounixsocket", f"--port={self.mongo_port}"]
+        address = f"{self.host}:{self.mongo_port}"
+        inside = "0.0.0.0" if self._on_loopback else self.host  # noqa: S104 - of its own network
+        command = [
+            "--replSet=rs0",
+            f"--bind_ip={inside}",
+            "--nounixsocket",
+            f"--port={self.mongo_port}",
+        ]
         command += ["--setParameter=transactionLifetimeLimitSeconds=5", "--slowms=2000000000"]
         command += ["--wiredTigerCacheSizeGB=0.25", "--setParameter=enableTestCommands=1"]
         first = self._run(MONGO, self.mongo_port, ["mongod"], command)

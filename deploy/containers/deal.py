@@ -1,12 +1,11 @@
 """Makes every secret once and hands each container its own, as files that it alone can read.
 
-    python -m deploy.containers.deal [rotate USER]
+    python -m deploy.containers.deal
 
 It runs before anything else, without a network. The vault keeps all secrets; what it deals out are
 volumes, one per container, so that no service sees the login or the keys of another. Run again it
-leaves what is there, completes what is missing, and deals out what has changed. `rotate` gives one
-user of broker and database new passwords: `settle` then makes them known, and the container takes
-them at its next start.
+leaves what is there, completes what is missing, and deals out what has changed; `rotate` (beside
+this) is how a secret gets a new value.
 
 A file that lies in `given/` of the operator's folder goes before what would be made: the login's
 client secret (`issuer-client.secret`), a master key or its key service (`master-<service>.key`),
@@ -15,7 +14,6 @@ and the administrator's way into a Kafka or MongoDB of your own (`kafka.json`, `
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ from deploy.kafka_settings import (
     java_quote,
 )
 
-__all__ = ["deal", "main", "make", "rotate"]
+__all__ = ["OURS", "Places", "deal", "main", "make"]
 
 OURS: Final = 10001
 """The user that services and jobs run as."""
@@ -111,21 +109,6 @@ def _take_given(places: Places) -> None:
     for name, target in targets.items():
         if (handed / name).exists():
             write_private(places.home.secrets / target, (handed / name).read_bytes())
-
-
-def rotate(places: Places, user: str) -> None:
-    """Give a user of broker and database new passwords; raises ValueError for an unknown one.
-
-    What an administrator knows stays beside the new one until `settle` has used it.
-    """
-    if user not in ("admin", *credentials.SERVICES):
-        raise ValueError(f"{user} is no user: admin, {', '.join(credentials.SERVICES)}.")
-    home = places.home
-    for file in (credentials.kafka_file(home, user), credentials.mongo_file(home, user)):
-        if user == "admin" and file.exists():
-            shutil.copy2(file, file.with_suffix(f"{file.suffix}.before"))
-        file.unlink(missing_ok=True)
-    make(places)
 
 
 def deal(places: Places) -> None:
@@ -259,19 +242,11 @@ def _own_all(folder: Path, owner: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Make and deal; wrong use is one sentence and exit code 2."""
+    if arguments:
+        sys.stderr.write("Use: deploy.containers.deal\n")
+        return 2
     places = Places.read(os.environ)
-    match arguments:
-        case []:
-            make(places)
-        case ["rotate", user]:
-            try:
-                rotate(places, user)
-            except ValueError as wrong:
-                sys.stderr.write(f"{wrong}\n")
-                return 2
-        case _:
-            sys.stderr.write("Use: deploy.containers.deal [rotate USER]\n")
-            return 2
+    make(places)
     deal(places)
     sys.stdout.write("Each container has its secrets.\n")
     return 0

@@ -4,7 +4,7 @@
 
 Its container shares the database's network, because a new MongoDB lets only its own machine make
 the first user, and only once. Run again it mends what differs and leaves what fits: it is also how
-new passwords become known (`deal rotate`).
+new passwords become known (`rotate`).
 
 Where the operator gave the way into a Kafka or MongoDB of his own, users and rights are made there,
 as far as that login may, and each service's login is handed to it.
@@ -28,6 +28,7 @@ from deploy.embedded.broker_rights import connect, make_topics, upsert_users, wa
 from deploy.embedded.database_rights import apply_rights
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home, write_private
+from deploy.kafka_settings import BROKER
 
 __all__ = ["main", "settle_kafka", "settle_mongo"]
 
@@ -56,7 +57,9 @@ def settle_mongo(home: Home, seconds: float = READY_SECONDS) -> None:
         if time.monotonic() > until:
             raise StackProblem("MongoDB does not take writes, or not from this administrator.")
         time.sleep(0.5)
-    apply_rights(home, credentials.read_mongo_uri(home, "admin"), inspector=False)
+    # not by its name: what this container knows of names may be older than the database's address
+    local = f"mongodb://admin:{password}@{_LOCAL}/?directConnection=true&authSource=admin"
+    apply_rights(home, local, inspector=False, at=_LOCAL)
     credentials.mongo_file(home, "admin").with_suffix(".uri.before").unlink(missing_ok=True)
 
 
@@ -116,7 +119,7 @@ def _password_in(uri_file: Path) -> str:
 
 
 def settle_kafka(home: Home, seconds: float = READY_SECONDS) -> None:
-    """Make or mend the services' users, then topics and rights as declared.
+    """Make or mend the services' users and the broker's own, then topics and rights as declared.
 
     Raises StackProblem when the broker does not answer in time, KafkaException when it refuses.
     """
@@ -129,6 +132,7 @@ def settle_kafka(home: Home, seconds: float = READY_SECONDS) -> None:
         before.unlink()
     wait_until_answering(admin, seconds)
     upsert_users(home, admin, credentials.SERVICES)
+    Broker(connect(admin)).set_password(BROKER, credentials.controller_password(home))
     make_topics(admin, inspector=False)
 
 

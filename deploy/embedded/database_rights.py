@@ -63,15 +63,18 @@ def read_databases(declaration: Path = DECLARATION) -> list[Database]:
     ]
 
 
-def apply_rights(home: Home, admin_uri: str, *, inspector: bool) -> None:
-    """Make collections, roles and users as declared; what is there already is left or mended."""
+def apply_rights(home: Home, admin_uri: str, *, inspector: bool, at: str = "") -> None:
+    """Make collections, roles and users as declared; what is there already is left or mended.
+
+    `at` is where the database is asked whether it takes a login, if not where the login says.
+    """
     with MongoClient[Document](admin_uri, serverSelectionTimeoutMS=10_000) as client:
         for database in read_databases():
             _make_collections(client, database)
             _make_role(client, database)
-            _make_user(client, home, database.name, [{"role": "service", "db": database.name}])
+            _make_user(client, home, database.name, [{"role": "service", "db": database.name}], at)
         if inspector:
-            _make_user(client, home, "inspector", [{"role": "readAnyDatabase", "db": "admin"}])
+            _make_user(client, home, "inspector", [{"role": "readAnyDatabase", "db": "admin"}], at)
 
 
 def _make_collections(client: "MongoClient[Document]", database: Database) -> None:
@@ -107,20 +110,23 @@ def _make_role(client: "MongoClient[Document]", database: Database) -> None:
 
 
 def _make_user(
-    client: "MongoClient[Document]", home: Home, user: str, roles: list[Document]
+    client: "MongoClient[Document]", home: Home, user: str, roles: list[Document], at: str
 ) -> None:
     password = credentials.mongo_password(home, user)
     known = client.admin.command("usersInfo", {"user": user, "db": "admin"})["users"]
     if not known:
         client.admin.command("createUser", user, pwd=password, roles=roles)
         return
-    if not _fits(credentials.read_mongo_uri(home, user)):
+    if not _fits(credentials.read_mongo_uri(home, user), at):
         client.admin.command("updateUser", user, pwd=password)
     client.admin.command("updateUser", user, roles=roles)
 
 
-def _fits(uri: str) -> bool:
+def _fits(uri: str, at: str) -> bool:
     """Tell whether the database takes this login."""
+    if at:
+        login = uri.split("://", 1)[1].rpartition("@")[0]
+        uri = f"mongodb://{login}@{at}/?directConnection=true&authSource=admin"
     with MongoClient[Document](uri, serverSelectionTimeoutMS=10_000) as client:
         try:
             client.admin.command("ping")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import docker
 import pytest
 
 from deploy.airgap import assemble
@@ -28,11 +29,7 @@ def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where Docker's API answers, with every image there."""
     given = os.environ.get("DOCKER_HOST", "")
     kept = os.environ.get("SAMRAAD_TEST_SET")
-    answers = (
-        shutil.which("docker")
-        and subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
-    )
-    if answers:
+    if _answers():
         for arguments in ([], ["--profile", "demo"]) if not kept else ():
             subprocess.run([*compose_command(), *arguments, "build"], cwd=CLONE, check=True)
         yield given
@@ -44,6 +41,14 @@ def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield address
     except StackProblem as problem:
         pytest.exit(str(problem), returncode=1)
+
+
+def _answers() -> bool:
+    try:
+        with closing(docker.from_env()) as engine:
+            return bool(engine.ping())
+    except docker.errors.DockerException:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from deploy.embedded.paths import CLONE
 from tests.faults.checker.sender import PartnerClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.containers.running import Running
@@ -39,10 +39,11 @@ class Flow:
     troubles: list[BaseException] = field(default_factory=list)
 
     @contextmanager
-    def flowing(self) -> Iterator[Flow]:
-        """Send for as long as this lasts."""
+    def flowing(self, references: Iterable[str] = ()) -> Iterator[Flow]:
+        """Send for as long as this lasts: these once more and then no others, or ever new ones."""
         ended = Event()
-        thread = Thread(target=self._send, args=[ended], daemon=True)
+        what = iter(references or iter(lambda: f"F-{uuid4()}", ""))
+        thread = Thread(target=self._send, args=[ended, what], daemon=True)
         thread.start()
         try:
             yield self
@@ -60,12 +61,14 @@ class Flow:
             assert not self.troubles, self.troubles
             time.sleep(0.05)
 
-    def _send(self, ended: Event) -> None:
+    def _send(self, ended: Event, references: Iterator[str]) -> None:
         try:
             report = json.loads(EXAMPLE.read_text())
             client = PartnerClient(self.credentials)
             while not ended.wait(PAUSE):
-                reference = f"F-{uuid4()}"
+                reference = next(references, "")
+                if not reference:
+                    break
                 letter = client.letter(
                     {**report, "partner": client.partner, "reference": reference}
                 )

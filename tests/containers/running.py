@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import docker
 import httpx
 
 from deploy.embedded.paths import CLONE
@@ -21,9 +22,12 @@ from tests.live import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from docker.models.containers import Container
+
 SERVICES = ("intake", "mediation", "psp", "notify")
 RUNNING = ("kafka", "mongo", *SERVICES, "ingress")
 JOBS = ("deal", "settle")
+LABEL = "com.docker.compose"
 UP_SECONDS = 420.0
 READY_SECONDS = 240.0
 
@@ -51,6 +55,14 @@ class Running:
         self.operator = self.folder / "operator"
         self.operator.mkdir(parents=True, exist_ok=True)
         self._compose = compose_command()
+        self.engine = docker.DockerClient(
+            **(
+                {"base_url": self.docker_host}
+                if self.docker_host
+                else docker.utils.kwargs_from_env()
+            ),
+            timeout=240,
+        )
         kept = self.folder / "settings.json"
         if kept.exists():
             self.settings = json.loads(kept.read_text())
@@ -100,20 +112,6 @@ class Running:
         assert not check or done.returncode == 0, f"{arguments}:\n{told}\n{self.logs()}"
         return told
 
-    def docker(self, *arguments: str, check: bool = True) -> str:
-        """Ask the engine itself."""
-        done = subprocess.run(
-            ["docker", *arguments],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
-        return (done.stdout + done.stderr).strip() if not check else done.stdout.strip()
-
     def up(self, *arguments: str) -> None:
         """Bring up what is missing, and wait until all of it is healthy."""
         self.compose("up", "--detach", "--no-build", *arguments)
@@ -142,26 +140,33 @@ class Running:
         except httpx.TransportError:
             return False
 
+    def containers(self, service: str) -> list[Container]:
+        """Give the containers of a service, those that have ended too."""
+        project, one = f"{LABEL}.project={self.project}", f"{LABEL}.service={service}"
+        found: list[Container] = self.engine.containers.list(
+            all=True, filters={"label": [project, one]}, ignore_removed=True
+        )
+        return [one for one in found if one.labels.get(f"{LABEL}.oneoff") != "True"]
+
+    def container(self, service: str) -> Container:
+        """Give the one container of a service."""
+        (one,) = self.containers(service)
+        return one
+
     def inspect(self, service: str) -> list[dict[str, Any]]:
         """See the containers of a service as the engine sees them."""
-        found = self.docker(
-            *("ps", "--all", "--quiet", "--no-trunc"),
-            *("--filter", f"label=com.docker.compose.project={self.project}"),
-            *("--filter", f"label=com.docker.compose.service={service}"),
-        ).split()
-        if not found:
-            return []
-        told: list[dict[str, Any]] = json.loads(self.docker("inspect", *found))
-        return told
+        return [one.attrs for one in self.containers(service)]
 
-    def container(self, service: str) -> str:
-        """Name the one container of a service."""
-        (one,) = self.inspect(service)
-        return str(one["Id"])
+    def run_in(self, container: Container, *command: str) -> str:
+        """Run a program inside a container; give what it said."""
+        code, told = container.exec_run(list(command))
+        assert code == 0, f"{command}:\n{told.decode()}"
+        said: str = told.decode().strip()
+        return said
 
     def python(self, service: str, script: str) -> str:
         """Run a script inside a service's container, with what that container has."""
-        return self.docker("exec", self.container(service), "python", "-c", script)
+        return self.run_in(self.container(service), "python", "-c", script)
 
     def samraad(
         self, *arguments: str, stdin: str | None = None

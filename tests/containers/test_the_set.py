@@ -113,7 +113,7 @@ print((place / "session.secret").read_text().strip())
         assert not [value for value in values if value in told]
     for service in ("kafka", "mongo"):
         look = "tr '\\0' ' ' </proc/1/cmdline && tr '\\0' ' ' </proc/1/environ"
-        process = running.docker("exec", running.container(service), "bash", "-c", look)
+        process = running.run_in(running.container(service), "bash", "-c", look)
         assert "kafka" in process or "mongod" in process
         assert not [value for value in values if value in process]
 
@@ -176,11 +176,13 @@ def test_the_database_is_out_of_reach_for_whoever_is_not_a_service(running: Runn
     with socket.socket() as probe:
         probe.settimeout(2)
         assert probe.connect_ex(("127.0.0.1", 27017)) != 0
-    tried = running.docker(
-        *("run", "--rm", "--network", f"{running.project}_pages", "--entrypoint", "python"),
-        *("samraad:local", "-c", LOOK_FOR_STORES),
-        check=False,
-    )
+    tried = running.engine.containers.run(
+        "samraad:local",
+        ["-c", LOOK_FOR_STORES],
+        entrypoint=["python"],
+        network=f"{running.project}_pages",
+        remove=True,
+    ).decode()
     assert tried.splitlines()[-3:] == [
         "mongo is not there",
         "kafka is not there",
