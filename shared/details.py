@@ -178,12 +178,14 @@ class DetailsDesk:
 def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsDesk:
     """Let a service fetch what is wanted for as long as it runs."""
     master = MasterKey.read(settings.master_key_file)
+    keys = Keys(engine.store.client, settings.service, master)
     desk = DetailsDesk(
         store=engine.store,
-        keys=Keys(engine.store.client, settings.service, master),
+        keys=keys,
         intake_url=settings.intake_url,
         token=settings.intake_token_file.read_text().strip(),
     )
     engine.on_start += [desk.prepare]
+    engine.restored.forgetting.append(keys.forget)
     engine.background.append(desk.run)
     return desk

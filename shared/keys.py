@@ -182,10 +182,15 @@ class Keys:
         A key made under the same name later is another key and opens nothing of the old.
         """
         deleted = await self._vault.delete_one({"keyAltNames": name})
-        # The unwrapped key may still lie in the cipher's memory; an operation under way keeps the
-        # old cipher alive until it is done.
-        self._cipher = self._new_cipher()
+        self.forget()
         return deleted.deleted_count > 0
+
+    def forget(self) -> None:
+        """Use no key that only the memory knows: it is gone from the store, or may be.
+
+        An operation under way keeps the old cipher alive until it is done.
+        """
+        self._cipher = self._new_cipher()
 
     async def _decrypt(self, blob: Binary) -> bytes:
         opened: bytes = await _unwrapped(self._cipher.decrypt(Binary(blob, _CIPHER_SUBTYPE)))

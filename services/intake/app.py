@@ -59,6 +59,7 @@ def make_app(settings: Settings) -> FastAPI:
         await make_indexes(store.db)
 
     engine.on_start += [keys.prepare, prepare]
+    engine.restored.forgetting.append(keys.forget)
     app = make_service(
         engine,
         public_routes(seal_keys),

@@ -16,6 +16,7 @@ import structlog
 
 from shared import telemetry
 from shared.engine import age, watermarks
+from shared.engine.alarms import CASES
 from shared.engine.budget import Pool
 from shared.engine.crash_points import reach
 from shared.engine.records import Record
@@ -199,8 +200,12 @@ class Lane:
         self._arrived.set()
 
     def resume(self) -> None:
-        """Lift a halt: an operator's word."""
+        """Lift a halt: an operator's word.
+
+        It begins with so few that all may park: a slice of many cases that fail would halt each time.
+        """
         self.halted = None
+        self._most = min(self._most, CASES - 1)
         self.rewind()
 
     async def accept_gap(self) -> int:

@@ -7,7 +7,7 @@ Facts there that the store does not know are kept by number (`retold`). Then all
 since is read again from the older watermarks, and says the same under the same numbers, or stops.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -53,6 +53,8 @@ class Restored:
         self.store = store
         self.own = OwnTopics(store, tells)
         self._subscriptions = subscriptions
+        self.forgetting: list[Callable[[], None]] = []
+        """How what is remembered of the store is forgotten, before it opens again."""
         self.trouble: str | None = None
         """What a person must look at since the store was put back, in one sentence."""
 
@@ -104,6 +106,8 @@ class Restored:
             if shown > life["beat"]:
                 await self._say(life, shown, lost)
             await published.save(self.store, ends)
+            for forget in self.forgetting:
+                forget()
             self.store.beat = 0
             await self.count()
         except PyMongoError as error:

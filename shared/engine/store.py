@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from random import uniform
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from bson import Timestamp, decode, encode
@@ -27,7 +28,7 @@ from shared.engine.held import Document, Held, Needs
 from shared.engine.records import Message
 from shared.engine.refusals import translated
 from shared.engine.unit import WAITING, Unit
-from shared.errors import Away, Conflict, Unavailable
+from shared.errors import Away, Conflict, Taken, Unavailable
 from shared.tracing import Tracing
 
 __all__ = ["Store"]
@@ -43,6 +44,8 @@ _REPLY_BYTES: Final = 16 * 1024 * 1024
 _HEAVY_BYTES: Final = 8 * 1024
 """From this size on a collection's documents are weighed when they are loaded."""
 _PAUSES: Final = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+_PATIENCE_S: Final = 30.0
+"""How long rivals for the same documents are stood at least: each time one of them got on."""
 _COUNTED: Final = 1_000
 _MAJORITY: Final = WriteConcern("majority", j=True)
 
@@ -355,18 +358,22 @@ class Store:
         Every try is a transaction of one session, so that it ends what a try before it left open
         when its connection broke: that would hold the documents until it times out.
         """
+        patient_until, tries = monotonic() + _PATIENCE_S, 0
         async with self.client.start_session() as session:
-            for pause in (*_PAUSES, None):
+            while True:
                 seen = self.beat
                 try:
                     async with self.transaction(session):
                         await age.check(self, seen, session)
                         return await step(session)
-                except (Conflict, Unavailable):
-                    if pause is None:
+                except (Conflict, Unavailable) as error:
+                    is_rival = isinstance(error, Conflict) and not isinstance(error, Taken)
+                    until = patient_until if is_rival else 0.0
+                    if tries >= len(_PAUSES) and monotonic() > until:
                         raise
+                    pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
                     await asyncio.sleep(uniform(0, pause))  # noqa: S311 - jitter: rivals in step never finish
-        raise AssertionError  # pragma: no cover - the loop ends by return or raise
+                    tries += 1
 
 
 def _put(row_id: str, row: Document) -> ReplaceOne[Document] | UpdateOne:

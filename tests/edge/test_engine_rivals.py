@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from shared.contracts import source_of
+from shared.engine import alarms
 from shared.errors import Rejected
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
@@ -97,7 +98,7 @@ async def test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_awa
     numbers = await world.numbers(case)
     assert [number for number in numbers if number < 1_000] == list(range(1, 62))
     assert sorted(number for number in numbers if number >= 1_000) == list(range(1_000, 1_040))
-    told = await world.published()
+    told = list({each.bytes: each for each in await world.published()}.values())  # once each
     assert [each.sequence for each in told] == list(range(1, 102))
     assert [each.number for each in told] == numbers, "told in the order in which it was decided"
 
@@ -206,6 +207,26 @@ async def test_when_many_cases_fail_of_one_cause_the_lane_halts_and_parks_none_o
             if not await world.parked(case_id=str(case)):
                 await world.counted(case, 1)
         assert (await service.health())["halted"] == []
+
+
+async def test_cases_that_are_to_park_after_all_park_at_an_operators_word(world, monkeypatch):
+    monkeypatch.setattr(alarms, "WITHIN_S", 1.0)
+    cases = [a_case() for _ in range(45)]
+    for case in cases:
+        world.send(case, 1, does="fail")
+
+    async with world.service() as service:
+        (lane,) = service.lanes.values()
+
+        async def all_stand():
+            if lane.halted:
+                lane.resume()
+            return await service.room.count() == len(cases)
+
+        await until(lambda: lane.halted, "the lane halts")
+        await until(all_stand, "all of them park", seconds=60)
+        await until(lambda: not lane.lag, "nothing waits")
+        assert lane.halted is None
 
 
 async def test_a_watermark_outside_the_log_halts_with_a_sentence_until_a_person_goes_on(world):

@@ -55,6 +55,21 @@ async def test_a_destroyed_key_opens_nothing_in_the_very_process_that_used_it(va
     assert await keys.destroy("person:a") is False
 
 
+async def test_what_is_sealed_after_the_keys_were_put_back_opens_in_another_process(
+    vault, intake_mongo
+):
+    keys, open_again = vault
+    await keys.ensure(["person:a"])
+    await keys.encrypt("person:a", b"before")
+    await intake_mongo["vault"].keys.delete_many({})
+
+    keys.forget()
+    await keys.ensure(["person:a"])
+    blob = await keys.encrypt("person:a", b"after")
+
+    assert await open_again().decrypt(blob) == b"after"
+
+
 async def test_another_process_that_used_the_key_cannot_open_it_for_longer_than_its_cache(vault):
     keys, open_again = vault
     other = open_again()
