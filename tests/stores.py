@@ -1,8 +1,8 @@
 """Kafka and MongoDB in containers, by testcontainers, for a stack whose services run here.
 
 `SAMRAAD_TEST_STORES=testcontainers` is the switch; `DOCKER_HOST` says where Docker's API answers.
-The same settings, users and rights as in the stack on one machine, and the data in a folder here,
-because some tests look at its bytes.
+The same settings, users and rights as in the stack on one machine, and data and logs in folders here,
+because some tests look at their bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -31,6 +32,8 @@ from deploy.kafka_settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deploy.embedded.paths import Home
 
 KAFKA, MONGO = "apache/kafka:4.3.0", "mongo:8.0"
@@ -89,8 +92,13 @@ class Stores:
                 roles=[{"role": "readAnyDatabase", "db": "admin"}],
             )
         credentials.write_mongo_login(home, "inspector", self.mongo_port, password)
-        for link, name in ((home.kafka, "kafka"), (home.mongo, "mongo")):
+        for link, name, container in zip(
+            (home.kafka, home.mongo), ("kafka", "mongo"), self._containers, strict=True
+        ):
             link.symlink_to(self.place / name)
+            said = container.get_wrapped_container().logs(stream=True, follow=True)
+            log = home.logs / f"{name}.log"
+            Thread(target=_write_down, args=[said, log], daemon=True).start()
 
     def stop(self) -> None:
         """End both and forget them."""
@@ -187,6 +195,13 @@ class Stores:
         with MongoClient[dict[str, Any]](uri) as client:
             _wait_for_primary(client)
         return uri
+
+
+def _write_down(said: Iterable[bytes], log: Path) -> None:
+    """Keep what a container says where the tests look for what processes have logged."""
+    with log.open("ab", buffering=0) as file:
+        for part in said:
+            file.write(part)
 
 
 def _wait_for_primary(client: MongoClient[dict[str, Any]]) -> None:

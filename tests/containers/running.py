@@ -214,8 +214,9 @@ class Running:
         return done.stdout
 
     def discard(self) -> None:
-        """Take everything away, volumes too."""
-        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20", check=False)
+        """Take everything away, volumes too; podman removes none whose network another shares."""
+        for _ in range(2):
+            self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20", check=False)
 
 
 def _health(one: dict[str, Any]) -> str:
