@@ -379,7 +379,8 @@ async def _make_collections(database: Any) -> None:
     there = await database.list_collection_names()
     for name in _COLLECTIONS:
         if name not in there:
-            await database.create_collection(name, storageEngine=SMALL_PAGES)
+            pages = {} if name == "audit" else {"storageEngine": SMALL_PAGES}
+            await database.create_collection(name, **pages)
 
 
 def _ready(subscription: Subscription, partitions: int) -> bool:
