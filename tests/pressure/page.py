@@ -76,8 +76,10 @@ def _picture(moments: list[Moment], marks: list[float]) -> str:
         ("oldest in the outbox, s", lambda moment: moment.outbox_age_s),
     )
     height = len(panels) * (_HEIGHT + 2 * _TOP) + _TOP
+    names = sorted({name for each in moments for _, of in panels for name in of(each)})
+    colours = dict(zip(names, _COLOURS * 2, strict=False))
     drawn = [
-        _panel(title, [(each.at, of(each)) for each in moments], marks, number)
+        _panel(title, [(each.at, of(each)) for each in moments], marks, number, colours)
         for number, (title, of) in enumerate(panels)
     ]
     return (
@@ -93,7 +95,11 @@ def _frame(top: int) -> str:
 
 
 def _panel(
-    title: str, series: list[tuple[float, dict[str, float]]], marks: list[float], number: int
+    title: str,
+    series: list[tuple[float, dict[str, float]]],
+    marks: list[float],
+    number: int,
+    colours: dict[str, str],
 ) -> str:
     top = _TOP + number * (_HEIGHT + 2 * _TOP)
     last = series[-1][0] or 1.0
@@ -117,7 +123,8 @@ def _panel(
         f'<text x="{_WIDTH - 60}" y="{top + _HEIGHT + 14}">{last:,.0f} s</text>',
     ]
     step = max(1, len(series) // _POINTS)
-    for colour, name in zip(_COLOURS * 2, names, strict=False):
+    for name in names:
+        colour = colours[name]
         points = " ".join(
             f"{x(at)},{y(values[name])}" for at, values in series[::step] if name in values
         )
