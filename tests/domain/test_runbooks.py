@@ -11,6 +11,7 @@ from cli.main import command_line
 from deploy.alarms import ALARMS
 from tests.runbooks.breaks import BREAKS
 from tests.runbooks.pages import LOOK, MEND, OVER, PLACEHOLDERS, commands, page, sections
+from tests.runbooks.walks import ENDS, WALKS
 
 ELSEWHERE = {"parked", "halted"}
 """Pages that tell the whole story of their subject, in an order of their own."""
@@ -31,8 +32,9 @@ def test_a_page_says_what_it_means_how_to_look_what_to_do_and_when_it_is_over(na
     )
 
 
-def test_each_page_of_ours_can_be_rehearsed() -> None:
+def test_each_page_can_be_rehearsed() -> None:
     assert set(BREAKS) == set(OURS)
+    assert set(WALKS) == set(ENDS) == ELSEWHERE
 
 
 def known_options(words: list[str]) -> set[str]:
@@ -46,11 +48,12 @@ def known_options(words: list[str]) -> set[str]:
     return {each for option in command.params for each in (*option.opts, *option.secondary_opts)}
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, *sorted(ELSEWHERE)])
 def test_the_commands_on_a_page_are_commands_that_there_are(name: str) -> None:
-    text = page(name).read_text()
+    told = commands(page(name).read_text())
 
-    for command in (*commands(text, LOOK), *commands(text, MEND)):
+    assert told
+    for command in told:
         words = shlex.split(PLACEHOLDERS.sub("x", command))
         if words[0] == "samraad":
             options = {word for word in words[1:] if word.startswith("--")}

@@ -1,7 +1,8 @@
 """`make runbooks`: break a stack of its own, see the alarm, follow its page, see that it is over.
 
 `python -m tests.runbooks absent gap+outbox`: these alone; those joined by `+` are broken one after the
-other before the first is mended, which saves waiting.
+other before the first is mended, which saves waiting. `parked` and `halted` are walked from their
+first command to their last.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from deploy.embedded.paths import Home
 from tests.live import LiveStack, wait_until
 from tests.runbooks.breaks import BREAKS, Words
 from tests.runbooks.pages import LOOK, MEND, PLACEHOLDERS, commands, page
+from tests.runbooks.walks import ENDS, WALKS, left_standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +41,12 @@ def main(groups: Sequence[str]) -> int:
         stack = LiveStack(Path(folder) / "home", cache, SAMRAAD_FAULTS="1")
         stack.start()
         try:
-            for group in groups or BREAKS:
+            for group in groups or (*BREAKS, *WALKS):
                 with ExitStack() as broken:
-                    _try(stack, group.split("+"), Path(folder), broken)
+                    if group in WALKS:
+                        _walk(stack, group, broken.enter_context(WALKS[group](stack, Path(folder))))
+                    else:
+                        _try(stack, group.split("+"), Path(folder), broken)
         finally:
             stack.discard()
     return 0
@@ -71,6 +76,25 @@ def _follow(stack: LiveStack, name: str, words: Words) -> None:
     _say(f"-- {name} is over after {time.monotonic() - began:.0f} s")
 
 
+def _walk(stack: LiveStack, name: str, words: Words) -> None:
+    """Follow a page that tells a whole story, from its first command to its last."""
+    _say(f"== {name}: broken on purpose")
+    for command in commands(page(name).read_text(encoding="utf-8")):
+        code = _run(stack, command, words, answer="y\n")
+        assert code not in (WRONG_USE, NOT_FOUND), command
+        if "halts list" not in command:
+            assert code == left_standing(command), command
+    ENDS[name](stack, words)
+    services = json.loads(stack.run("status", "--json").stdout)["services"]
+    began = time.monotonic()
+    wait_until(
+        lambda: all(_figure(stack, name, each) is None for each in services),
+        OVER_S,
+        f"{name} to be over",
+    )
+    _say(f"-- {name} is over after {time.monotonic() - began:.0f} s")
+
+
 def _is_over(stack: LiveStack, name: str, service: str) -> bool:
     figure = _figure(stack, name, service)
     if figure is None or name not in QUIET_S:
@@ -87,7 +111,7 @@ def _figure(stack: LiveStack, name: str, service: str) -> Any:
     return None
 
 
-def _run(stack: LiveStack, command: str, words: Words) -> int:
+def _run(stack: LiveStack, command: str, words: Words, *, answer: str = "") -> int:
     command = PLACEHOLDERS.sub(lambda found: words[found[0]](), command)
     command = command.replace(".samraad/", f"{stack.home.root}/")
     _say(f"$ {command}")
@@ -95,7 +119,7 @@ def _run(stack: LiveStack, command: str, words: Words) -> int:
     ran = subprocess.run(
         ["bash", "-c", command],
         env={**stack.environment, "PATH": path},
-        stdin=subprocess.DEVNULL,
+        input=answer,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

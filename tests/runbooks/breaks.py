@@ -24,7 +24,7 @@ from shared.contracts.envelope import Envelope, write_envelope
 from tests.live import LiveStack, wait_until
 from tests.system.desk import Desk
 
-__all__ = ["BREAKS", "Break", "Words"]
+__all__ = ["BREAKS", "Break", "Words", "post", "words_of"]
 
 Words = dict[str, Callable[[], str]]
 """What a page's placeholders stand for, asked when a command is about to run."""
@@ -33,7 +33,7 @@ Break = Callable[[LiveStack, Path], Any]
 MANY = 120_000
 
 
-def _words(stack: LiveStack, service: str) -> Words:
+def words_of(stack: LiveStack, service: str) -> Words:
     return {
         "SERVICE": lambda: service,
         "PID": lambda: str(stack.pid(service)),
@@ -49,7 +49,7 @@ def _frozen(stack: LiveStack, name: str, service: str) -> Iterator[Words]:
     pid = stack.pid(name)
     os.kill(pid, signal.SIGSTOP)
     try:
-        yield _words(stack, service)
+        yield words_of(stack, service)
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
@@ -84,17 +84,17 @@ def behind(stack: LiveStack, _: Path) -> Iterator[Words]:
     starving.start()
     producer = Producer({**stack.kafka("admin"), "log_level": 0})
     for _number in range(MANY):
-        _post(producer, "intake.cases.mediation", str(uuid4()), 1, flush=False)
+        post(producer, "intake.cases.mediation", str(uuid4()), 1, flush=False)
         producer.poll(0)
     producer.flush(60)
     try:
-        yield _words(stack, "mediation")
+        yield words_of(stack, "mediation")
     finally:
         over.set()
         starving.join()
 
 
-def _post(
+def post(
     producer: Producer,
     topic: str,
     case: str,
@@ -134,7 +134,7 @@ def outbox(stack: LiveStack, folder: Path) -> Iterator[Words]:
     with MongoClient[dict[str, Any]](stack.mongo("admin")) as client:
         waiting = client["notify"]["outbox"]
         wait_until(lambda: waiting.count_documents({}) > 0, 60, "something to tell")
-    yield _words(stack, "notify")
+    yield words_of(stack, "notify")
 
 
 @contextmanager
@@ -142,8 +142,8 @@ def gap(stack: LiveStack, _: Path) -> Iterator[Words]:
     """A fact whose predecessor never comes."""
     case = str(uuid4())
     producer = Producer({**stack.kafka("admin"), "log_level": 0})
-    _post(producer, "mediation.cases", case, 2, type_="mediation.rehearsed.v1")
-    yield _words(stack, "notify") | {"CASE": lambda: case}
+    post(producer, "mediation.cases", case, 2, type_="mediation.rehearsed.v1")
+    yield words_of(stack, "notify") | {"CASE": lambda: case}
 
 
 @contextmanager
@@ -154,11 +154,11 @@ def deadlines(stack: LiveStack, folder: Path) -> Iterator[Words]:
         due = client["psp"]["due"]
         wait_until(lambda: due.count_documents({"case_id": case}) > 0, 60, "a deadline")
         producer = Producer({**stack.kafka("admin"), "log_level": 0})
-        _post(producer, "intake.cases.psp", case, 2, type_="intake.case_opened.v1")
+        post(producer, "intake.cases.psp", case, 2, type_="intake.case_opened.v1")
         wait_until(lambda: bool(_parked(stack, case)), 60, "the case to be parked")
         passed = datetime.now(UTC) - timedelta(minutes=3)
         due.update_many({"case_id": case}, {"$set": {"due_at": passed, "look_at": passed}})
-    yield _words(stack, "psp") | {"ID": lambda: str(_parked(stack, case)[0]["id"])}
+    yield words_of(stack, "psp") | {"ID": lambda: str(_parked(stack, case)[0]["id"])}
 
 
 def _parked(stack: LiveStack, case: str) -> list[Mapping[str, Any]]:
@@ -173,7 +173,7 @@ def restarting(stack: LiveStack, _: Path) -> Iterator[Words]:
     while len(killed) <= 3:
         wait_until(lambda: _runs_anew(stack, killed), 30, "a new process")
         killed.add(stack.kill("psp"))
-    yield _words(stack, "psp")
+    yield words_of(stack, "psp")
 
 
 def _runs_anew(stack: LiveStack, killed: set[int]) -> bool:
@@ -192,12 +192,12 @@ def watchdog(stack: LiveStack, _: Path) -> Iterator[Words]:
 
     def has_lag() -> bool:
         """What was on its way when the right went is still delivered."""
-        _post(producer, "intake.cases.psp", str(uuid4()), 1)
+        post(producer, "intake.cases.psp", str(uuid4()), 1)
         time.sleep(3)
         return bool(stack.status()["services"]["psp"]["lag"])
 
     wait_until(has_lag, 60, "psp to have events that it may not read")
-    yield _words(stack, "psp")
+    yield words_of(stack, "psp")
 
 
 BREAKS: Mapping[str, Break] = {

@@ -11,7 +11,7 @@ from deploy.embedded.paths import CLONE
 __all__ = ["LOOK", "MEND", "OVER", "PLACEHOLDERS", "commands", "page", "sections"]
 
 LOOK, MEND, OVER = "How to look", "What to do", "How to know that it is over"
-PLACEHOLDERS = re.compile(r"\b(MONGO_PID|KAFKA_PID|PID|SERVICE|CASE|REASON|ID)\b")
+PLACEHOLDERS = re.compile(r"\b(MONGO_PID|KAFKA_PID|PID|SERVICE|CASE|CAUSE|PARTITION|REASON|ID)\b")
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
@@ -25,11 +25,12 @@ def sections(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def commands(text: str, section: str) -> list[str]:
-    """The commands of a section, in order."""
+def commands(text: str, section: str | None = None) -> list[str]:
+    """The commands of a section, or of the whole page, in order."""
+    part = text if section is None else sections(text)[section]
     return [
         line.removeprefix("$ ").partition("   #")[0]
-        for block in _BLOCK.findall(sections(text)[section])
-        for line in block.splitlines()
+        for block in _BLOCK.findall(part)
+        for line in map(str.strip, block.splitlines())
         if line.startswith("$ ")
     ]

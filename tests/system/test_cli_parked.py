@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Producer
 
 from deploy.embedded.broker_rights import connect
 from deploy.topics import apply_partner
@@ -23,6 +19,7 @@ from tests.live import LiveStack, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from tests.system.cut import lose_the_beginning
 from tests.system.desk import DONE, FAILED, REFUSED, WRONG_USE, Desk
 
 
@@ -200,16 +197,9 @@ def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes
     assert desk.add().returncode == DONE
     assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
     topic = f"partner.{desk.partner}.reports"
-    admin = AdminClient({**stack.kafka("admin"), "log_level": 0})
-    pid = stack.pid("intake")
 
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(1)  # what the broker still owes it is answered, with nothing
-        _send_all_again(stack, desk, topic)
-        cut = _cut_all_but_the_last(admin, topic)
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    cut = lose_the_beginning(stack, desk)
+
     assert cut
 
     def halted() -> list[dict[str, Any]]:
@@ -231,36 +221,6 @@ def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes
     log = json.loads(desk.run("parked", "log", "--service", "intake", "--json").stdout)
     mine = [entry for entry in log if topic in entry["what"]]
     assert {entry["action"] for entry in mine} == {"parked_resume", "parked_accept_gap"}
-
-
-def _send_all_again(stack: LiveStack, desk: Desk, topic: str) -> None:
-    """Send a partner's letters once more, three times over, byte by byte as they lie there."""
-    reader = Consumer({**stack.kafka("inspector"), "group.id": "eyes", "log_level": 0})
-    login = json.loads(desk.file.read_text())["kafka"]
-    producer = Producer({**login, "log_level": 0})
-    for partition in range(3):
-        at, end = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        reader.assign([TopicPartition(topic, partition, at)])
-        while at < end:
-            letter = reader.poll(10)
-            assert letter is not None
-            at = (letter.offset() or 0) + 1
-            for _ in range(3):
-                producer.produce(topic, letter.value(), letter.key(), headers=letter.headers())
-    reader.close()
-    assert producer.flush(30) == 0
-
-
-def _cut_all_but_the_last(admin: AdminClient, topic: str) -> list[TopicPartition]:
-    """Delete each partition's records but its last; give those that lost any."""
-    found = admin.list_offsets(
-        {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(3)}
-    )
-    ends = {place.partition: each.result(10).offset for place, each in found.items()}
-    cut = [TopicPartition(topic, at, end - 1) for at, end in ends.items() if end > 2]
-    for each in admin.delete_records(cut).values():
-        each.result(10)
-    return cut
 
 
 def tell(stack: LiveStack, case_id: str, sequence: int, fact_type: str, value: bytes) -> None:
