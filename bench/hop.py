@@ -17,7 +17,7 @@ from typing import Any, Final
 import uvloop
 from confluent_kafka import Producer
 
-from bench.latency import Effects, row_of_times, send_and_wait
+from bench.latency import ANSWER_S, PAUSES_S, Effects, row_of_times, send_and_wait
 from bench.pipeline import decide, service
 from bench.running import Asked, Subject, Target
 from bench.running import Told as Findings
@@ -32,8 +32,6 @@ _FIRST, _SECOND = "bench_first", "bench_second"
 _IN_A_RUN: Final = 100
 _WARMING: Final = 20
 """Facts that warm the services up, and are not counted."""
-_ANSWER_S: Final = 30.0
-_PAUSES_S: Final = (0.05, 0.15)
 
 
 def take(fact: Told, unit: Unit) -> None:
@@ -76,14 +74,14 @@ def _services(world: World) -> Iterator[None]:
         here = replace(world, topic=topic)
         processes.append(spawned.Process(target=_serve, args=(here, name, ready, over)))
         processes[-1].start()
-        if not ready.wait(_ANSWER_S):
-            raise TimeoutError(f"{name} is not ready after {_ANSWER_S} s")
+        if not ready.wait(ANSWER_S):
+            raise TimeoutError(f"{name} is not ready after {ANSWER_S} s")
     try:
         yield
     finally:
         over.set()
         for process in processes:
-            process.join(_ANSWER_S)
+            process.join(ANSWER_S)
 
 
 def _measure(world: World, asked: Asked) -> Findings:
@@ -100,7 +98,7 @@ def _measure(world: World, asked: Asked) -> Findings:
             fact = fact_of(number)
             acknowledged = send_and_wait(producer, record_of(world.topic, fact, 1))
             took.append({"effect": 1e3 * (effects.wait_for(fact.subject()) - acknowledged)})
-            sleep(dice.uniform(*_PAUSES_S))
+            sleep(dice.uniform(*PAUSES_S))
         effects.close()
     rounds = [took[start : start + _IN_A_RUN] for start in range(_WARMING, len(took), _IN_A_RUN)]
     row = row_of_times("fact acknowledged → effect in the next service", "effect", rounds)

@@ -21,7 +21,7 @@ from bench.running import Asked, Subject, Target, Told
 from bench.world import Sent, World
 from deploy.embedded.paths import CLONE
 
-__all__ = ["Effects", "row_of_times", "send_and_wait", "subject"]
+__all__ = ["ANSWER_S", "PAUSES_S", "Effects", "row_of_times", "send_and_wait", "subject"]
 
 _PARTNER: Final = "bench-school"
 _REPLIES: Final = f"partner.{_PARTNER}.replies"
@@ -31,7 +31,7 @@ _IN_A_RUN: Final = 60
 _FIRST: Final = 20
 """Reports that warm the services up, and are not counted."""
 ANSWER_S: Final = 30.0
-_PAUSES_S: Final = (0.05, 0.15)
+PAUSES_S: Final = (0.05, 0.15)
 
 Times = dict[str, float]
 
@@ -113,7 +113,7 @@ def _measure(world: World, asked: Asked) -> Told:
     taken: list[dict[str, float]] = []
     for letter in letters(_PARTNER, _FIRST + asked.runs * _IN_A_RUN, public):
         taken.append(_one(letter, producer, watch, effects))
-        sleep(dice.uniform(*_PAUSES_S))
+        sleep(dice.uniform(*PAUSES_S))
     effects.close()
     rounds = [taken[start : start + _IN_A_RUN] for start in range(_FIRST, len(taken), _IN_A_RUN)]
     rows = [

@@ -80,15 +80,10 @@ def apply_rights(home: Home, admin_uri: str, *, inspector: bool, at: str = "") -
 def _make_collections(client: "MongoClient[Document]", database: Database) -> None:
     target = client[database.name]
     there = set(target.list_collection_names())
-    wanted: list[tuple[str, Document]] = [
-        *((name, {"storageEngine": SMALL_PAGES}) for name in database.collections),
-        *((name, {}) for name in database.append_only),
-    ]
-    for name, asked in wanted:
-        if name in there:
-            continue
+    for name in {*database.collections, *database.append_only} - there:
+        pages: Document = {"storageEngine": SMALL_PAGES} if name in database.collections else {}
         try:
-            target.create_collection(name, **asked)
+            target.create_collection(name, **pages)
         except OperationFailure as problem:
             if problem.code != NAMESPACE_EXISTS:
                 raise
