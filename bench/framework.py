@@ -20,8 +20,8 @@ from bench.running import (
 )
 from bench.world import PARTITIONS, World, fact_of
 from shared.engine import Record, Unit
-from shared.engine.slices import Slices
-from shared.engine.watermarks import Watermark
+from shared.engine.consume.batch import Slices
+from shared.engine.consume.offset_store import Watermark
 
 __all__ = ["subject"]
 

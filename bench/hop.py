@@ -23,8 +23,8 @@ from bench.running import Asked, Subject, Target
 from bench.running import Told as Findings
 from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of, record_of
 from shared.engine import Unit
-from shared.engine.relay import Relay
-from shared.process import collect_rarely
+from shared.engine.outbox.relay import Relay
+from shared.runtime.process import collect_rarely
 
 __all__ = ["subject"]
 

@@ -57,10 +57,10 @@ from shared.contracts.envelope import (
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.report import Report
 from shared.engine import Room, Store, Subscription
-from shared.engine.alarms import MassParking
-from shared.engine.slices import Slices
-from shared.keys import Keys, MasterKey
-from shared.seal import seal
+from shared.engine.consume.batch import Slices
+from shared.engine.consume.circuit_breaker import MassParking
+from shared.security.data_keys import Keys, MasterKey
+from shared.security.sealed_letters import seal
 
 __all__ = ["Letter", "letters", "subject"]
 

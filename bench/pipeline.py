@@ -38,12 +38,12 @@ from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
 from deploy.embedded.database_rights import SMALL_PAGES
 from shared.contracts import Fact
 from shared.engine import Facts, Room, Store, Subscription, Unit
-from shared.engine.alarms import MassParking
-from shared.engine.budget import Pool
-from shared.engine.slices import Slices
-from shared.engine.witness import Witness
-from shared.process import make_broker
-from shared.tracing import TraceFile, Tracing
+from shared.engine.consume.batch import Slices
+from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.consume.health_probe import Witness
+from shared.engine.limits.memory_budget import Pool
+from shared.observability.tracing import TraceFile, Tracing
+from shared.runtime.process import make_broker
 
 __all__ = [
     "LANES",
@@ -250,7 +250,7 @@ async def service(
 
 @asynccontextmanager
 async def taken(world: World, subscription: Subscription, slices: Slices) -> AsyncIterator[None]:
-    """A subscription wired as `shared.process` does it, all its partitions taken, ready to read."""
+    """A subscription wired as `shared.runtime.process` does it, all its partitions taken, ready to read."""
     broker = make_broker(world.connection, instance=None)
     budget = slices.store.budget
     subscription.declare(

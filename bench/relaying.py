@@ -30,8 +30,8 @@ from bench.world import PARTITIONS, TOLD, Told, World
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope
 from shared.engine import Message, Store
-from shared.engine.relay import Relay
-from shared.engine.store import pack
+from shared.engine.outbox.relay import Relay
+from shared.engine.store.store import pack
 
 __all__ = ["emptied", "fill_outbox", "ours", "subject"]
 

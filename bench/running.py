@@ -15,7 +15,7 @@ import psutil
 import uvloop
 
 from bench.world import World
-from shared.process import collect_rarely
+from shared.runtime.process import collect_rarely
 
 __all__ = [
     "Asked",

@@ -13,10 +13,10 @@ from timeit import repeat
 from rich.console import Console
 from rich.table import Table
 
-from shared import telemetry
 from shared.contracts.envelope import Envelope
 from shared.engine import Message, Record, Unit
-from shared.tracing import SUBJECT, TraceFile, Tracing
+from shared.observability import metrics
+from shared.observability.tracing import SUBJECT, TraceFile, Tracing
 
 SLICE = 500
 TOPIC = "intake.cases.mediation"
@@ -55,9 +55,9 @@ def _slice() -> Unit:
 
 
 def _count(unit: Unit) -> None:
-    telemetry.committed(TOPIC, SLICE, 0.018, unit)
-    telemetry.slice_taken(TOPIC, SLICE, 0.018)
-    telemetry.told(unit)
+    metrics.committed(TOPIC, SLICE, 0.018, unit)
+    metrics.slice_taken(TOPIC, SLICE, 0.018)
+    metrics.told(unit)
 
 
 def _follow(unit: Unit, record: Record) -> None:

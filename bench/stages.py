@@ -26,7 +26,7 @@ from bench.pipeline import decide, service
 from bench.running import Asked, Figures, Meter, Subject, Told, run_alone, until
 from bench.world import PARTITIONS, TOLD, World, fact_of
 from shared.engine import Store
-from shared.engine.relay import Relay
+from shared.engine.outbox.relay import Relay
 
 __all__ = ["subject"]
 
@@ -43,29 +43,29 @@ STAGES: Final = {
     "loop": "event loop, collector, the rest",
 }
 _BY_FILE: Final = (
-    ("shared/engine/relay", "relay"),
+    ("shared/engine/outbox/", "relay"),
     ("aiokafka/producer", "relay"),
-    ("shared/engine/facts.py:Facts.prepare", "decode"),
-    ("shared/engine/facts.py:read_arrival", "decode"),
-    ("shared/engine/facts.py:_body", "decode"),
-    ("shared/engine/facts.py", "decide"),
-    ("shared/engine/slices.py:Slices.take", "decide"),
-    ("shared/engine/store.py:Store.load", "load"),
-    ("shared/engine/slices.py:Slices._load", "load"),
+    ("shared/engine/consume/inbox.py:Facts.prepare", "decode"),
+    ("shared/engine/consume/inbox.py:read_arrival", "decode"),
+    ("shared/engine/consume/inbox.py:_body", "decode"),
+    ("shared/engine/consume/inbox.py", "decide"),
+    ("shared/engine/consume/batch.py:Slices.take", "decide"),
+    ("shared/engine/store/store.py:Store.load", "load"),
+    ("shared/engine/consume/batch.py:Slices._load", "load"),
     ("bson/", "encode"),
     ("pymongo/message.py", "encode"),
     ("shared/contracts/__init__.py:Fact.write", "encode"),
-    ("shared/engine/store.py:pack", "encode"),
+    ("shared/engine/store/store.py:pack", "encode"),
     ("shared/engine/records.py:Message", "encode"),
-    ("shared/engine/held.py:Held.as_document", "encode"),
-    ("shared/engine/store.py", "commit"),
-    ("shared/engine/watermarks.py", "commit"),
-    ("shared/engine/slices.py", "commit"),
+    ("shared/engine/store/document.py:Held.as_document", "encode"),
+    ("shared/engine/store/store.py", "commit"),
+    ("shared/engine/consume/offset_store.py", "commit"),
+    ("shared/engine/consume/batch.py", "commit"),
     ("pymongo/", "commit"),
     ("aiokafka/", "fetch"),
-    ("shared/engine/subscription.py", "fetch"),
-    ("shared/engine/lane.py:Lane.offer", "fetch"),
-    ("shared/engine/decoding.py", "fetch"),
+    ("shared/engine/consume/subscription.py", "fetch"),
+    ("shared/engine/consume/partition_worker.py:Lane.offer", "fetch"),
+    ("shared/engine/limits/bounded_decompression.py", "fetch"),
 )
 _WITHOUT_OWNER: Final = frozenset({"encode", "commit", "fetch"})
 """Libraries that serve several stages: whoever called them, further out, may name another."""

@@ -23,11 +23,13 @@ from bench.running import Asked, Figures, Meter, Run, Subject, Told, run_alone
 from bench.world import PARTITIONS, TOLD, Happened, World, fact_of
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine import Facts, Record, Room, Store, Unit, lease, watermarks
-from shared.engine.alarms import MassParking
-from shared.engine.relay import Relay
-from shared.engine.slices import Slices
-from shared.engine.watermarks import Watermark
+from shared.engine import Facts, Record, Room, Store, Unit
+from shared.engine.consume import offset_store
+from shared.engine.consume.batch import Slices
+from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.consume.offset_store import Watermark
+from shared.engine.outbox.relay import Relay
+from shared.engine.store import lease
 from shared.errors import Conflict, Fenced, Unavailable
 
 __all__ = ["subject"]
@@ -69,8 +71,8 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
 async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
     """An owner that was replaced and does not know it works on beside its successor."""
     if not with_epoch:
-        watermarks.move = _move_without_epoch
-        watermarks.read = _read_without_epoch
+        offset_store.move = _move_without_epoch
+        offset_store.read = _read_without_epoch
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _DATABASE, cases="cases")
 
@@ -99,12 +101,12 @@ async def _own(slices: Slices, mark: Watermark, records: Sequence[Record]) -> in
                 mark, _ = await slices.commit(mark, some)
             except (Fenced, Conflict, Unavailable):
                 refused += 1
-                mark = await watermarks.read(slices.store, mark)
+                mark = await offset_store.read(slices.store, mark)
     return refused
 
 
 async def _take(store: Store) -> Watermark:
-    return await watermarks.take(
+    return await offset_store.take(
         store, topic=_TOPIC, topic_id="bench", partition=0, log_start=0, log_end=1_000_000
     )
 

@@ -25,7 +25,7 @@ from cli.partner import Added, admit, wait_until_read
 from cli.reach import Exit, Running, kafka_admin, reach, say, stop
 from deploy.embedded.paths import CLONE
 from shared.contracts.processes import PartnerKind, Process
-from shared.seal import seal
+from shared.security.sealed_letters import seal
 
 __all__ = ["app"]
 

@@ -24,7 +24,7 @@ from deploy.embedded.paths import Home
 from deploy.embedded.ports import read_ports
 from shared.contracts.processes import PartnerKind
 from shared.contracts.references import case_reference
-from shared.seal import SealRefused, seal
+from shared.security.sealed_letters import SealRefused, seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

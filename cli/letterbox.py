@@ -37,7 +37,7 @@ from shared.contracts.envelope import (
     write_envelope,
 )
 from shared.contracts.receipts import ReportAccepted, ReportRejected, ReportRouted
-from shared.tracing import REFERENCE, TraceFile, Tracing, reference_mark
+from shared.observability.tracing import REFERENCE, TraceFile, Tracing, reference_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

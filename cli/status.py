@@ -15,7 +15,7 @@ from rich.text import Text
 
 from deploy.embedded.stack import Stack
 from deploy.embedded.status import Sight, see
-from shared import lives
+from shared.runtime import restart_counter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +114,7 @@ def _shown(stack: Stack, sight: Sight) -> Group:
     table = Table(*COLUMNS, box=None, pad_edge=False)
     for name in BROKERS:
         if name in sight.seen:
-            restarts = lives.restarts(stack.home.lives / name).read()[0]
+            restarts = restart_counter.restarts(stack.home.lives / name).read()[0]
             state = "ready" if sight.seen[name].runs else "stopped"
             pid = _cell(told[name]["pid"])
             table.add_row(name, _state(state), pid, *"-----", str(restarts), "")

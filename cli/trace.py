@@ -15,7 +15,7 @@ from rich.tree import Tree
 
 from cli.names import case_name
 from deploy.embedded.paths import Home
-from shared.tracing import REFERENCE, SUBJECT, reference_mark
+from shared.observability.tracing import REFERENCE, SUBJECT, reference_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -24,7 +24,7 @@ from typing import Any, Final
 from deploy.containers.deal import OURS, Places, deal, make
 from deploy.embedded import credentials
 from deploy.embedded.paths import write_private
-from shared.seal import new_seal_key
+from shared.security.sealed_letters import new_seal_key
 
 __all__ = ["KEPT", "add_seal_key", "forget_seal_keys", "main", "retire_seal_keys", "rotate"]
 

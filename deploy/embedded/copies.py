@@ -14,7 +14,7 @@ from deploy.embedded.ports import service_of
 from deploy.embedded.programs import service_url
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import Seen
-from shared import lives
+from shared.runtime import restart_counter
 
 __all__ = ["Copy", "look", "of_service", "standing"]
 
@@ -110,7 +110,7 @@ def _look_at(stack: Stack, seen: Seen) -> Copy:
         health=health,
         figures=figures,
         rss_mb=_megabytes(seen.pid) if seen.runs else 0,
-        restarts=lives.restarts(stack.home.lives / seen.name).read()[0],
+        restarts=restart_counter.restarts(stack.home.lives / seen.name).read()[0],
     )
 
 

@@ -20,7 +20,7 @@ from supervisor.options import ServerOptions
 from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
-from shared import lives
+from shared.runtime import restart_counter
 
 LOOK_SECONDS = 0.2
 PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -39,7 +39,7 @@ class Restarts:
     def note(self, event: events.ProcessStateStartingEvent) -> None:
         """Look at a start."""
         if event.from_state in (ProcessStates.EXITED, ProcessStates.BACKOFF):
-            lives.restarts(self._folder / event.process.config.name).add()
+            restart_counter.restarts(self._folder / event.process.config.name).add()
 
 
 class PatientSupervisor(Supervisor):  # type: ignore[misc]  # the library has no types

@@ -2,8 +2,8 @@
 
 from services.intake.app import make_app
 from services.intake.settings import Settings
-from shared.process import run
-from shared.settings import from_environment
+from shared.runtime.process import run
+from shared.runtime.settings import from_environment
 
 if __name__ == "__main__":
     settings = from_environment(Settings)

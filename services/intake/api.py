@@ -21,9 +21,10 @@ from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.references import PARTNER_ID
 from shared.contracts.schemas import schema
-from shared.engine import Rejected, Store, Subscription, Unavailable, Unit, watermarks
-from shared.keys import NotABlob
-from shared.operators import operator_only
+from shared.engine import Rejected, Store, Subscription, Unavailable, Unit
+from shared.engine.consume import offset_store
+from shared.runtime.operator_api import operator_only
+from shared.security.data_keys import NotABlob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -169,7 +170,7 @@ def partner_routes(store: Store, reports: Subscription, settings: Settings) -> A
         if found is None:
             raise HTTPException(404)
         topic = f"partner.{partner_id}.reports"
-        reading = topic in reports.reading or await watermarks.is_taken(store, topic)
+        reading = topic in reports.reading or await offset_store.is_taken(store, topic)
         return {**_shown(found), "reading": reading}
 
     return router

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from shared.audit import COLLECTION, CONTROLLER, REGIME
+from shared.staff.audit import COLLECTION, CONTROLLER, REGIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from services.intake import audit, cases, domain, persons, reports, traces, tria
 from services.intake.arrivals import Arrival, Arrived, LeftOut
 from services.intake.audit import Act
 from services.intake.domain import Conflict, OpensCase, Rejected, Repeated, Waits
-from shared.deadlines import TRIAGE_WITHIN
+from shared.cases.working_time import TRIAGE_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from services.intake.domain import Verdict
     from services.intake.preparing import Desk
     from services.intake.sealing import SealedReport
+    from shared.cases.working_time import Length
     from shared.contracts.processes import Process
     from shared.contracts.receipts import FieldError
     from shared.contracts.report import Report
-    from shared.deadlines import Length
     from shared.engine import Record, Unit
 
 __all__ = ["RedriveDoor", "ReportDoor"]

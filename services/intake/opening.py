@@ -16,7 +16,7 @@ from shared.contracts.envelope import EnvelopeRefused, read_letter_envelope
 from shared.contracts.opened import OpenedRefused
 from shared.contracts.references import reply_to, usable_reference
 from shared.contracts.report import ReportRefused, canonical, check_report, reference_inside
-from shared.seal import SealKeys, SealRefused
+from shared.security.sealed_letters import SealKeys, SealRefused
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -19,11 +19,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from services.intake.domain import Status, WhyWaiting
 from services.intake.reports import COLLECTION
 from shared import web
-from shared.access import Action, may
+from shared.cases.working_time import TRIAGE_WITHIN
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process, ProposedBy
 from shared.contracts.references import case_reference
-from shared.deadlines import TRIAGE_WITHIN
+from shared.staff.access import Action, may
 from shared.web import N_, LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]

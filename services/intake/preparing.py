@@ -18,10 +18,10 @@ from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut, taken_
 from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
 from services.intake.sealing import Parted, part, seal_all
-from shared.engine.crash_points import reach
-from shared.engine.refusals import translated
+from shared.engine.failures.crash_points import reach
+from shared.engine.failures.mongo_errors import translated
 from shared.errors import Away, Unavailable
-from shared.keys import KeyDestroyed
+from shared.security.data_keys import KeyDestroyed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from services.intake.partners import Partner
     from services.intake.seal_keys import SealKeyDirectory
     from shared.engine import Record
-    from shared.keys import Keys
-    from shared.seal import SealKeys
+    from shared.security.data_keys import Keys
+    from shared.security.sealed_letters import SealKeys
 
 __all__ = ["MOST_PEOPLE", "Desk"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from shared.seal import SealKeys, new_seal_key, public_seal_key
+from shared.security.sealed_letters import SealKeys, new_seal_key, public_seal_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

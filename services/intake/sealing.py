@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from services.intake.blind import BlindIndex
     from shared.contracts.report import Report
-    from shared.keys import Keys
+    from shared.security.data_keys import Keys
 
 __all__ = ["Parted", "PartedPerson", "SealedPerson", "SealedReport", "part", "seal_all"]
 

@@ -8,9 +8,9 @@ from pydantic import AfterValidator
 from pydantic_settings import SettingsConfigDict
 
 from services.intake.blind import BlindIndex
-from shared.deadlines import TRIAGE_WITHIN, LengthSetting
-from shared.keys import MasterKey
-from shared.settings import ReadableFile, ServiceSettings
+from shared.cases.working_time import TRIAGE_WITHIN, LengthSetting
+from shared.runtime.settings import ReadableFile, ServiceSettings
+from shared.security.data_keys import MasterKey
 
 __all__ = ["Settings"]
 

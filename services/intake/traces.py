@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.contracts.envelope import TRACEPARENT
 from shared.contracts.references import is_cpr_shaped
-from shared.tracing import REFERENCE, SUBJECT, reference_mark
+from shared.observability.tracing import REFERENCE, SUBJECT, reference_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

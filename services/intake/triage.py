@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.intake import domain, reports
 from shared.engine import Deadlines
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

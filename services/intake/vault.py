@@ -2,7 +2,7 @@
 
 Every reading is a transaction that writes its row in the log and fetches what it tells of; only
 when that is committed is anything opened. No log, no read. What may be read by whom is decided by
-the caller (`shared.access`, and whose case it is): the vault only makes sure that it is known.
+the caller (`shared.staff.access`, and whose case it is): the vault only makes sure that it is known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import structlog
 from services.intake import audit, cases, persons, reports
 from services.intake.audit import Act
 from services.intake.domain import Basis
-from shared.keys import KeyDestroyed, NotABlob
+from shared.security.data_keys import KeyDestroyed, NotABlob
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from shared.contracts.processes import Process
     from shared.engine import Document, Store
-    from shared.keys import Keys
+    from shared.security.data_keys import Keys
 
 __all__ = ["CaseSaid", "PersonSaid", "ReportSaid", "Vault"]
 

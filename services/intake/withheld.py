@@ -17,10 +17,10 @@ import bson
 from bson.binary import Binary
 
 from shared.engine import Record, Rejected
-from shared.keys import KeyDestroyed, NotABlob
+from shared.security.data_keys import KeyDestroyed, NotABlob
 
 if TYPE_CHECKING:
-    from shared.keys import Keys
+    from shared.security.data_keys import Keys
 
 __all__ = ["MOST_KEPT", "explained", "restore", "withhold"]
 

@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
 
+from shared.cases.working_time import CONTACT_PARTIES_WITHIN, Length
 from shared.contracts import Fact
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.mediation import CaseReceived, Step, StepDue
 from shared.contracts.processes import PersonRole, Process
-from shared.deadlines import CONTACT_PARTIES_WITHIN, Length
 from shared.errors import Rejected
 
 __all__ = ["Decision", "Mediation", "NotOurs", "Side", "Stage", "on_case_opened", "on_step_due"]

@@ -1,11 +1,11 @@
 """Kafka in, and time: load, decide, save, emit."""
 
 from services.mediation import domain, mediations
+from shared.cases.working_time import CONTACT_PARTIES_WITHIN, Length
 from shared.contracts.intake import CaseOpened
 from shared.contracts.mediation import Step
-from shared.deadlines import CONTACT_PARTIES_WITHIN, Length
 from shared.engine import Deadlines, Due, Facts, Unit
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 
 __all__ = ["make_deadlines", "make_facts"]
 

@@ -7,9 +7,9 @@ from pydantic import TypeAdapter
 from pymongo.asynchronous.database import AsyncDatabase
 
 from services.mediation.domain import Mediation
-from shared import details
+from shared.cases import report_details
 from shared.engine import Document, Unit
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 
 __all__ = ["COLLECTION", "find", "load", "save"]
 
@@ -28,7 +28,7 @@ def save(unit: Unit, mediation: Mediation) -> None:
     """Write the mediation, and let its deadlines follow; what was fetched about it stays as it is."""
     case_id = str(mediation.case_id)
     before = unit.load(COLLECTION, case_id)
-    kept = before or {"details": details.wanted()}
+    kept = before or {"details": report_details.wanted()}
     unit.save(COLLECTION, {**kept, **_document(mediation)})
     set_before = read(before).deadlines if before else {}
     follow(unit, case_id, before=set_before, now=mediation.deadlines)

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.deadlines import CONTACT_PARTIES_WITHIN, LengthSetting
-from shared.details import CaseSettings
+from shared.cases.report_details import CaseSettings
+from shared.cases.working_time import CONTACT_PARTIES_WITHIN, LengthSetting
 
 __all__ = ["Settings"]
 

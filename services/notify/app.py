@@ -15,7 +15,7 @@ from shared import web
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Subscription
-from shared.process import make_engine, make_service
+from shared.runtime.process import make_engine, make_service
 
 __all__ = ["make_app"]
 

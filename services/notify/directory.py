@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from pymongo import ReplaceOne
 
-from shared.access import Staff
 from shared.contracts.places import MUNICIPALITIES
+from shared.staff.access import Staff
 from shared.web import N_
 
 if TYPE_CHECKING:

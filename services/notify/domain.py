@@ -12,14 +12,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from shared.access import Role
+from shared.cases.working_time import TRIAGE_WITHIN, Length
 from shared.contracts import Fact, mediation, psp
 from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.notify import NoticeCreated, NoticeReminded
 from shared.contracts.places import POLICE_DISTRICT
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
-from shared.deadlines import TRIAGE_WITHIN, Length
+from shared.staff.access import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

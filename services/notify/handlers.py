@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from services.notify import domain
 from services.notify.notices import NOTICES, REMINDER, deadlines_of, remind, stored
+from shared.cases.working_time import ACKNOWLEDGE_WITHIN
 from shared.contracts import mediation, psp
 from shared.contracts.intake import CaseOpened, TriageOverdue, TriageWaiting
-from shared.deadlines import ACKNOWLEDGE_WITHIN
 from shared.engine import Deadlines, Facts
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shared.cases.working_time import Length
     from shared.contracts import Fact
-    from shared.deadlines import Length
     from shared.engine import Due, Unit
 
 __all__ = ["CASES", "make_deadlines", "make_facts"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.database import AsyncDatabase
 
-    from shared.access import Staff
+    from shared.staff.access import Staff
 
 __all__ = ["Live"]
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.access import Action, Staff, may, reach
+from shared.staff.access import Action, Staff, may, reach
 from shared.web.clock import SOON
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.notify.domain import Desk
 from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge, deadlines_of
 from shared import web
-from shared.access import Action, Staff, may
 from shared.contracts import mediation, psp
 from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 from shared.errors import Rejected
+from shared.staff.access import Action, Staff, may
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
 

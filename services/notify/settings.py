@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.deadlines import ACKNOWLEDGE_WITHIN, LengthSetting
-from shared.settings import ServiceSettings
+from shared.cases.working_time import ACKNOWLEDGE_WITHIN, LengthSetting
+from shared.runtime.settings import ServiceSettings
 
 __all__ = ["NotifySettings"]
 

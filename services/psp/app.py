@@ -10,9 +10,9 @@ from services.psp.handlers import make_deadlines, make_facts
 from services.psp.pages import TEMPLATES, make_pages
 from services.psp.settings import Settings
 from shared import web
-from shared.details import fetch_details
+from shared.cases.report_details import fetch_details
 from shared.engine import Subscription
-from shared.process import make_engine, make_service
+from shared.runtime.process import make_engine, make_service
 
 __all__ = ["make_app"]
 

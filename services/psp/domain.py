@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
 
+from shared.cases.working_time import JUDGE_NECESSITY_WITHIN, Length
 from shared.contracts import Fact
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.processes import Process
 from shared.contracts.psp import CaseReceived, Step, StepDue
-from shared.deadlines import JUDGE_NECESSITY_WITHIN, Length
 from shared.errors import Rejected
 
 __all__ = ["Decision", "NotOurs", "PspCase", "Stage", "on_case_opened", "on_step_due"]

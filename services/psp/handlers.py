@@ -1,11 +1,11 @@
 """Kafka in, and time: load, decide, save, emit."""
 
 from services.psp import domain, psp_cases
+from shared.cases.working_time import JUDGE_NECESSITY_WITHIN, Length
 from shared.contracts.intake import CaseOpened
 from shared.contracts.psp import Step
-from shared.deadlines import JUDGE_NECESSITY_WITHIN, Length
 from shared.engine import Deadlines, Due, Facts, Unit
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 
 __all__ = ["make_deadlines", "make_facts"]
 

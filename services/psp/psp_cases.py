@@ -7,9 +7,9 @@ from pydantic import TypeAdapter
 from pymongo.asynchronous.database import AsyncDatabase
 
 from services.psp.domain import PspCase
-from shared import details
+from shared.cases import report_details
 from shared.engine import Document, Unit
-from shared.engine.deadlines import follow
+from shared.engine.timers.timers import follow
 
 __all__ = ["COLLECTION", "find", "load", "save"]
 
@@ -28,7 +28,7 @@ def save(unit: Unit, case: PspCase) -> None:
     """Write the case, and let its deadlines follow; what was fetched about it stays as it is."""
     case_id = str(case.case_id)
     before = unit.load(COLLECTION, case_id)
-    kept = before or {"details": details.wanted()}
+    kept = before or {"details": report_details.wanted()}
     unit.save(COLLECTION, {**kept, **_document(case)})
     set_before = read(before).deadlines if before else {}
     follow(unit, case_id, before=set_before, now=case.deadlines)

@@ -5,16 +5,16 @@ repeats), `slices` (one transaction), `lane` (one partition), `subscription` (th
 `store`, `watermarks`, `relay`, `room` (what stands still), and `deadlines` with their `ticker`.
 """
 
-from shared.engine.connection import Connection
-from shared.engine.deadlines import Deadlines, Due
-from shared.engine.door import Door
-from shared.engine.facts import Facts
-from shared.engine.held import Document, Held, Needs
+from shared.engine.consume.inbox import Facts
+from shared.engine.consume.processor import Door
+from shared.engine.consume.subscription import Subscription
+from shared.engine.kafka.connection import Connection
+from shared.engine.parking.parking_lot import Room
 from shared.engine.records import Message, Record
-from shared.engine.room import Room
-from shared.engine.store import Store
-from shared.engine.subscription import Subscription
-from shared.engine.unit import Unit
+from shared.engine.store.document import Document, Held, Needs
+from shared.engine.store.store import Store
+from shared.engine.store.unit_of_work import Unit
+from shared.engine.timers.timers import Deadlines, Due
 from shared.errors import Rejected, Unavailable
 
 __all__ = [

@@ -41,7 +41,7 @@ Only `notify` has the login: `install_login(app, settings, people)`. Every servi
 and reads: `install_specification(app, describe)` gives `/asyncapi` and `/docs`.
 """
 
-from shared.access import Staff
+from shared.staff.access import Staff
 from shared.web.layout import WebSettings, install, render
 from shared.web.login import install_login
 from shared.web.problems import missing

@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException as RaisedWithStatus
 
-from shared.access import Action, Staff, may
+from shared.staff.access import Action, Staff, may
 from shared.web import clock, problems
 from shared.web.guard import Guard
 from shared.web.session import LoginRequired, Sessions, sessions_of
@@ -25,7 +25,7 @@ HERE: Final = Path(__file__).parent
 
 
 class WebSettings(Protocol):
-    """What the pages need of a service's settings (see `shared.settings.ServiceSettings`)."""
+    """What the pages need of a service's settings (see `shared.runtime.settings.ServiceSettings`)."""
 
     @property
     def site_url(self) -> str:

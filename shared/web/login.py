@@ -20,7 +20,7 @@ from httpx2 import HTTPError
 from joserfc.errors import JoseError
 from starlette.middleware.sessions import SessionMiddleware
 
-from shared.access import Role, Staff
+from shared.staff.access import Role, Staff
 from shared.web.guard import policy
 from shared.web.layout import WebSettings, render
 from shared.web.session import sessions_of

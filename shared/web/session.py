@@ -15,7 +15,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from shared.access import Staff
+from shared.staff.access import Staff
 
 COOKIE: Final = "samraad"
 LASTS: Final = timedelta(hours=8)

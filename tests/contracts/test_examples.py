@@ -13,7 +13,7 @@ from shared.contracts.processes import PartnerKind, Process, ProposedBy
 from shared.contracts.references import PARTNER_ID
 from shared.contracts.report import ReportRefused, check_report
 from shared.contracts.schemas import schema
-from shared.seal import SealKeys, new_seal_key, seal
+from shared.security.sealed_letters import SealKeys, new_seal_key, seal
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PARTNERS = {

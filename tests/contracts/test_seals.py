@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jwcrypto import jwe as other_jwe
 from jwcrypto import jwk as other_jwk
 
-from shared.seal import (
+from shared.security.sealed_letters import (
     MAX_SEALED,
     SealKeys,
     SealRefused,

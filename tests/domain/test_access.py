@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.access import TABLE, Action, Role, Staff, may, reach
 from shared.contracts.places import MUNICIPALITIES
+from shared.staff.access import TABLE, Action, Role, Staff, may, reach
 
 EVERYONE = {Action.READ_INBOX, Action.ACKNOWLEDGE_NOTICE}
 

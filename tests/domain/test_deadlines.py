@@ -21,14 +21,14 @@ from services.notify.handlers import make_deadlines as notify_deadlines
 from services.notify.notices import NOTICES, acknowledge, deadlines_of, stored
 from services.psp import domain as psp
 from services.psp import psp_cases
+from shared.cases.working_time import Length, LengthSetting, working_days_after
 from shared.contracts import mediation as mediation_facts
 from shared.contracts import psp as psp_facts
 from shared.contracts.intake import CaseOpened, TriageOverdue
 from shared.contracts.places import ZONE, PatrolCentre
 from shared.contracts.processes import PartnerKind, Process
-from shared.deadlines import Length, LengthSetting, working_days_after
 from shared.engine import Due, Held, Unit
-from shared.engine.deadlines import read_due
+from shared.engine.timers.timers import read_due
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MOMENTS = st.integers(0, 10 * 365 * 86_400).map(lambda seconds: NOW + timedelta(seconds=seconds))

@@ -6,12 +6,12 @@ import pytest
 from services.notify.domain import notices_of
 from services.notify.handlers import CASES, make_facts
 from services.notify.notices import NOTICES, acknowledge, is_for, stored
-from shared.access import Staff
 from shared.contracts import mediation, psp, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
 from shared.engine import Held, Record, Unit
+from shared.staff.access import Staff
 
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)

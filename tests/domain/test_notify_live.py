@@ -5,7 +5,7 @@ import pytest
 
 from services.notify import live as module
 from services.notify.live import Live
-from shared.access import Staff
+from shared.staff.access import Staff
 from shared.web.session import LoginRequired
 
 SOFIE = Staff(id="sofie", name="", title="", roles=("triage",), places=("1463",))

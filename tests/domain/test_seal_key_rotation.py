@@ -11,7 +11,7 @@ import pytest
 from deploy.containers import rotate
 from deploy.containers.rotate import KEPT, add_seal_key, forget_seal_keys, retire_seal_keys
 from services.intake.seal_keys import SealKeyDirectory
-from shared.seal import seal
+from shared.security.sealed_letters import seal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from deploy.embedded.issuer import is_loopback, read_place
-from shared.access import Staff
+from shared.staff.access import Staff
 from shared.web import clock
 from shared.web.extract import written
 from shared.web.login import safe_next

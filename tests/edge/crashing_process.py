@@ -12,7 +12,7 @@ from uuid import UUID
 
 from shared.contracts.envelope import Envelope
 from shared.engine import Message
-from shared.engine.crash_points import arm
+from shared.engine.failures.crash_points import arm
 from shared.errors import Rejected, ServiceError
 from tests.edge.engine_world import Behaviour, Told, an_app, until
 

@@ -15,9 +15,10 @@ from contextlib import suppress
 from aiokafka import client
 from aiokafka.conn import create_conn
 
-from shared import process
-from shared.engine import crash_points, watchdog
-from shared.process import run
+from shared.engine.consume import watchdog
+from shared.engine.failures import crash_points
+from shared.runtime import process
+from shared.runtime.process import run
 from tests.edge.engine_world import Behaviour, an_app, until
 
 

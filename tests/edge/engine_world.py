@@ -23,9 +23,9 @@ from pymongo import AsyncMongoClient
 from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Deadlines, Facts, Rejected, Subscription
-from shared.engine.deadlines import follow
-from shared.process import make_engine, make_service
-from shared.settings import ServiceSettings
+from shared.engine.timers.timers import follow
+from shared.runtime.process import make_engine, make_service
+from shared.runtime.settings import ServiceSettings
 
 SECONDS = 15.0
 NAMES = ("first", "second", "third", "fails", "cannot be stored", "takes a taken id")

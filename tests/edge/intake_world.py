@@ -23,12 +23,13 @@ from services.intake.seal_keys import SealKeyDirectory
 from services.intake.vault import Vault
 from shared.contracts.envelope import Envelope, read_envelope, write_envelope
 from shared.contracts.processes import PartnerKind
-from shared.engine import Record, Room, Store, watermarks
-from shared.engine.alarms import MassParking
+from shared.engine import Record, Room, Store
+from shared.engine.consume import offset_store
+from shared.engine.consume.batch import Slices
+from shared.engine.consume.circuit_breaker import MassParking
 from shared.engine.records import headers_of
-from shared.engine.slices import Slices
-from shared.keys import Keys, MasterKey
-from shared.seal import seal
+from shared.security.data_keys import Keys, MasterKey
+from shared.security.sealed_letters import seal
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
@@ -187,7 +188,7 @@ class World:
 
     async def _slice(self, topic, records):
         if topic not in self.marks:
-            self.marks[topic] = await watermarks.take(
+            self.marks[topic] = await offset_store.take(
                 self.store, topic=topic, topic_id=topic, partition=0, log_start=0, log_end=10**6
             )
         mark = self.marks[topic]

@@ -18,17 +18,18 @@ from services.notify.handlers import make_deadlines as notify_deadlines
 from services.notify.handlers import make_facts as notify_facts
 from services.notify.notices import NOTICES, REMINDER, acknowledge, deadlines_of
 from services.psp import psp_cases
+from shared.cases.working_time import Length
 from shared.contracts import mediation, psp, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.contracts.intake import CaseOpened
 from shared.contracts.places import PatrolCentre
 from shared.contracts.processes import PartnerKind, Process
-from shared.deadlines import Length
-from shared.engine import Record, Store, watermarks
-from shared.engine.alarms import MassParking
-from shared.engine.deadlines import follow
-from shared.engine.slices import Slices
-from shared.engine.ticker import Ticker
+from shared.engine import Record, Store
+from shared.engine.consume import offset_store
+from shared.engine.consume.batch import Slices
+from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.timers.scheduler import Ticker
+from shared.engine.timers.timers import follow
 from tests.edge.intake_world import Sent
 
 HOUR = timedelta(hours=1)
@@ -50,7 +51,7 @@ class Service:
         """Take a fact in, as a lane does."""
         topic = fact.topic()
         if topic not in self.marks:
-            self.marks[topic] = await watermarks.take(
+            self.marks[topic] = await offset_store.take(
                 self.store, topic=topic, topic_id=topic, partition=0, log_start=0, log_end=10**6
             )
         mark = self.marks[topic]

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine.decoding import MAX_BATCH_BYTES
+from shared.engine.limits.bounded_decompression import MAX_BATCH_BYTES
 from tests.edge.engine_world import Counted, a_case, an_engine_world
 
 MIB = 1024 * 1024

@@ -10,8 +10,8 @@ from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from shared.engine.broken_connections import name_broken_connections
-from shared.engine.connection import Connection
+from shared.engine.kafka.connection import Connection
+from shared.engine.kafka.connection_errors import name_broken_connections
 from tests.edge.engine_world import EngineWorld
 from tests.faults.gate import Gate, reset_at_once
 

@@ -10,9 +10,9 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from shared.engine import Store
-from shared.engine.crash_points import POINTS
-from shared.engine.deadlines import Due
-from shared.engine.ticker import Ticker
+from shared.engine.failures.crash_points import POINTS
+from shared.engine.timers.scheduler import Ticker
+from shared.engine.timers.timers import Due
 from shared.errors import Fenced
 from tests.edge.engine_world import NAMES, Behaviour, a_case, an_engine_world, until
 

@@ -1,6 +1,6 @@
 """What the client unpacks: good batches as ever, and never more than the bound.
 
-These fail when a newer aiokafka does not look up any more what `shared/engine/decoding.py` replaces.
+These fail when a newer aiokafka does not look up any more what `shared/engine/limits/bounded_decompression.py` replaces.
 """
 
 import sys
@@ -15,13 +15,13 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engine.decoding import (
+from shared.engine.kafka.undecodable_batch import UnreadableBatch
+from shared.engine.limits.bounded_decompression import (
     MAX_BATCH_BYTES,
     MAX_BATCH_PARTS,
     BatchTooLarge,
     bound_decompression,
 )
-from shared.engine.unreadable import UnreadableBatch
 
 MIB = 1024 * 1024
 CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}

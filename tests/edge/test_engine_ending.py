@@ -10,7 +10,7 @@ import pytest
 from pymongo.uri_parser import parse_uri
 
 from deploy.embedded.ports import draw
-from shared.ending_in_time import GRACE_S
+from shared.runtime.shutdown import GRACE_S
 from tests.edge.engine_world import a_case, an_engine_world
 from tests.faults.gate import Gate
 

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from shared import lives
+from shared.runtime import restart_counter
 from tests.edge.engine_world import a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -174,9 +174,9 @@ async def test_an_outbox_that_cannot_be_emptied_grows_old(world):
 
 async def test_restarts_and_endings_are_read_from_beside_the_process(world, monkeypatch, tmp_path):
     monkeypatch.setenv("LIVES", str(tmp_path / "one"))
-    lives.restarts(tmp_path / "one").add()
-    lives.restarts(tmp_path / "one").add()
-    lives.endings(tmp_path / "one").add()
+    restart_counter.restarts(tmp_path / "one").add()
+    restart_counter.restarts(tmp_path / "one").add()
+    restart_counter.endings(tmp_path / "one").add()
 
     async with world.service() as service:
         told = await figures(service)
@@ -187,10 +187,10 @@ async def test_restarts_and_endings_are_read_from_beside_the_process(world, monk
 
 
 def test_a_tally_keeps_the_whole_count_and_the_last_times_alone(tmp_path, monkeypatch):
-    tally = lives.restarts(tmp_path / "lives" / "intake")
+    tally = restart_counter.restarts(tmp_path / "lives" / "intake")
 
     for hour in range(250):
-        monkeypatch.setattr("shared.lives.time", lambda hour=hour: hour * 3_600.0)
+        monkeypatch.setattr("shared.runtime.restart_counter.time", lambda hour=hour: hour * 3_600.0)
         tally.add()
 
     total, times = tally.read()
@@ -199,7 +199,7 @@ def test_a_tally_keeps_the_whole_count_and_the_last_times_alone(tmp_path, monkey
 
 
 def test_a_tally_without_a_place_counts_nothing():
-    tally = lives.endings(None)
+    tally = restart_counter.endings(None)
 
     tally.add()
 

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine.budget import DEFAULT_MIB
+from shared.engine.limits.memory_budget import DEFAULT_MIB
 from tests.edge.engine_world import Counted, Told, a_case, an_engine_world, until
 from tests.edge.test_engine_bombs import Bomber, a_fact, peak_mib
 

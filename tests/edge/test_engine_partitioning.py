@@ -4,7 +4,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from shared.engine.partitioning import partition_of
+from shared.engine.kafka.partitioner import partition_of
 
 theirs = DefaultPartitioner()
 

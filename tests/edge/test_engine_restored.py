@@ -9,9 +9,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.commit import OffsetFetchRequest
 from confluent_kafka import TopicPartition
 
-from shared.audit import Why
-from shared.engine.connection import Connection
+from shared.engine.kafka.connection import Connection
 from shared.errors import Rejected, Unavailable
+from shared.staff.audit import Why
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
 HOUR = timedelta(hours=1)

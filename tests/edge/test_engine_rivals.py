@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from shared.contracts import source_of
-from shared.engine import alarms
+from shared.engine.consume import circuit_breaker
 from shared.errors import Rejected
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
@@ -210,7 +210,7 @@ async def test_when_many_cases_fail_of_one_cause_the_lane_halts_and_parks_none_o
 
 
 async def test_cases_that_are_to_park_after_all_park_at_an_operators_word(world, monkeypatch):
-    monkeypatch.setattr(alarms, "WITHIN_S", 1.0)
+    monkeypatch.setattr(circuit_breaker, "WITHIN_S", 1.0)
     cases = [a_case() for _ in range(45)]
     for case in cases:
         world.send(case, 1, does="fail")

@@ -8,9 +8,10 @@ import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from pymongo import AsyncMongoClient
 
-import shared.engine.subscription
-import shared.engine.watchdog
-from shared.engine import Room, Store, watermarks
+import shared.engine.consume.subscription
+import shared.engine.consume.watchdog
+from shared.engine import Room, Store
+from shared.engine.consume import offset_store
 from shared.errors import Fenced, ServiceError
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
 
@@ -216,7 +217,7 @@ async def test_a_slice_that_begins_elsewhere_than_the_watermark_stands_is_refuse
 
         with pytest.raises(Fenced):
             async with service.store.transaction() as session:
-                await watermarks.move(service.store, mark, mark.offset + 9, session)
+                await offset_store.move(service.store, mark, mark.offset + 9, session)
 
         assert await _watermark(world) == 2
 
@@ -239,8 +240,8 @@ async def test_a_record_that_the_client_skips_is_asked_for_again(world):
 async def test_a_last_record_that_the_client_skips_is_found_by_the_lag_it_leaves(
     world, monkeypatch
 ):
-    monkeypatch.setattr(shared.engine.watchdog, "STUCK_S", 1.0)
-    monkeypatch.setattr(shared.engine.subscription, "_DISPLAY_EVERY_S", 0.2)
+    monkeypatch.setattr(shared.engine.consume.watchdog, "STUCK_S", 1.0)
+    monkeypatch.setattr(shared.engine.consume.subscription, "_DISPLAY_EVERY_S", 0.2)
     case = a_case()
 
     async with world.service() as service:
@@ -283,7 +284,7 @@ async def test_what_a_dead_owner_left_open_holds_up_no_heir(world, other):
     mark = await _take(other, world)
     with suppress(ServiceError):
         async with _patient_server(world), other.transaction(mark.session) as session:
-            await watermarks.move(other, mark, mark.offset + 1, session)
+            await offset_store.move(other, mark, mark.offset + 1, session)
             async with world.service():
                 await world.counted(case, 1, 2)
     assert await _watermark(world) == 2
@@ -305,7 +306,7 @@ async def _take(store, world):
     row = await world.db.watermarks.find_one()
     topic_id, _ = row["_id"].split("|")
     place = {"topic": world.topic, "topic_id": topic_id, "partition": 0}
-    return await watermarks.take(store, **place, log_start=0, log_end=1_000)
+    return await offset_store.take(store, **place, log_start=0, log_end=1_000)
 
 
 # Rule 14: what staff decide while a slice is on its way

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from shared.audit import Why
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope
 from shared.engine import Message
-from shared.engine.standing import cause_id
+from shared.engine.parking.queries import cause_id
+from shared.staff.audit import Why
 from tests.edge.engine_world import a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

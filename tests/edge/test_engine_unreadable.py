@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, RequestTimedOutError
 
-from shared.engine.unreadable import next_readable
+from shared.engine.kafka.undecodable_batch import next_readable
 from shared.errors import Unavailable
 from tests.edge.engine_world import a_case, an_engine_world, until
 

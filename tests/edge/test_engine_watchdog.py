@@ -6,8 +6,8 @@ from signal import SIGKILL
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
-import shared.engine.subscription
-import shared.engine.watchdog
+import shared.engine.consume.subscription
+import shared.engine.consume.watchdog
 from shared.errors import Away
 from tests.edge.engine_world import a_case, an_engine_world, until
 
@@ -24,8 +24,8 @@ async def world(kafka_and_mongo):
 @pytest.fixture
 def quick(monkeypatch):
     """A watchdog that looks often and has little patience."""
-    monkeypatch.setattr(shared.engine.watchdog, "STUCK_S", STUCK_S)
-    monkeypatch.setattr(shared.engine.subscription, "_DISPLAY_EVERY_S", STUCK_S / 10)
+    monkeypatch.setattr(shared.engine.consume.watchdog, "STUCK_S", STUCK_S)
+    monkeypatch.setattr(shared.engine.consume.subscription, "_DISPLAY_EVERY_S", STUCK_S / 10)
 
 
 pytestmark = pytest.mark.usefixtures("quick")

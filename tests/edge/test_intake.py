@@ -5,7 +5,7 @@ import pytest
 
 from shared.contracts.processes import PartnerKind
 from shared.errors import Conflict
-from shared.seal import SealKeys
+from shared.security.sealed_letters import SealKeys
 from tests.edge.intake_world import a_person, a_report, accepted, facts, rejected
 
 

@@ -10,8 +10,8 @@ from services.intake.api import details_routes
 from services.intake.app import make_app
 from services.intake.settings import Settings
 from shared.contracts.processes import Process
-from shared.seal import seal
-from shared.settings import from_environment
+from shared.runtime.settings import from_environment
+from shared.security.sealed_letters import seal
 from shared.web.guard import policy
 from tests.edge.intake_world import a_report, accepted, facts
 

@@ -4,7 +4,7 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey, OctKey
 
-from shared.seal import new_seal_key, public_seal_key
+from shared.security.sealed_letters import new_seal_key, public_seal_key
 from tests.edge.intake_world import a_person, a_report, accepted, facts, rejected
 
 

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.topics import apply_partner, remove_partner
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.seal import seal
+from shared.security.sealed_letters import seal
 from tests.edge.intake_world import a_report
 from tests.live import wait_until
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.intake.seal_keys import SealKeyDirectory
 from shared.errors import Unavailable
-from shared.seal import SealKeys, SealRefused, new_seal_key, seal
+from shared.security.sealed_letters import SealKeys, SealRefused, new_seal_key, seal
 from tests.edge.intake_world import accepted
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.intake import traces
 from shared.contracts.processes import PartnerKind
-from shared.tracing import REFERENCE, SUBJECT, TraceFile, Tracing, reference_mark
+from shared.observability.tracing import REFERENCE, SUBJECT, TraceFile, Tracing, reference_mark
 from tests.edge.intake_world import accepted, facts, rejected
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

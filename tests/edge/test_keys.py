@@ -8,7 +8,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
-from shared.keys import KEY_CACHE_MS, KeyDestroyed, Keys, MasterKey, NotABlob
+from shared.security.data_keys import KEY_CACHE_MS, KeyDestroyed, Keys, MasterKey, NotABlob
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.tracing import TraceFile, Tracing
+from shared.observability.tracing import TraceFile, Tracing
 from tests.edge.engine_world import Counted, a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -232,7 +232,7 @@ async def test_the_sampler_of_opentelemetry_decides_where_a_trace_begins(
 
 
 def test_a_trace_file_stays_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("shared.tracing._ROTATED_BYTES", 2_000)
+    monkeypatch.setattr("shared.observability.tracing._ROTATED_BYTES", 2_000)
     tracing = Tracing([TraceFile(tmp_path, service="s", process="p")])
 
     for _ in range(100):

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from shared.engine import crash_points
-from shared.process import collect_rarely
+from shared.engine.failures import crash_points
+from shared.runtime.process import collect_rarely
 from tests.edge.engine_world import Behaviour, an_app
 
 __all__ = ["main"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.engine import crash_points
-from shared.engine.crash_points import POINTS
+from shared.engine.failures import crash_points
+from shared.engine.failures.crash_points import POINTS
 
 CLONE = Path(__file__).parents[2]
 REACHED = re.compile(r'reach\(\s*"([a-z_.]+)"\s*\)')

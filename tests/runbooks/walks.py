@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from confluent_kafka import Producer
 
-from shared.engine.alarms import CASES
+from shared.engine.consume.circuit_breaker import CASES
 from tests.live import wait_until
 from tests.runbooks.breaks import post, words_of
 from tests.system.cut import lose_the_beginning

@@ -20,7 +20,7 @@ from services.intake.blind import BlindIndex
 from services.intake.vault import Vault
 from shared.contracts.processes import PartnerKind
 from shared.engine import Store
-from shared.keys import Keys, MasterKey
+from shared.security.data_keys import Keys, MasterKey
 from tests.live import wait_until
 from tests.system import searching
 from tests.system.desk import Desk

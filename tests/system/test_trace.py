@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
-from shared.seal import seal
+from shared.security.sealed_letters import seal
 from tests.live import wait_until
 from tests.system.desk import DONE, FAILED, NOT_RUNNING, Desk
 

@@ -19,14 +19,14 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         15,
         "a repeat is not told by its sequence",
-        edit("facts", "Facts.take", "arrival.sequence <= mark", "False"),
+        edit("consume/inbox", "Facts.take", "arrival.sequence <= mark", "False"),
         seen_by=f"{ORDER}::test_a_fact_that_is_repeated_at_new_offsets_has_one_effect",
     ),
     planted(
         15,
         "each event of a slice sees the marks as loaded",
         edit(
-            "facts",
+            "consume/inbox",
             "Facts.take",
             "mark = protocol.marks.get(arrival.source, 0)",
             'mark = vars(unit).setdefault("as_loaded", {}).setdefault('
@@ -38,7 +38,7 @@ CASES: Final[tuple[Regression, ...]] = (
         16,
         "an unknown type leaves the mark",
         edit(
-            "facts",
+            "consume/inbox",
             "Facts.take",
             "if arrival.sequence <= mark:",
             "if arrival.envelope.type not in self._handlers or arrival.sequence <= mark:",
@@ -48,14 +48,14 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         17,
         "nothing waits for a gap",
-        edit("facts", "Facts.take", "or arrival.sequence > mark + 1", ""),
+        edit("consume/inbox", "Facts.take", "or arrival.sequence > mark + 1", ""),
         seen_by=f"{ORDER}::test_facts_that_arrive_out_of_order_have_their_effects_in_order",
     ),
     planted(
         17,
         "the lane stands still before a gap",
         edit(
-            "facts",
+            "consume/inbox",
             "Facts.take",
             "        if arrival.sequence <= mark:",
             "        if arrival.sequence > mark + 1 and not protocol.parked:\n"
@@ -64,7 +64,7 @@ CASES: Final[tuple[Regression, ...]] = (
             "        if arrival.sequence <= mark:",
         ),
         edit(
-            "slices",
+            "consume/batch",
             "Slices.take",
             "        except Exception as error:",
             '        except __import__("shared.errors").errors.Unavailable:\n'
@@ -77,7 +77,7 @@ CASES: Final[tuple[Regression, ...]] = (
         17,
         "keeping an event does not write its case",
         edit(
-            "facts",
+            "consume/inbox",
             "Facts._keep",
             "        unit.touch(",
             "        if protocol.waiting:\n            return\n        unit.touch(",
@@ -87,13 +87,18 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         17,
         "no sweeper resumes a drain that stopped for size",
-        edit("room", "Room.sweep", "0 if self.facts is None else", "0 if self.facts else"),
+        edit(
+            "parking/parking_lot",
+            "Room.sweep",
+            "0 if self.facts is None else",
+            "0 if self.facts else",
+        ),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
     planted(
         17,
         "`waiting` is taken back though not all that waits was loaded",
-        edit("facts", "Facts.drain", " and unit.room_is_whole", ""),
+        edit("consume/inbox", "Facts.drain", " and unit.room_is_whole", ""),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
     # parking and what people do
@@ -101,7 +106,7 @@ CASES: Final[tuple[Regression, ...]] = (
         18,
         "parking moves the mark",
         edit(
-            "facts",
+            "consume/inbox",
             "Facts.park",
             "replace(protocol, parked=reason)",
             "replace(protocol.marked(arrival.source, arrival.sequence), parked=reason)",
@@ -111,14 +116,14 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         18,
         "traces of the failed handler are left",
-        edit("facts", "Facts._apply", "            unit.roll_back(before)\n", ""),
+        edit("consume/inbox", "Facts._apply", "            unit.roll_back(before)\n", ""),
         seen_by=f"{ORDER}::test_a_failed_attempt_leaves_no_trace_even_of_what_it_changed_in_place",
     ),
     planted(
         19,
         "a discard does not move the mark",
         edit(
-            "room",
+            "parking/parking_lot",
             "Room._pass_over",
             'protocol.marked(row["source"], row["sequence"])',
             "protocol",
@@ -130,7 +135,7 @@ CASES: Final[tuple[Regression, ...]] = (
         "a drain decides on what it loaded before its transaction, and writes without a version",
         WRITE_UNGUARDED,
         edit(
-            "drains",
+            "parking/resume",
             "Drains._go_on",
             "await self._open(case_id, session)",
             "await self._open(case_id, None)",
@@ -141,15 +146,15 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         20,
         "a reader of a log without its beginning adopts where it starts",
-        edit("watermarks", "take", "if known is None and log_start > 0:", "if False:"),
-        edit("watermarks", "take", '{"offset": 0}', '{"offset": log_start}'),
+        edit("consume/offset_store", "take", "if known is None and log_start > 0:", "if False:"),
+        edit("consume/offset_store", "take", '{"offset": 0}', '{"offset": log_start}'),
         seen_by=f"{RIVALS}::test_a_new_reader_of_a_log_without_its_beginning_halts",
     ),
     planted(
         20,
         "a watermark outside the log is moved to its start",
         edit(
-            "watermarks",
+            "consume/offset_store",
             "take",
             'if known is not None and not log_start <= known["offset"] <= log_end:',
             "if False:",
@@ -162,7 +167,7 @@ CASES: Final[tuple[Regression, ...]] = (
         20,
         "the first sequence that is seen is adopted",
         edit(
-            "facts",
+            "consume/inbox",
             "Facts.take",
             "mark = protocol.marks.get(arrival.source, 0)",
             "mark = protocol.marks.get(arrival.source, arrival.sequence - 1)",

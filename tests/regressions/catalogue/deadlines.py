@@ -11,7 +11,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
         21,
         "a due document is written outside of the step's transaction",
         edit(
-            "store",
+            "store/store",
             "Store._write_due",
             "bulk_write(operations, ordered=False, session=session)",
             "bulk_write(operations, ordered=False)",
@@ -21,15 +21,17 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         21,
         "a case that is closed leaves its deadline as it was",
-        edit("deadlines", "follow", "for name in before.keys() - now.keys():", "for name in ():"),
+        edit(
+            "timers/timers", "follow", "for name in before.keys() - now.keys():", "for name in ():"
+        ),
         seen_by=f"{DUE}::test_a_case_that_is_closed_or_gets_a_new_date_is_not_told_of_the_old_one",
     ),
     planted(
         22,
         "a due document is deleted before the transaction that fires it commits, outside of it",
-        edit("deadlines", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
+        edit("timers/timers", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
         edit(
-            "ticker",
+            "timers/scheduler",
             "Ticker._slice",
             "            await self.store.write(unit, session)\n",
             "            gone = [due.row_id for due in fired]\n"
@@ -45,9 +47,9 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         22,
         "a due document is deleted after the transaction that fires it",
-        edit("deadlines", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
+        edit("timers/timers", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
         edit(
-            "ticker",
+            "timers/scheduler",
             "Ticker._slice",
             "        self.store.settle(unit)\n",
             "        gone = [due.row_id for due in fired]\n"
@@ -63,7 +65,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
         23,
         "the ticker does not fence: who has lost the lease goes on writing",
         edit(
-            "lease",
+            "store/lease",
             "fence",
             '{"_id": name, "session": session.session_id["id"]}',
             '{"_id": name}',
@@ -74,7 +76,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
         23,
         "what is due is asked of the process's clock",
         edit(
-            "ticker",
+            "timers/scheduler",
             "Ticker._slice",
             "now = await lease.fence(self.store, NAME, session)",
             "await lease.fence(self.store, NAME, session)\n            now = self.store.clock()",
@@ -88,7 +90,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
         24,
         "a deadline fires though its case is parked",
         edit(
-            "ticker",
+            "timers/scheduler",
             "Ticker._take",
             "if unit.held(unit.cases, due.case_id).protocol.parked:",
             "if False:",
@@ -98,7 +100,12 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         24,
         "a deadline that fails takes its slice along",
-        edit("ticker", "Ticker._try", "except Exception as error:", "except EOFError as error:"),
+        edit(
+            "timers/scheduler",
+            "Ticker._try",
+            "except Exception as error:",
+            "except EOFError as error:",
+        ),
         seen_by=(
             f"{DUE}::test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended"
             "[fails]"
@@ -108,7 +115,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
         24,
         "a case's deadlines fire in the order of their names",
         edit(
-            "ticker",
+            "timers/scheduler",
             "Ticker._load",
             '(row["due_at"], row["_id"])',
             'row["_id"]',

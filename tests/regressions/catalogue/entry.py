@@ -48,4 +48,4 @@ def edit(module: str, symbol: str, old: str, new: str) -> Edit:
     return Edit(f"{ENGINE}/{module}.py", symbol, old, new)
 
 
-WRITE_UNGUARDED: Final = edit("store", "Store.write", ', "version": held.version}', "}")
+WRITE_UNGUARDED: Final = edit("store/store", "Store.write", ', "version": held.version}', "}")

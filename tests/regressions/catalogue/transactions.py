@@ -19,15 +19,20 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
     planted(
         1,
         "the outbox is written before the transaction commits, outside of it",
-        edit("store", "Store.write", "insert_one(packed, session=session)", "insert_one(packed)"),
+        edit(
+            "store/store",
+            "Store.write",
+            "insert_one(packed, session=session)",
+            "insert_one(packed)",
+        ),
         seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     planted(
         1,
         "the outbox is written after the transaction",
-        edit("store", "Store.write", "in pack(unit.messages)", "in ()"),
+        edit("store/store", "Store.write", "in pack(unit.messages)", "in ()"),
         edit(
-            "slices",
+            "consume/batch",
             "Slices._commit",
             "        self.store.settle(unit)\n",
             "        from shared.engine.store import pack\n"
@@ -41,7 +46,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         1,
         "effects are written outside of the marks' transaction",
         edit(
-            "store",
+            "store/store",
             "Store.write",
             "insert_many(documents, ordered=False, session=session)",
             "insert_many(documents, ordered=False)",
@@ -52,7 +57,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         1,
         "the room is written outside of the transaction",
         edit(
-            "store",
+            "store/store",
             "Store._write_room",
             "bulk_write(operations, ordered=False, session=session)",
             "bulk_write(operations, ordered=False)",
@@ -65,7 +70,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         "staff decide on what they loaded before the transaction, and write without a version",
         WRITE_UNGUARDED,
         edit(
-            "store",
+            "store/store",
             "Store.act",
             'done = await self.db.actions.find_one({"_id": key}, session=session)',
             "unit = self.unit()\n"
@@ -73,20 +78,20 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
             '            done = await self.db.actions.find_one({"_id": key}, session=session)',
         ),
         edit(
-            "store",
+            "store/store",
             "Store.act",
             "            unit = self.unit()\n            await self.load(unit, needs, session)\n",
             "",
         ),
-        edit("store", "Store.act", "if tries > 1:", "if False:"),
-        edit("store", "Store.persist", "await age.check(self, seen, session)", "pass"),
+        edit("store/store", "Store.act", "if tries > 1:", "if False:"),
+        edit("store/store", "Store.persist", "await heartbeat.check(self, seen, session)", "pass"),
         seen_by=f"{RIVALS}::test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_away",
     ),
     planted(
         3,
         "a staff action has no key of its own",
-        edit("store", "Store.act", "if done is not None:", "if False:"),
-        edit("store", "Store.act", '{"_id": key, "at"', '{"at"'),
+        edit("store/store", "Store.act", "if done is not None:", "if False:"),
+        edit("store/store", "Store.act", '{"_id": key, "at"', '{"at"'),
         seen_by=(
             f"{RIVALS}::test_an_action_with_one_key_happens_once_however_often_it_is_tried",
             f"{RIVALS}::test_a_commit_of_which_nobody_knows_counts_once_for_staff_and_for_facts",

@@ -10,22 +10,32 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
     planted(
         10,
         "a slice may begin behind the watermark: `o <= first`",
-        edit("lane", "Lane.offer", "if record.offset != expected", "if record.offset < expected"),
-        edit("watermarks", "move", '"offset": mark.offset,', '"offset": {"$lte": mark.offset},'),
+        edit(
+            "consume/partition_worker",
+            "Lane.offer",
+            "if record.offset != expected",
+            "if record.offset < expected",
+        ),
+        edit(
+            "consume/offset_store",
+            "move",
+            '"offset": mark.offset,',
+            '"offset": {"$lte": mark.offset},',
+        ),
         seen_by=f"{RULES}::test_a_record_that_the_client_skips_is_asked_for_again",
     ),
     planted(
         10,
         "the watermark is moved from wherever it stands",
-        edit("watermarks", "move", '"offset": mark.offset, ', ""),
+        edit("consume/offset_store", "move", '"offset": mark.offset, ', ""),
         seen_by=f"{RULES}::test_a_slice_that_begins_elsewhere_than_the_watermark_stands_is_refused_whole",
     ),
     planted(
         11,
         "after a commit that is unclear the lane takes it for done and goes on",
-        edit("watermarks", "move", '"offset": mark.offset, ', ""),
+        edit("consume/offset_store", "move", '"offset": mark.offset, ', ""),
         edit(
-            "lane",
+            "consume/partition_worker",
             "Lane._run",
             "            except Unavailable as error:\n                self._rewind = True\n",
             "            except Unavailable as error:\n"
@@ -39,7 +49,7 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         12,
         "a fenced owner stops",
         edit(
-            "lane",
+            "consume/partition_worker",
             "Lane._run",
             "            except Fenced:\n                self._rewind = True\n",
             "            except Fenced:\n                return\n",
@@ -50,7 +60,7 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         12,
         "what a dead owner left open is left open",
         edit(
-            "watermarks",
+            "consume/offset_store",
             "take",
             'if known is not None and "session" in known:',
             "if False:",
@@ -61,7 +71,7 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         13,
         "lag is measured from the consumer's position",
         edit(
-            "subscription",
+            "consume/subscription",
             "Subscription._measure",
             "lane.log_end = ends[place]",
             "behind = ends[place] - await self.consumer.position(place)\n"
@@ -74,14 +84,14 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         "the lane decides on what it loaded before the transaction, and writes without a version",
         WRITE_UNGUARDED,
         edit(
-            "slices",
+            "consume/batch",
             "Slices._commit",
             "        async with self.store.transaction(mark.session) as session:\n",
             "        await self._load(unit, arrivals, None)\n"
             "        async with self.store.transaction(mark.session) as session:\n",
         ),
         edit(
-            "slices",
+            "consume/batch",
             "Slices._commit",
             "            await self._load(unit, arrivals, session)\n",
             "",

@@ -1,0 +1,1 @@
+"""What all services that own cases share."""

@@ -1,0 +1,191 @@
+"""The background fetch of what a report says about a case: a claim check, redeemed once.
+
+Facts are thin. What stands in a report's details, disclosure and text stays with intake until the
+owning service asks for it with its token; intake logs the reading. The service keeps it sealed
+under a key of its own for that case, and never asks inside a handler.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+from uuid import UUID
+
+import httpx
+import structlog
+from bson.binary import Binary
+from pymongo.errors import PyMongoError
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from shared.engine import Store, Unavailable, Unit
+from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.crash_points import reach
+from shared.engine.store.document import Document
+from shared.errors import Conflict
+from shared.runtime.process import Engine
+from shared.runtime.settings import ReadableFile, SecretFile, ServiceSettings
+from shared.security.data_keys import KeyDestroyed, Keys, MasterKey
+
+__all__ = ["CaseSettings", "DetailsDesk", "case_key", "fetch_details", "held", "wanted"]
+
+_KEPT: Final = ("details", "disclosure", "text")
+_LOOK_EVERY_S: Final = 0.25
+_AT_ONCE: Final = 16
+_LONGEST_WAIT_S: Final = 60.0
+_AWAY_S: Final = 5.0
+_TIMEOUT_S: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class CaseSettings(ServiceSettings):
+    """What a service is told that keeps the details of its cases."""
+
+    master_key_file: ReadableFile
+    """What wraps the data keys of the cases."""
+    intake_url: str
+    """Where a case's details are fetched."""
+    intake_token_file: SecretFile
+    """What we show there."""
+
+
+def case_key(case_id: UUID | str) -> str:
+    """The name of the data key for one case's text and details."""
+    return f"case:{case_id}"
+
+
+def wanted() -> Document:
+    """What a new case's document says of its details: they are to be fetched."""
+    return {"status": "wanted"}
+
+
+def held(sealed: Binary, at: datetime) -> Document:
+    """What it says once they are kept here, sealed under the case's key."""
+    return {"status": "held", "sealed": sealed, "fetched_at": at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailsDesk:
+    """Fetches, seals and keeps the details of a service's cases."""
+
+    store: Store
+    keys: Keys
+    intake_url: str
+    token: str
+
+    async def prepare(self) -> None:
+        """Make the indexes of the keys, and of the cases that wait."""
+        await self.keys.prepare()
+        await self.store.db[self.store.cases].create_index(
+            "details.status", partialFilterExpression={"details.status": "wanted"}
+        )
+
+    async def run(self) -> None:
+        """Fetch what is wanted until cancelled.
+
+        While intake is away all wait together; a case that intake refuses waits longer each time.
+        """
+        patience: dict[str, tuple[float, float]] = {}
+        pause = _LOOK_EVERY_S
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with httpx.AsyncClient(
+            base_url=self.intake_url, headers=headers, timeout=_TIMEOUT_S
+        ) as intake:
+            while not told_to_end():
+                try:
+                    found = await self._waiting(patience)
+                    await asyncio.gather(*(self._fetch(case, intake, patience) for case in found))
+                    pause = _LOOK_EVERY_S
+                except (PyMongoError, Unavailable, httpx.TransportError) as error:
+                    log.warning("details_wait", error=type(error).__name__)
+                    found, pause = [], min(2 * pause, _AWAY_S)
+                if not found:
+                    await asyncio.sleep(pause)
+
+    async def read(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the report says of a case, opened; None while it is not here yet.
+
+        Raises:
+            KeyDestroyed: the case's key is gone, and what it kept with it.
+            NotABlob: what is kept is damaged.
+
+        """
+        details = document["details"]
+        if details["status"] != "held":
+            return None
+        opened: dict[str, Any] = json.loads(await self.keys.decrypt(details["sealed"]))
+        return opened
+
+    async def _waiting(self, patience: Mapping[str, tuple[float, float]]) -> list[str]:
+        now = monotonic()
+        resting = [case for case, (until, _) in patience.items() if until > now]
+        cases = self.store.db[self.store.cases].find(
+            {"details.status": "wanted", "_id": {"$nin": resting}}, {"_id": 1}
+        )
+        return [case["_id"] async for case in cases.limit(_AT_ONCE)]
+
+    async def _fetch(
+        self, case_id: str, intake: httpx.AsyncClient, patience: dict[str, tuple[float, float]]
+    ) -> None:
+        try:
+            said = await self._ask(case_id, intake)
+            reach("details.fetched")
+            await self.keys.ensure([case_key(case_id)])
+            sealed = await self.keys.encrypt(case_key(case_id), json.dumps(said).encode())
+            reach("details.sealed")
+            await self._keep(case_id, sealed)
+            patience.pop(case_id, None)
+        except (httpx.HTTPStatusError, ValueError, TypeError, KeyDestroyed, Conflict) as error:
+            _, waited = patience.get(case_id, (0.0, _LOOK_EVERY_S))
+            pause = min(2 * waited, _LONGEST_WAIT_S)
+            patience[case_id] = (monotonic() + pause, pause)
+            log.warning("details_not_fetched", case_id=case_id, error=type(error).__name__)
+
+    async def _ask(self, case_id: str, intake: httpx.AsyncClient) -> dict[str, Any]:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(httpx.TransportError),
+            stop=stop_after_attempt(3),
+            wait=wait_exponential_jitter(initial=0.1, max=2),
+            reraise=True,
+        ):
+            with attempt:
+                answer = await intake.get(f"/cases/{case_id}/details")
+                answer.raise_for_status()
+        said = answer.json()
+        if not isinstance(said, dict):
+            raise TypeError("intake answered with something else than details")
+        return {name: said.get(name) for name in _KEPT}
+
+    async def _keep(self, case_id: str, sealed: Binary) -> None:
+        cases = self.store.cases
+
+        def keep(unit: Unit) -> None:
+            case = unit.load(cases, case_id)
+            if case is not None and case["details"]["status"] == "wanted":
+                unit.save(cases, {**case, "details": held(sealed, unit.now)})
+
+        await self.store.act(f"details|{case_id}", {cases: [case_id]}, keep)
+
+
+def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsDesk:
+    """Let a service fetch what is wanted for as long as it runs."""
+    master = MasterKey.read(settings.master_key_file)
+    keys = Keys(engine.store.client, settings.service, master)
+    desk = DetailsDesk(
+        store=engine.store,
+        keys=keys,
+        intake_url=settings.intake_url,
+        token=settings.intake_token_file.read_text().strip(),
+    )
+    engine.on_start += [desk.prepare]
+    engine.restored.forgetting.append(keys.forget)
+    engine.background.append(desk.run)
+    return desk

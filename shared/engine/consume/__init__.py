@@ -1,0 +1,1 @@
+"""From Kafka into the store: one worker per partition, one transaction per batch."""

@@ -1,0 +1,139 @@
+"""One slice of a partition: from the watermark to a later offset, in one transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from time import monotonic
+from typing import Any, Final
+
+from shared.engine.consume import offset_store
+from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.consume.inbox import explain, read_arrival
+from shared.engine.consume.offset_store import Watermark
+from shared.engine.consume.processor import Door
+from shared.engine.failures.crash_points import reach
+from shared.engine.failures.mongo_errors import REFUSED
+from shared.engine.parking.resume import TOO_MUCH
+from shared.engine.records import Record, row_record
+from shared.engine.store.store import Store
+from shared.engine.store.unit_of_work import Unit
+from shared.errors import ServiceError, TooMuch
+from shared.observability import metrics
+
+__all__ = ["Slices"]
+
+_BREATH_S: Final = 0.005
+"""How long a slice keeps the event loop for itself."""
+
+
+class Slices:
+    """Takes slices through a door into a store."""
+
+    def __init__(self, store: Store, door: Door[Any], alarms: MassParking) -> None:
+        self.store = store
+        self.door = door
+        self.alarms = alarms
+        self.most_bytes = store.budget.slice
+        """Bytes of records that one slice may hold."""
+
+    async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
+        """Give the records their effect and move the watermark behind them, or do neither.
+
+        What the database refuses for good is looked for by halves, left to right, so that it
+        parks alone; what is too much for one transaction is taken in halves too. Returns where the watermark stands now, and the last unit written.
+
+        Raises:
+            Fenced, Conflict, Unavailable: nothing of the (last half's) slice was written, or it
+                is not known: read the watermark before anything else.
+            Halted: too many cases would park of one cause.
+
+        """
+        try:
+            return await self._commit(mark, records)
+        except TooMuch:
+            pass  # one record alone is never too much
+        except REFUSED as error:
+            if len(records) == 1:
+                return await self._alone(mark, records, type(error).__name__)
+        middle = len(records) // 2
+        mark, _ = await self.commit(mark, records[:middle])
+        return await self.commit(mark, records[middle:])
+
+    async def refuse(
+        self, mark: Watermark, record: Record, why: ServiceError
+    ) -> tuple[Watermark, Unit]:
+        """Park a record that the database refused, alone in its transaction, again and again."""
+        return await self._commit(mark, [record], refused=str(why))
+
+    async def _alone(
+        self, mark: Watermark, records: Sequence[Record], refused: str
+    ) -> tuple[Watermark, Unit]:
+        """Without what waits behind it, in case that is at fault; else it is parked itself."""
+        try:
+            return await self._commit(mark, records, may_drain=0)
+        except REFUSED:
+            return await self._commit(mark, records, refused=refused)
+
+    async def _commit(
+        self,
+        mark: Watermark,
+        records: Sequence[Record],
+        *,
+        refused: str | None = None,
+        may_drain: int | None = None,
+    ) -> tuple[Watermark, Unit]:
+        arrivals = await self.door.prepare(records)
+        reach("slice.prepared")
+        records, later = records[: len(arrivals)], records[len(arrivals) :]
+        to = records[-1].offset + 1
+        unit = self.store.unit()
+        if may_drain is not None:
+            unit.may_drain = may_drain
+        if len(records) > 1:
+            unit.most_bytes = self.most_bytes
+        began = monotonic()
+        async with self.store.transaction(mark.session) as session:
+            await offset_store.move(self.store, mark, to, session)
+            await self._load(unit, arrivals, session)
+            reach("slice.loaded")
+            breathe_at = monotonic() + _BREATH_S
+            for arrival in arrivals:
+                if monotonic() > breathe_at:  # pages and the other lanes share this loop
+                    await asyncio.sleep(0)
+                    breathe_at = monotonic() + _BREATH_S
+                if refused is None:
+                    self.take(arrival, unit)
+                    unit.weigh_told()
+                else:
+                    self.door.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
+            self.alarms.check(unit.failures)
+            await self.store.write(unit, session)
+            reach("slice.before_commit")
+        reach("slice.after_commit")
+        metrics.committed(records[0].topic, len(records), monotonic() - began, unit)
+        self.alarms.note(unit.failures)
+        self.store.settle(unit)
+        mark = replace(mark, offset=to)
+        return await self.commit(mark, later) if later else (mark, unit)
+
+    def take(self, arrival: Any, unit: Unit) -> None:
+        """Let one arrival have its effect, or park it without a trace of the attempt."""
+        before = unit.savepoint()
+        try:
+            self.door.take(arrival, unit)
+        except Exception as error:  # noqa: BLE001 - whatever one arrival does, the others flow on
+            unit.roll_back(before)
+            self.door.park(arrival, unit, *explain(error))
+
+    async def _load(self, unit: Unit, arrivals: Sequence[Any], session: Any) -> None:
+        wanted: dict[str, list[str]] = {}
+        cases = [case for each in arrivals if (case := self.door.case_of(each)) is not None]
+        if cases:
+            wanted[self.store.cases] = list(cases)
+        for arrival in arrivals:
+            for collection, ids in self.door.needs(arrival).items():
+                wanted.setdefault(collection, []).extend(ids)
+        await self.store.load(unit, wanted, session)
+        for row in await self.store.load_room(unit, cases, session):
+            waiting = self.door.needs(read_arrival(row_record(row)))
+            await self.store.load(unit, waiting, session)

@@ -1,0 +1,58 @@
+"""A witness: whether broker and database answer somebody else, who shares no client with us.
+
+A lane that cannot go on says that the broker or MongoDB is away. It would say the same of a client
+of its own that broke, and wait for ever. So whoever judges it asks with new connections.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from shared.engine.kafka.connection import Connection
+
+__all__ = ["Witness"]
+
+_ANSWER_MS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """Asks broker and database anew each time."""
+
+    connection: Connection
+    mongo_uri: str
+    database: str
+    """The service's own, which is also how it is called."""
+
+    async def is_answered(self, topics: Iterable[str]) -> bool:
+        """Whether the broker describes the topics and MongoDB takes a write, both at this moment."""
+        answers = await asyncio.gather(self.broker_answers(topics), self._database_answers())
+        return all(answers)
+
+    async def broker_answers(self, topics: Iterable[str]) -> bool:
+        """Whether the broker describes the topics."""
+        wanted = set(topics)
+        return wanted <= (await self.connection.topic_ids(wanted)).keys()
+
+    async def _database_answers(self) -> bool:
+        """Whether a write is acknowledged: a full disk or a lost majority still answers reads."""
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            self.mongo_uri, timeoutMS=_ANSWER_MS, appname=f"{self.database} witness"
+        )
+        try:
+            leases = client[self.database].get_collection(
+                "leases", write_concern=WriteConcern("majority", j=True)
+            )
+            await leases.update_one(
+                {"_id": "witness"}, {"$currentDate": {"asked_at": True}}, upsert=True
+            )
+        except PyMongoError:
+            return False
+        finally:
+            await client.close()
+        return True

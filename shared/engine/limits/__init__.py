@@ -1,0 +1,1 @@
+"""What bounds memory: one budget for a process, and batches that cannot inflate past it."""

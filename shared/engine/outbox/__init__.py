@@ -1,0 +1,1 @@
+"""From the store to Kafka: what was committed is published at least once, in order."""

@@ -1,0 +1,60 @@
+"""Topics that the broker does not know now: asked for again from time to time, in nobody's way."""
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.engine.kafka.connection import Connection
+
+__all__ = ["AbsentTopics"]
+
+_ANSWER_S: Final = 0.5
+_ASK_AGAIN_S: Final = 1.0
+_GONE_AFTER_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    since: float
+    ask_again_at: float
+
+
+class AbsentTopics:
+    """Remembers since when a topic cannot be found."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._absent: dict[str, _Absence] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Topics that were just asked for in vain."""
+        now = monotonic()
+        return [topic for topic, absence in self._absent.items() if now < absence.ask_again_at]
+
+    async def partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int] | None:
+        """Return a topic's partitions, or None while they cannot be had."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                partitions = sorted(await producer.partitions_for(topic))
+        except (KafkaError, TimeoutError):
+            known = self._absent.get(topic)
+            now = monotonic()
+            self._absent[topic] = _Absence(known.since if known else now, now + _ASK_AGAIN_S)
+            return None
+        self._absent.pop(topic, None)
+        return partitions
+
+    async def is_gone(self, topic: str) -> bool:
+        """Whether the topic was absent for long and the broker itself says that it has none.
+
+        A broker that does not answer says nothing of the kind.
+        """
+        absence = self._absent.get(topic)
+        if absence is None or monotonic() - absence.since < _GONE_AFTER_S:
+            return False
+        return await self._connection.lacks(topic)

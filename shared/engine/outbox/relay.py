@@ -1,0 +1,306 @@
+"""The relay: outbox to Kafka, always from the oldest, at least once, in commit order.
+
+Every reading starts at the oldest document, in one snapshot; a document is deleted by its id once
+every message in it is acknowledged. Within a partition one batch is sent at a time, and after a
+failure nothing later of that producer goes there: it is closed and a new one starts from the
+oldest. A crash between the acknowledgement and the delete repeats the same sequence numbers, which
+readers drop.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic, time_ns
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.crash_points import reach
+from shared.engine.kafka.connection import Connection
+from shared.engine.kafka.partitioner import partition_of
+from shared.engine.outbox.missing_topics import AbsentTopics
+from shared.engine.outbox.relay_positions import Published
+from shared.engine.records import headers_of
+from shared.engine.store import lease
+from shared.engine.store.document import Document
+from shared.engine.store.store import Store
+from shared.observability import metrics
+
+__all__ = ["Relay"]
+
+_READ_AT_ONCE: Final = 40
+"""Documents, if the share of the process's memory holds as many; else one at least."""
+_POLL_S: Final = 0.2
+_BATCH_BYTES: Final = 1_040_000
+_RENEW_S: Final = lease.LEASE_S / 2.5
+_RIVAL_S: Final = 0.5
+_PAUSE_S: Final = 0.5
+_CLOSE_S: Final = 5.0
+
+log = structlog.get_logger()
+
+Place = tuple[str, int]
+
+
+class Relay:
+    """Publishes what the outbox holds."""
+
+    def __init__(
+        self, store: Store, connection: Connection, *, holder: str, tells: Collection[str] = ()
+    ) -> None:
+        self.store = store
+        self._published = Published(store, tells)
+        self._connection = connection
+        self._holder = holder
+        self._producer: AIOKafkaProducer | None = None
+        self._absent = AbsentTopics(connection)
+        self._renew_at = 0.0
+
+    async def run(self) -> None:
+        """Publish until cancelled; what fails is tried again."""
+        watching = asyncio.create_task(self._watch(), name="outbox watch")
+        try:
+            while not told_to_end():
+                try:
+                    await self._step()
+                except (PyMongoError, KafkaError, OSError) as error:
+                    log.warning("relay_waits", error=type(error).__name__)
+                    await self._close()
+                    await asyncio.sleep(_PAUSE_S)
+                except Exception as error:
+                    log.exception("relay_failed", error=type(error).__name__)
+                    await self._close()
+                    await asyncio.sleep(_PAUSE_S)
+        finally:
+            watching.cancel()
+            await self._close()
+            with suppress(PyMongoError):
+                await self._published.save(now=True)
+
+    async def _step(self) -> None:
+        if self.store.closed is not None or not await self._holds_lease():
+            await asyncio.sleep(_RIVAL_S)
+            return
+        self.store.committed.clear()
+        absent = self._absent.names
+        documents = await self._oldest(absent)
+        if documents:
+            reach("relay.after_read")
+            await self._publish(documents, absent)
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_POLL_S):  # wait_for may swallow the word to end
+                    await self.store.committed.wait()
+
+    async def _holds_lease(self) -> bool:
+        if monotonic() < self._renew_at:
+            return True
+        held = await lease.hold(self.store, "relay", self._holder)
+        self._renew_at = monotonic() + _RENEW_S if held else 0.0
+        return held
+
+    async def _oldest(self, absent: Sequence[str]) -> list[Document]:
+        """The oldest, but for those of which nothing is left but what waits for an absent topic."""
+        elsewhere = {"messages": {"$elemMatch": {"topic": {"$nin": list(absent)}}}}
+        async with self.store.client.start_session(snapshot=True) as session:
+            outbox = self.store.unopened("outbox")
+            found = outbox.find(elsewhere if absent else {}, session=session)
+            oldest = found.sort("at", 1).limit(_READ_AT_ONCE)
+            return (await self.store.open_up_to(self.store.budget.relayed, oldest))[0]
+
+    async def _publish(self, documents: Sequence[Document], absent: Sequence[str]) -> None:
+        producer = await self._open()
+        # a topic that turns up in the middle waits for the next reading: its oldest may not be here
+        partitions: dict[str, list[int] | None] = dict.fromkeys(absent)
+        places: dict[Place, list[Mapping[str, Any]]] = {}
+        broken: dict[str, Exception] = {}
+        placed: list[list[Place]] = []
+        for document in documents:
+            places_of: list[Place] = []
+            for message in document["messages"]:
+                place = await self._place(producer, message, partitions)
+                places_of.append(place)
+                places.setdefault(place, []).append(message)
+            placed.append(places_of)
+        sent = await asyncio.gather(
+            *(self._send(producer, place, each, broken) for place, each in places.items())
+        )
+        failed = {place for place, went in zip(places, sent, strict=True) if not went}
+        done = [
+            document["_id"]
+            for document, went in zip(documents, placed, strict=True)
+            if failed.isdisjoint(went)
+        ]
+        if done:
+            reach("relay.after_ack")
+            await self.store.db.outbox.delete_many({"_id": {"$in": done}})
+            reach("relay.after_delete")
+            await self._published.save()
+        if failed:
+            await self._after_failure(documents, placed, failed, broken)
+
+    async def _after_failure(
+        self,
+        documents: Sequence[Document],
+        placed: Sequence[Sequence[Place]],
+        failed: set[Place],
+        broken: Mapping[str, Exception],
+    ) -> None:
+        """Keep of each document what did not land; give up what never will."""
+        stopped = any(partition >= 0 for _, partition in failed)
+        if stopped:
+            await self._close()
+        gone = {topic for topic, _ in failed if await self._is_gone(topic, broken.get(topic))}
+        for document, went in zip(documents, placed, strict=True):
+            left = [
+                message
+                for message, place in zip(document["messages"], went, strict=True)
+                if place in failed
+            ]
+            if left:
+                reach("relay.before_keeping_rest")
+                await self._keep(document, left, gone)
+        if stopped:
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _is_gone(self, topic: str, error: Exception | None) -> bool:
+        """Only letters to partners, whose topics can be taken away; facts wait for an operator."""
+        if not topic.startswith("partner."):
+            return False
+        refused = isinstance(error, TopicAuthorizationFailedError)
+        return refused or await self._absent.is_gone(topic)
+
+    async def _place(
+        self,
+        producer: AIOKafkaProducer,
+        message: Mapping[str, Any],
+        known: dict[str, list[int] | None],
+    ) -> Place:
+        topic: str = message["topic"]
+        if topic not in known:
+            known[topic] = await self._absent.partitions(producer, topic)
+        partitions = known[topic]
+        if partitions is None:
+            return topic, -1
+        return topic, partition_of(message["key"].encode(), partitions)
+
+    async def _send(
+        self,
+        producer: AIOKafkaProducer,
+        place: Place,
+        messages: Sequence[Mapping[str, Any]],
+        broken: dict[str, Exception],
+    ) -> bool:
+        """Send one partition's messages, a batch at a time; False once something did not land."""
+        topic, partition = place
+        if partition < 0:
+            return False
+        waiting, began = list(messages), time_ns()
+        try:
+            while waiting:
+                batch = producer.create_batch()
+                taken = 0
+                for message in waiting:
+                    if (
+                        batch.append(
+                            key=message["key"].encode(),
+                            value=bytes(message["value"]),
+                            timestamp=None,
+                            headers=headers_of(message),
+                        )
+                        is None
+                    ):
+                        break
+                    taken += 1
+                batch.close()
+                landed = await producer.send_batch(batch, topic, partition=partition)
+                reach("relay.after_send")
+                landed_at = await landed
+                self._published.note(place, landed_at.offset + taken)
+                metrics.published(topic, taken)
+                if self.store.tracing is not None:
+                    self.store.tracing.tell_published(waiting[:taken], began)
+                del waiting[:taken]
+        except KafkaError as error:
+            log.warning("send_failed", topic=topic, error=type(error).__name__)
+            broken[topic] = error
+            return False
+        return True
+
+    async def _keep(
+        self, document: Document, left: Sequence[Mapping[str, Any]], gone: set[str]
+    ) -> None:
+        """Leave in the outbox what is still to be sent, and park what no topic will ever take."""
+        lost = [message for message in left if message["topic"] in gone]
+        kept = [message for message in left if message["topic"] not in gone]
+        if len(kept) == len(document["messages"]):
+            return
+
+        async def step(session: AsyncClientSession) -> None:
+            here = {"_id": document["_id"]}
+            if lost:
+                row = {
+                    "_id": f"outbox|{document['_id']}",
+                    "state": "undeliverable",
+                    "reason": "the topic is gone, or we may not write to it",
+                    "at": self.store.clock(),
+                    "topic": lost[0]["topic"],
+                    "messages": lost,
+                }
+                parked = {"_id": row["_id"]}
+                await self.store.db.parked.replace_one(parked, row, upsert=True, session=session)
+            if kept:
+                rest = {"$set": {"messages": kept}}
+                await self.store.db.outbox.update_one(here, rest, session=session)
+            else:
+                await self.store.db.outbox.delete_one(here, session=session)
+
+        await self.store.persist(step)
+        if lost:
+            log.error("message_undeliverable", topic=lost[0]["topic"], messages=len(lost))
+
+    async def _open(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                **self._connection.aiokafka,
+                acks="all",
+                enable_idempotence=True,
+                max_batch_size=_BATCH_BYTES,
+                max_request_size=_BATCH_BYTES + 4096,
+                request_timeout_ms=10_000,
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(Exception):
+                async with asyncio.timeout(_CLOSE_S):
+                    await producer.stop()
+
+    async def _watch(self) -> None:
+        """Wake when another process of the service commits. A wake-up only: the poll is the floor."""
+        while not told_to_end():
+            try:
+                inserts: list[dict[str, Any]] = [
+                    {"$match": {"operationType": "insert"}},
+                    {"$project": {"_id": 1}},
+                ]
+                async with await self.store.db.outbox.watch(inserts) as changes:
+                    async for _ in changes:
+                        self.store.committed.set()
+                        if told_to_end():
+                            return
+            except PyMongoError:
+                await asyncio.sleep(1)

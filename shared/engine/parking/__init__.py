@@ -1,0 +1,1 @@
+"""What is parked: looked at, redriven, discarded, resumed."""

@@ -1,0 +1,284 @@
+"""What stands still, for people: parked cases and unreadable records, redriven or discarded.
+
+Redrive and discard go through the same door as the lane (`drains`): from the mark on, in order of
+sequence, under the version guard. A discard moves the mark past the event, then drains what waited.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson import Timestamp
+from msgspec.structs import replace
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from shared.engine.consume.inbox import Facts
+from shared.engine.consume.processor import Door
+from shared.engine.failures.crash_points import reach
+from shared.engine.parking.queries import Standing
+from shared.engine.parking.resume import Drains
+from shared.engine.records import row_record
+from shared.engine.store.document import Document, Protocol
+from shared.engine.store.store import Store
+from shared.engine.store.unit_of_work import WAITING, Unit
+from shared.errors import Rejected
+from shared.staff import audit
+from shared.staff.audit import Why
+
+__all__ = ["Room"]
+
+_NOBODY = Why()
+
+
+class Room:
+    """The parked events of one service."""
+
+    def __init__(self, store: Store, facts: Facts | None, doors: Mapping[str, Door[Any]]) -> None:
+        self.store = store
+        self.facts = facts
+        self.standing = Standing(store.db, store.cases)
+        self._doors = doors
+        """Doors for records that belong to no case, by the beginning of the topic's name."""
+        self._made: Drains | None = None
+
+    async def ensure_indexes(self) -> None:
+        """Make the indexes that order and sweeping rest on."""
+        await self.store.db.parked.create_index([("case_id", 1), ("source", 1), ("sequence", 1)])
+        await self.store.db.parked.create_index("state")
+        await self.store.db.outbox.create_index("at")
+        await self.store.db[self.store.cases].create_index(
+            "protocol.waiting", partialFilterExpression={"protocol.waiting": True}
+        )
+
+    async def count(self) -> int:
+        """How many events or records a person must look at."""
+        return await self.standing.count()
+
+    async def redrive(self, row_id: str, why: Why = _NOBODY) -> tuple[int, int]:
+        """Try a parked event again, with what waits behind it. Returns (done, left).
+
+        Raises:
+            Rejected: there is no such row, or it cannot be redriven.
+
+        """
+        row = await self.store.db.parked.find_one({"_id": row_id})
+        if row is None:
+            raise Rejected("there is no such parked event")
+        if "case_id" in row:
+            return await self.redrive_case(row["case_id"], why)
+        if "messages" in row:
+            return await self._requeue(row, why)
+        return await self._redrive_record(row, why)
+
+    async def redrive_case(self, case_id: str, why: Why = _NOBODY) -> tuple[int, int]:
+        """Lift a case's parking and apply what its room holds, in order. Returns (done, left).
+
+        Raises:
+            Rejected: there is no such case.
+
+        """
+
+        def begin(unit: Unit) -> None:
+            protocol = self._protocol(unit, case_id)
+            unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
+            self._log(unit, "redrive", case_id, why, case_id)
+
+        return await self._drains.go_on(case_id, begin)
+
+    async def rehearse(self, case_id: str) -> tuple[int, int]:
+        """Tell what a redrive of the case would do now, and do nothing. Returns (done, left).
+
+        Raises:
+            Rejected: there is no such case.
+
+        """
+
+        def begin(unit: Unit) -> None:
+            protocol = self._protocol(unit, case_id)
+            unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
+
+        return await self._drains.rehearse(case_id, begin)
+
+    async def discard(self, row_id: str, reason: str, who: str = audit.OPERATOR) -> None:
+        """Give a parked event up, for a reason that is kept, and let its case go on.
+
+        Raises:
+            Rejected: there is no such row, it is not the one that its case stands at, or the
+                reason is missing.
+
+        """
+        if not reason.strip():
+            raise Rejected("a discard needs a reason")
+        row = await self.store.db.parked.find_one({"_id": row_id})
+        if row is None:
+            raise Rejected("there is no such parked event")
+        if row["state"] == WAITING:
+            raise Rejected("it waits for an event before it: discard or redrive that one")
+        once, why = f"discard|{row_id}|{row['at'].isoformat()}", Why(who, reason)
+        if "case_id" not in row:
+            await self.store.act(once, {}, lambda unit: self._remove(unit, row_id, why))
+            return
+        await self._drains.go_on(
+            row["case_id"], lambda unit: self._pass_over(unit, row, why), once=once
+        )
+
+    async def accept_gap(
+        self, case_id: str, *, source: str, mark: int, reason: str, who: str = audit.OPERATOR
+    ) -> tuple[int, int]:
+        """Go on without the facts that a case waits for: a person knows that they are gone.
+
+        Args:
+            case_id: the case.
+            source: whose facts are missing.
+            mark: the last of them that had its effect, as the person saw it.
+            reason: why they will never come; it is kept.
+            who: the operator.
+
+        Returns how many events are done and left.
+
+        Raises:
+            Rejected: the case does not wait there any more, stands parked, or the reason is
+                missing.
+
+        """
+        if not reason.strip():
+            raise Rejected("to go on without an event needs a reason")
+
+        def begin(unit: Unit) -> None:
+            protocol = self._protocol(unit, case_id)
+            kept = [
+                row["sequence"]
+                for row in unit.room.get(case_id, {}).values()
+                if row["source"] == source
+            ]
+            if protocol.parked or not kept or protocol.marks.get(source, 0) != mark:
+                raise Rejected("the case does not wait for that event")
+            unit.touch(self.store.cases, case_id, protocol.marked(source, min(kept) - 1))
+            passed = f"{case_id} {source} {mark + 1} to {min(kept) - 1}"
+            self._log(unit, "accept_gap", passed, Why(who, reason), case_id)
+
+        once = f"accept_gap|{case_id}|{source}|{mark}"
+        return await self._drains.go_on(case_id, begin, once=once)
+
+    async def go_on_above(self, case_id: str, what: str, why: Why) -> None:
+        """Let a case go on above what was told and is not known here; see `Restored.go_on`."""
+
+        def begin(unit: Unit) -> None:
+            protocol = unit.held(self.store.cases, case_id).protocol
+            unit.retold.accept(case_id, protocol.sequences)
+            if protocol.parked is not None:
+                unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
+            self._log(unit, "go_on", what, why, case_id)
+
+        if self.facts is not None:
+            await self._drains.go_on(case_id, begin)
+            return
+
+        async def step(session: AsyncClientSession) -> None:
+            unit = self.store.unit()
+            await self.store.load(unit, {self.store.cases: [case_id]}, session)
+            begin(unit)
+            await self.store.write(unit, session)
+
+        await self.store.persist(step)
+
+    async def note(self, action: str, what: str, why: Why) -> None:
+        """Log an operator's act that changes no case."""
+
+        async def step(session: AsyncClientSession) -> None:
+            unit = self.store.unit()
+            self._log(unit, action, what, why)
+            await self.store.write(unit, session)
+
+        await self.store.persist(step)
+
+    async def sweep(self) -> int:
+        """Go on with what stopped for size; see `Drains`."""
+        return 0 if self.facts is None else await self._drains.sweep()
+
+    @property
+    def _drains(self) -> Drains:
+        if self.facts is None:
+            raise Rejected("this service has no cases with a room")
+        if self._made is None:
+            self._made = Drains(self.store, self.facts)
+        return self._made
+
+    def _protocol(self, unit: Unit, case_id: str) -> Protocol:
+        held = unit.held(self.store.cases, case_id)
+        if not held.version:
+            raise Rejected("there is no such case")
+        return held.protocol
+
+    def _remove(self, unit: Unit, row_id: str, why: Why) -> None:
+        unit.freed.add(row_id)
+        self._log(unit, "discard", row_id, why)
+
+    def _pass_over(self, unit: Unit, row: Document, why: Why) -> None:
+        protocol = self._protocol(unit, row["case_id"])
+        if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
+            raise Rejected("the case does not stand at this event")
+        unit.room.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
+        unit.free(row)
+        moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
+        unit.touch(self.store.cases, row["case_id"], moved)
+        self._log(unit, "discard", row["_id"], why, row["case_id"])
+
+    async def _redrive_record(self, row: Document, why: Why) -> tuple[int, int]:
+        door = self._door_of(row)
+        if door is None or "value" not in row:
+            raise Rejected("it cannot be read, so it cannot be taken again: discard it")
+        arrivals = await door.prepare([row_record(row)])
+        committed: list[Unit] = []
+
+        async def step(session: AsyncClientSession) -> bool:
+            unit = self.store.unit()
+            for arrival in arrivals:
+                case_id = door.case_of(arrival)
+                if case_id is not None:
+                    await self.store.load(unit, {self.store.cases: [case_id]}, session)
+                    await self.store.load_room(unit, [case_id], session)
+                await self.store.load(unit, door.needs(arrival), session)
+                door.take(arrival, unit)
+            done = row["_id"] not in unit.kept
+            if done:
+                unit.freed.add(row["_id"])
+            self._log(unit, "redrive", row["_id"], why)
+            await self.store.write(unit, session)
+            committed[:] = [unit]
+            reach("redrive.before_commit")
+            return done
+
+        done = await self.store.persist(step)
+        reach("redrive.after_commit")
+        for unit in committed:
+            self.store.settle(unit)
+        return (1, 0) if done else (0, 1)
+
+    def _door_of(self, row: Document) -> Door[Any] | None:
+        for beginning, door in self._doors.items():
+            if row["topic"].startswith(beginning):
+                return door
+        return self.facts
+
+    async def _requeue(self, row: Document, why: Why) -> tuple[int, int]:
+        async def step(session: AsyncClientSession) -> None:
+            freed = await self.store.db.parked.delete_one({"_id": row["_id"]}, session=session)
+            if not freed.deleted_count:
+                return  # another try, or another operator, has queued it
+            unit = self.store.unit()
+            self._log(unit, "redrive", row["_id"], why)
+            await self.store.write(unit, session)
+            queued = {"at": Timestamp(0, 0), "messages": row["messages"]}
+            await self.store.db.outbox.insert_one(queued, session=session)
+            reach("requeue.before_commit")
+
+        await self.store.persist(step)
+        reach("requeue.after_commit")
+        self.store.committed.set()
+        return len(row["messages"]), 0
+
+    def _log(
+        self, unit: Unit, action: str, what: str, why: Why, case_id: str | None = None
+    ) -> None:
+        said = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
+        unit.add(audit.COLLECTION, said)

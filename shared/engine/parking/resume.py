@@ -1,0 +1,196 @@
+"""Going on with what waits in a case's room, through the same door and guards as the lane.
+
+What a lane left behind for size, what an operator freed, what a gap that was accepted let go: each
+is applied in order of sequence from the mark on. Where the database refuses for good, one event at
+a time is tried, so that the one at fault parks and no other.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from bson.errors import BSONError
+from msgspec.structs import replace
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from shared.engine.consume.inbox import Facts, read_arrival
+from shared.engine.failures.crash_points import reach
+from shared.engine.failures.mongo_errors import REFUSED
+from shared.engine.records import row_record
+from shared.engine.store.document import Document
+from shared.engine.store.store import Store
+from shared.engine.store.unit_of_work import Unit
+from shared.errors import ServiceError
+
+__all__ = ["TOO_MUCH", "Begin", "Drains"]
+
+TOO_MUCH: Final = "it cannot be written, alone in its transaction"
+_ALL: Final = 10_000
+_SWEPT: Final = 50
+_ROUNDS: Final = 20
+"""Transactions that one case with a large room gets before the others have their turn."""
+
+log = structlog.get_logger()
+
+Begin = Callable[[Unit], None]
+"""What an operator's act changes in the case before its room goes on."""
+
+
+def _nothing(_unit: Unit) -> None:
+    """Change nothing."""
+
+
+class Drains:
+    """Drains the rooms of one service's cases."""
+
+    def __init__(self, store: Store, facts: Facts) -> None:
+        self.store = store
+        self.facts = facts
+        self._swept = ""
+        """The last case that the sweeper looked at."""
+
+    async def go_on(
+        self, case_id: str, begin: Begin = _nothing, *, once: str | None = None
+    ) -> tuple[int, int]:
+        """Apply what is due in a case's room. Returns how many events are done and left.
+
+        Args:
+            case_id: the case.
+            begin: changes to the case that come first, in the same transaction.
+            once: a key under which `begin` happens once, however often it is tried.
+
+        Raises:
+            Rejected: from `begin`; nothing is written.
+
+        """
+        refused = ""
+        for most in (_ALL, 1, 0):
+            try:
+                return await self._go_on(case_id, begin, once, most, refused)
+            except REFUSED as error:
+                refused = type(error).__name__
+        raise AssertionError  # pragma: no cover - parking alone writes one small row
+
+    async def rehearse(self, case_id: str, begin: Begin) -> tuple[int, int]:
+        """Say what `go_on` would do now, in a transaction that is never committed."""
+        async with self.store.transaction() as session:
+            unit, there = await self._open(case_id, session)
+            before = len(unit.room[case_id])
+            begin(unit)
+            unit.may_drain = _ALL
+            self.facts.drain(case_id, unit)
+            await session.abort_transaction()
+        left = len(unit.room[case_id])
+        return (before - left, there - before + left) if left else (there, 0)
+
+    async def sweep(self) -> int:
+        """Go on with drains that stopped for size. Returns how many events were applied.
+
+        It looks at some of the waiting cases, the next time at the next ones: those that really
+        wait for an event, and those that cannot go on, hold up no other.
+        """
+        found = await self._waiting_after(self._swept)
+        self._swept = found[-1]["_id"] if len(found) == _SWEPT else ""
+        applied = 0
+        for case_id in await self._due(found):
+            reach("sweep.between_cases")
+            try:
+                for _ in range(_ROUNDS):
+                    done, left = await self.go_on(case_id)
+                    applied += done
+                    if not done or not left:
+                        break
+            except (ServiceError, PyMongoError, BSONError, OverflowError) as error:
+                log.warning("sweep_waits", case_id=case_id, error=type(error).__name__)
+        return applied
+
+    async def _go_on(
+        self, case_id: str, begin: Begin, once: str | None, most: int, refused: str
+    ) -> tuple[int, int]:
+        committed: list[Unit] = []
+
+        async def step(session: AsyncClientSession) -> tuple[int, int]:
+            unit, there = await self._open(case_id, session)
+            before = len(unit.room[case_id])
+            if not await self._is_done(once, session):
+                begin(unit)
+                if once is not None:
+                    unit.add("actions", {"_id": once, "at": unit.now, "outcome": None})
+            unit.may_drain = most
+            if most:
+                self.facts.drain(case_id, unit)
+            else:
+                self._park_first(case_id, unit, refused)
+            await self.store.write(unit, session)
+            if begin is not _nothing:
+                await self._wake_deadlines(case_id, session)
+            committed[:] = [unit]
+            reach("drain.before_commit")
+            done = before - len(unit.room[case_id])
+            return done, there - done
+
+        outcome = await self.store.persist(step)
+        reach("drain.after_commit")
+        for unit in committed:
+            self.store.settle(unit)
+        return outcome
+
+    async def _wake_deadlines(self, case_id: str, session: AsyncClientSession) -> None:
+        """Let the ticker look at once at what waited for the case to go on."""
+        waits = {"case_id": case_id, "waits": {"$exists": True}}
+        at_once: list[Document] = [{"$set": {"look_at": "$due_at"}}, {"$unset": "waits"}]
+        await self.store.db.due.update_many(waits, at_once, session=session)
+
+    async def _is_done(self, once: str | None, session: AsyncClientSession) -> bool:
+        if once is None:
+            return False
+        return await self.store.db.actions.find_one({"_id": once}, session=session) is not None
+
+    async def _open(self, case_id: str, session: AsyncClientSession) -> tuple[Unit, int]:
+        """Load a case and what is next in its room; returns also how much there is in all."""
+        unit = self.store.unit()
+        cases = self.store.cases
+        # Claimed before anything is read, or a lane with much traffic of the case is always first.
+        await self.store.db[cases].update_one(
+            {"_id": case_id}, {"$inc": {"version": 1}}, session=session
+        )
+        await self.store.load(unit, {cases: [case_id]}, session)
+        held = unit.held(cases, case_id)
+        if held.version:
+            # the case is written in any case: a lane that passes by must meet a conflict
+            unit.touch(cases, case_id, replace(held.protocol, waiting=True))
+        rows, there = await self.store.load_room_of(unit, case_id, session)
+        for row in rows:
+            needs = self.facts.needs(read_arrival(row_record(row)))
+            await self.store.load(unit, needs, session)
+        return unit, there
+
+    def _park_first(self, case_id: str, unit: Unit, refused: str) -> None:
+        row = self.facts.first_due(case_id, unit)
+        if row is not None:
+            arrival = read_arrival(row_record(row))
+            self.facts.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
+
+    async def _waiting_after(self, case_id: str) -> list[Document]:
+        waiting = {"protocol.waiting": True, "protocol.parked": None, "_id": {"$gt": case_id}}
+        cases = self.store.db[self.store.cases].find(waiting, {"protocol.marks": 1})
+        return await cases.sort("_id", 1).limit(_SWEPT).to_list()
+
+    async def _due(self, cases: list[Document]) -> list[str]:
+        """Cases whose room holds, of any source, the event after the mark."""
+        marks = {case["_id"]: case["protocol"]["marks"] for case in cases}
+        first = {
+            "_id": {"case_id": "$case_id", "source": "$source"},
+            "sequence": {"$min": "$sequence"},
+        }
+        rows = await self.store.db.parked.aggregate(
+            [{"$match": {"case_id": {"$in": list(marks)}}}, {"$group": first}]
+        )
+        return sorted(
+            {
+                row["_id"]["case_id"]
+                async for row in rows
+                if row["sequence"] <= marks[row["_id"]["case_id"]].get(row["_id"]["source"], 0) + 1
+            }
+        )

@@ -1,0 +1,1 @@
+"""A store that was put back to an earlier state: noticed, compared with its own topics, resumed."""

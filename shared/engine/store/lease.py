@@ -1,0 +1,93 @@
+"""Leases on mongod's clock. They spare double work; nothing may rest on them.
+
+A plain lease (`hold`) tells who works. One that is owned (`own`) also fences: its owner writes it in
+each of its transactions (`fence`), so that who has lost it can commit nothing more.
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from shared.engine.failures.crash_points import reach
+from shared.engine.store.store import Store
+from shared.errors import Fenced
+
+__all__ = ["LEASE_S", "fence", "hold", "own"]
+
+LEASE_S: Final = 5
+_RUN_OUT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNTIL: Final = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_S}}
+
+
+async def hold(store: Store, name: str, holder: str) -> bool:
+    """Take or renew the lease; False while another holder's has not run out."""
+    if await _renewed(store, name, holder):
+        return True
+    try:
+        await store.db.leases.insert_one({"_id": name, "holder": holder, "until": _RUN_OUT})
+    except DuplicateKeyError:  # another's, that has not run out: the usual case
+        return False
+    return await _renewed(store, name, holder)  # the very first one: a rival may still be first
+
+
+async def _renewed(store: Store, name: str, holder: str) -> bool:
+    free = {"$or": [{"holder": holder}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
+    renewed = await store.db.leases.update_one(
+        {"_id": name, **free}, [{"$set": {"holder": holder, "until": _UNTIL}}]
+    )
+    if renewed.matched_count:
+        reach("lease.taken")
+    return bool(renewed.matched_count)
+
+
+async def own(store: Store, name: str, holder: str, session: AsyncClientSession) -> bool:
+    """Take or renew a lease for a session; False while another owner's has not run out.
+
+    A successor, or the same holder after a restart, ends what the owner before left open: a killed
+    process's transaction would hold the lease's document until it times out.
+    """
+    mine = session.session_id["id"]
+    row = await store.db.leases.find_one(
+        {"_id": name},
+        {"session": 1, "holder": 1, "has_run_out": {"$lt": ["$until", "$$NOW"]}},
+    )
+    if row is None:
+        with suppress(DuplicateKeyError):  # a rival was first: the update decides
+            await store.db.leases.insert_one({"_id": name, "holder": "", "until": _RUN_OUT})
+        row = {"holder": "", "has_run_out": True}
+    before = row.get("session")
+    if before != mine:
+        if row["holder"] != holder and not row["has_run_out"]:
+            return False
+        if before is not None:
+            await store.client.admin.command("killSessions", [{"id": before}])
+    # written by the session itself, which ends what a commit that failed left open in it
+    owned = await store.db.leases.update_one(
+        {"_id": name, "session": before},
+        [{"$set": {"holder": holder, "session": mine, "until": _UNTIL}}],
+        session=session,
+    )
+    return owned.matched_count == 1
+
+
+async def fence(store: Store, name: str, session: AsyncClientSession) -> datetime:
+    """Write an owned lease inside the session's transaction; return mongod's time.
+
+    Raises:
+        Fenced: the lease has another owner by now.
+
+    """
+    row = await store.db.leases.find_one_and_update(
+        {"_id": name, "session": session.session_id["id"]},
+        [{"$set": {"used_at": "$$NOW"}}],
+        session=session,
+        return_document=ReturnDocument.AFTER,
+    )
+    if row is None:
+        raise Fenced("another owner has taken the lease")
+    used_at: datetime = row["used_at"]
+    return used_at

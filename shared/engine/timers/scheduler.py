@@ -1,0 +1,254 @@
+"""The ticker: what is due becomes what follows from it, once, on mongod's clock.
+
+A slice of due documents is one transaction: they go, their cases are written at the version that
+was loaded, what follows is told through the outbox. Its owner holds a lease, which it writes in the
+same transaction: that fences an owner who was replaced, and tells mongod's time, the only one that
+counts here. A case's deadlines fire in order; those of a parked case wait until it goes on, and one
+that fails holds up its own case alone. However late the ticker is, each fires once.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from random import uniform
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from shared.engine.consume.inbox import explain
+from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.crash_points import reach
+from shared.engine.failures.mongo_errors import REFUSED
+from shared.engine.store import heartbeat, lease
+from shared.engine.store.document import Document, Needs
+from shared.engine.store.store import Store
+from shared.engine.store.unit_of_work import Unit
+from shared.engine.timers.timers import COLLECTION, Deadlines, Due, read_due
+from shared.errors import Conflict, Fenced, ServiceError
+from shared.observability import metrics
+
+__all__ = ["Ticker"]
+
+NAME: Final = "ticker"
+"""Of its lease."""
+
+_MOST: Final = 100
+_TRIES: Final = 10
+_LOOK_S: Final = 0.5
+_RIVAL_S: Final = 1.0
+_RENEW_S: Final = lease.LEASE_S / 2.5
+_PAUSE_S: Final = 1.0
+_SHORTEST_WAIT: Final = timedelta(seconds=1)
+_LONGEST_WAIT: Final = timedelta(seconds=60)
+_PATIENCE: Final = 0.1
+_MEASURE_S: Final = 2.0
+_WITHIN_LONGEST_WAIT: Final = {"$add": ["$$NOW", int(_LONGEST_WAIT.total_seconds() * 1000)]}
+
+log = structlog.get_logger()
+
+
+class Ticker:
+    """Fires the deadlines of one service."""
+
+    def __init__(self, store: Store, deadlines: Deadlines, *, holder: str) -> None:
+        self.store = store
+        self.deadlines = deadlines
+        self._holder = holder
+        self._known: AsyncClientSession | None = None
+        self._renew_at = 0.0
+        self._most = _MOST
+        self._in_vain = 0
+        """How many slices in a row met a conflict."""
+
+    @property
+    def _session(self) -> AsyncClientSession:
+        """All its transactions are of this session, which its lease names."""
+        if self._known is None:
+            self._known = self.store.client.start_session()
+        return self._known
+
+    async def ensure_indexes(self) -> None:
+        """Make the indexes by which what is due is found, and what else is due in its case."""
+        due = self.store.db[COLLECTION]
+        await due.create_index([("look_at", 1), ("due_at", 1)])
+        await due.create_index([("case_id", 1), ("due_at", 1)])
+
+    async def run(self) -> None:
+        """Fire what is due until cancelled; what fails is tried again."""
+        while not told_to_end():
+            try:
+                await self._step()
+            except Fenced:
+                log.warning("ticker_fenced")
+                self._renew_at = 0.0
+            except (ServiceError, PyMongoError, OSError) as error:
+                log.warning("ticker_waits", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE_S)
+            except Exception as error:
+                log.exception("ticker_failed", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE_S)
+
+    async def measure(self) -> None:
+        """Keep the figures of what waits, until cancelled; every process of the service does."""
+        while not told_to_end():
+            try:
+                metrics.deadlines_waiting(*await self.overdue())
+            except (PyMongoError, OSError) as error:
+                log.warning("deadlines_not_measured", error=type(error).__name__)
+            await asyncio.sleep(_MEASURE_S)
+
+    async def overdue(self) -> tuple[int, int, float]:
+        """How many deadlines are set, how many have passed, and by how many seconds the oldest."""
+        due = self.store.db[COLLECTION]
+        found = await due.aggregate(
+            [
+                # what had to wait is looked at again within `_LONGEST_WAIT`: all that is overdue
+                {"$match": {"$expr": {"$lte": ["$look_at", _WITHIN_LONGEST_WAIT]}}},
+                {"$match": {"$expr": {"$lte": ["$due_at", "$$NOW"]}}},
+                {"$group": {"_id": None, "n": {"$sum": 1}, "oldest": {"$min": "$due_at"}}},
+                {"$project": {"n": 1, "late": {"$subtract": ["$$NOW", "$oldest"]}}},
+            ]
+        )
+        row = next(iter(await found.to_list()), {"n": 0, "late": 0})
+        return await due.estimated_document_count(), row["n"], row["late"] / 1000
+
+    async def _step(self) -> None:
+        if not await self.owns():
+            await asyncio.sleep(_RIVAL_S)
+        elif not await self.is_due():
+            await asyncio.sleep(_LOOK_S)
+        else:
+            began = monotonic()
+            await self.fire()
+            await asyncio.sleep(min(_PAUSE_S, monotonic() - began))  # the lanes have their turn
+
+    async def owns(self) -> bool:
+        """Whether this process is the one that fires: it holds the lease, or has just taken it."""
+        if monotonic() < self._renew_at:
+            return True
+        owned = await lease.own(self.store, NAME, self._holder, self._session)
+        if owned:
+            reach("ticker.owned")
+        self._renew_at = monotonic() + _RENEW_S if owned else 0.0
+        return owned
+
+    async def is_due(self) -> bool:
+        """Whether anything is to be looked at now."""
+        passed = {"$expr": {"$lte": ["$look_at", "$$NOW"]}}
+        return await self.store.db[COLLECTION].find_one(passed, {"_id": 1}) is not None
+
+    async def fire(self) -> None:
+        """Fire one slice of what is due.
+
+        It is smaller while rivals for the cases keep coming, or while the database refuses it.
+
+        Raises:
+            Fenced: another process has taken the lease; nothing was written.
+            Unavailable: nothing was written, or it is not known: look again.
+
+        """
+        try:
+            await self._slice(self._most)
+        except Conflict as conflict:
+            self._in_vain += 1
+            await asyncio.sleep(uniform(0, 0.02 * self._in_vain))  # noqa: S311 - jitter
+            await self._less(conflict, at_once=False)
+        except REFUSED as error:
+            await self._less(error, at_once=True)
+        else:
+            self._most = min(_MOST, 2 * self._most)
+            self._in_vain = 0
+
+    async def _less(self, error: Exception, *, at_once: bool) -> None:
+        """Look for what is at fault in smaller slices; alone, it is put off, and holds up no other."""
+        if self._most > 1:
+            self._most = max(1, self._most // 4)
+        elif at_once or self._in_vain > _TRIES:
+            await self._slice(1, refused=type(error).__name__)
+            self._in_vain = 0
+
+    async def _slice(self, most: int, *, refused: str | None = None) -> None:
+        seen = self.store.beat
+        async with self.store.transaction(self._session) as session:
+            now = await lease.fence(self.store, NAME, session)
+            await heartbeat.check(self.store, seen, session)
+            rows = await self._load(most, now, session)
+            unit = self.store.unit(now)
+            await self._load_needs(rows, unit, session)
+            reach("ticker.loaded")
+            fired = self._take(rows, unit, refused)
+            await self.store.write(unit, session)
+            reach("ticker.before_commit")
+        reach("ticker.after_commit")
+        self.store.settle(unit)
+        metrics.deadlines_fired([due.name for due in fired])
+
+    async def _load(self, most: int, now: datetime, session: AsyncClientSession) -> list[Document]:
+        """The first that are due, and whatever else is due in the same cases, oldest first."""
+        due = self.store.db[COLLECTION]
+        first = due.find({"look_at": {"$lte": now}}, session=session).sort("look_at", 1).limit(most)
+        cases = list(dict.fromkeys([row["case_id"] async for row in first]))
+        passed = {"case_id": {"$in": cases}, "due_at": {"$lte": now}}
+        rows = await due.find(passed, session=session).to_list()
+        return sorted(rows, key=lambda row: (row["due_at"], row["_id"]))
+
+    async def _load_needs(
+        self, rows: Iterable[Document], unit: Unit, session: AsyncClientSession
+    ) -> None:
+        wanted: dict[str, list[str]] = {unit.cases: []}
+        for row in rows:
+            wanted[unit.cases].append(row["case_id"])
+            for collection, ids in self._needs(read_due(row)).items():
+                wanted.setdefault(collection, []).extend(ids)
+        await self.store.load(unit, wanted, session)
+
+    def _needs(self, due: Due) -> Needs:
+        try:
+            return self.deadlines.needs(due)
+        except Exception:  # noqa: BLE001 - raised again, and made to wait, when its turn comes
+            return {}
+
+    def _take(self, rows: Iterable[Document], unit: Unit, refused: str | None) -> list[Due]:
+        """Fire each, but for those of a case that stands still; return those that fired."""
+        fired: list[Due] = []
+        standing: dict[str, str] = {}
+        for row in rows:
+            due = read_due(row)
+            if unit.held(unit.cases, due.case_id).protocol.parked:
+                standing[due.case_id] = "its case is parked"
+            elif refused:
+                standing[due.case_id] = f"the database refuses what follows ({refused})"
+            elif due.case_id not in standing:
+                why = self._try(due, unit)
+                if why is None:
+                    fired.append(due)
+                    continue
+                standing[due.case_id] = why
+            unit.due.append((due.row_id, _later(row, unit.now, standing[due.case_id])))
+        return fired
+
+    def _try(self, due: Due, unit: Unit) -> str | None:
+        """Fire it, or leave no trace of the attempt and say why it failed."""
+        before = unit.savepoint()
+        try:
+            if not self.deadlines.knows(due.name):
+                return "nothing here knows this deadline"
+            self.deadlines.needs(due)  # what it could not tell before stops its own case now
+            self.deadlines.fire(due, unit)
+        except Exception as error:  # noqa: BLE001 - a bug in one rule must stop its own case only
+            unit.roll_back(before)
+            reason, cause = explain(error)
+            log.warning("deadline_failed", name=due.name, case_id=due.case_id, error=cause)
+            metrics.deadline_failed(due.name)
+            return reason
+        return None
+
+
+def _later(row: Document, now: datetime, why: str) -> dict[str, Any]:
+    """The row, to be looked at again the later the longer it has been waiting."""
+    late: timedelta = now - row["due_at"]
+    pause = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, late * _PATIENCE))
+    return {**row, "look_at": now + pause, "waits": why}

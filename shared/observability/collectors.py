@@ -1,0 +1,199 @@
+"""What stands at this moment, looked at when somebody asks `/metrics`: no loop, no stale figure.
+
+Lanes are read in memory. The store is asked as long as a look takes, at most `_LOOK_S`; while it
+does not answer, what only it knows is left out rather than told from memory.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from pymongo.errors import PyMongoError
+
+from shared.engine import Room, Store, Subscription
+from shared.engine.consume.partition_worker import Lane
+from shared.engine.store.unit_of_work import WAITING
+from shared.observability.metrics import topic_label
+from shared.runtime import restart_counter
+from shared.runtime.settings import ServiceSettings
+
+__all__ = ["Watched", "exposed"]
+
+_LOOK_S: Final = 1.0
+_WAITING_CASES: Final = 500
+_AGE: Final = {"$divide": [{"$subtract": ["$$NOW", {"$toDate": "$at"}]}, 1_000]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """The parts of a process that are looked at."""
+
+    settings: ServiceSettings
+    store: Store
+    room: Room
+    subscriptions: Iterable[Subscription]
+    ready: bool
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The lanes of this process."""
+        return [lane for each in self.subscriptions for lane in each.lanes.values()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What the store tells of what waits in it."""
+
+    outbox: int
+    outbox_oldest_s: float
+    parked: int
+    gaps: int
+    gap_oldest_s: float
+
+
+_STORED: Final = (
+    ("outbox_documents", "outbox", "Packs of messages that wait to be sent"),
+    ("outbox_oldest_seconds", "outbox_oldest_s", "How long the oldest of them has waited"),
+    ("parked_events", "parked", "What stands still until a person acts"),
+    ("gaps_held_events", "gaps", "Events that wait for one before them that is missing"),
+    ("gap_oldest_seconds", "gap_oldest_s", "How long the oldest of them has waited"),
+)
+
+
+async def exposed(watched: Watched) -> bytes:
+    """All figures of the process, as Prometheus reads them."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Moment(watched, await _stored(watched.store, watched.room)))
+    return generate_latest() + generate_latest(registry)
+
+
+async def _stored(store: Store, room: Room) -> Stored | None:
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            outbox, parked, oldest, (gaps, gap_oldest) = await asyncio.gather(
+                store.db.outbox.estimated_document_count(),
+                room.count(),
+                _oldest(store),
+                _gaps(store),
+            )
+    except (PyMongoError, TimeoutError):
+        return None
+    return Stored(
+        outbox=outbox, parked=parked, outbox_oldest_s=oldest, gaps=gaps, gap_oldest_s=gap_oldest
+    )
+
+
+async def _oldest(store: Store) -> float:
+    """How long the oldest message has waited to be sent, by mongod's clock, in seconds."""
+    steps: list[dict[str, Any]] = [
+        {"$sort": {"at": 1}},
+        {"$limit": 1},
+        {"$project": {"age": _AGE}},
+    ]
+    found = await (await store.db.outbox.aggregate(steps)).to_list()
+    return max(0.0, float(found[0]["age"])) if found else 0.0
+
+
+async def _gaps(store: Store) -> tuple[int, float]:
+    """How many events wait for one that is missing, and since when; not those behind a parked one."""
+    waiting = store.db[store.cases].find(
+        {"protocol.waiting": True, "protocol.parked": None}, {"_id": 1}
+    )
+    cases = [case["_id"] for case in await waiting.limit(_WAITING_CASES).to_list()]
+    if not cases:
+        return 0, 0.0
+    steps: list[dict[str, Any]] = [
+        {"$match": {"case_id": {"$in": cases}, "state": WAITING}},
+        {"$group": {"_id": None, "events": {"$sum": 1}, "age": {"$max": _AGE}}},
+    ]
+    found = await (await store.db.parked.aggregate(steps)).to_list()
+    return (found[0]["events"], max(0.0, found[0]["age"])) if found else (0, 0.0)
+
+
+class _Moment(Collector):
+    """One look, as metric families."""
+
+    def __init__(self, watched: Watched, stored: Stored | None) -> None:
+        self._watched = watched
+        self._stored = stored
+
+    def collect(self) -> Iterator[Metric]:
+        """Tell every family; its samples are what is known now."""
+        yield from self._partitions()
+        yield from self._process()
+        yield from self._of_store()
+
+    def _partitions(self) -> Iterator[Metric]:
+        where = ["topic", "partition"]
+        lag = GaugeMetricFamily(
+            "samraad_lag_events", "Events that have not had their effect", labels=where
+        )
+        delay = GaugeMetricFamily(
+            "samraad_delay_seconds",
+            "How long the oldest of them has waited, at most",
+            labels=where,
+        )
+        lags: dict[tuple[str, str], int] = {}
+        delays: dict[tuple[str, str], float] = {}
+        for lane in self._watched.lanes:
+            place = topic_label(lane.log.topic), str(lane.log.partition)
+            lags[place] = lags.get(place, 0) + lane.lag
+            delays[place] = max(delays.get(place, 0.0), lane.delay_s)
+        for place, events in lags.items():
+            lag.add_metric(place, events)
+            delay.add_metric(place, delays[place])
+        yield lag
+        yield delay
+
+    def _process(self) -> Iterator[Metric]:
+        watched = self._watched
+        yield GaugeMetricFamily(
+            "samraad_ready", "1 when it does its work, 0 while it starts", float(watched.ready)
+        )
+        yield GaugeMetricFamily(
+            "samraad_halted_partitions",
+            "Partitions that stand still until a person acts",
+            sum(lane.halted is not None for lane in watched.lanes),
+        )
+        yield GaugeMetricFamily(
+            "samraad_waiting_partitions",
+            "Partitions that wait and try again by themselves",
+            sum(lane.waiting is not None for lane in watched.lanes),
+        )
+        yield GaugeMetricFamily(
+            "samraad_broker_silent_seconds",
+            "Time since the broker last answered",
+            max((each.silent_s for each in watched.subscriptions), default=0.0),
+        )
+        file = watched.settings.lives
+        for tally, name, what in (
+            (
+                restart_counter.restarts(file),
+                "samraad_restarts",
+                "started anew after it had ended by itself",
+            ),
+            (restart_counter.endings(file), "samraad_watchdog_endings", "ended by its watchdog"),
+        ):
+            yield CounterMetricFamily(name, f"Times that it was {what}", tally.read()[0])
+            yield GaugeMetricFamily(
+                f"{name}_last_hour",
+                f"Times within the last hour that it was {what}",
+                tally.within(restart_counter.HOUR_S),
+            )
+
+    def _of_store(self) -> Iterator[Metric]:
+        stored = self._stored
+        yield GaugeMetricFamily(
+            "samraad_database_answers",
+            "1 when the database answers within a second, else 0",
+            float(stored is not None),
+        )
+        for name, field, what in _STORED:
+            family = GaugeMetricFamily(f"samraad_{name}", what)
+            if stored is not None:
+                family.add_metric([], getattr(stored, field))
+            yield family

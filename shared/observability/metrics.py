@@ -1,0 +1,166 @@
+"""Figures and log lines, the same in every service. No bodies, no persons: ids, codes and times.
+
+What is counted here is counted once for a slice, never once for an event. What stands at a moment
+(lag, ages, what is parked) is looked at when somebody asks for it: see `shared.observability.collectors`. Every
+figure is on the page docs/metrics.md.
+"""
+
+import logging
+import sys
+from collections import Counter as Tally
+from collections.abc import Iterable
+from time import time
+from typing import TYPE_CHECKING
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from shared.engine.store.unit_of_work import Unit
+
+__all__ = [
+    "committed",
+    "configure_logging",
+    "deadline_failed",
+    "deadlines_fired",
+    "deadlines_waiting",
+    "fenced",
+    "halted",
+    "published",
+    "slice_taken",
+    "stepped_over",
+    "told",
+    "topic_label",
+]
+
+_EVENTS = Counter("samraad_events_total", "Events that were taken in", ["topic"])
+_DUPLICATES = Counter("samraad_duplicates_dropped_total", "Repeats that were dropped", ["topic"])
+_PARKED = Counter("samraad_parked_total", "Events that were parked", ["topic"])
+_REFUSED = Counter(
+    "samraad_records_refused_total",
+    "Records that were set aside whole: no case and no address for an answer can be read",
+    ["topic"],
+)
+_TOLD = Counter("samraad_told_total", "Facts and receipts that were committed to be sent", ["type"])
+_PUBLISHED = Counter("samraad_published_total", "Messages that the broker took", ["topic"])
+_SLICE_EVENTS = Histogram(
+    "samraad_slice_events", "Events in a slice", ["topic"], buckets=(1, 5, 20, 50, 100, 200, 500)
+)
+_SLICE_SECONDS = Histogram(
+    "samraad_slice_seconds", "Time of a slice, with its turn and its retries", ["topic"]
+)
+_TRANSACTION_SECONDS = Histogram(
+    "samraad_transaction_seconds", "Time of a slice's transaction that was committed", ["topic"]
+)
+_FENCES = Counter(
+    "samraad_fences_lost_total", "Times that another owner held the partition", ["topic"]
+)
+_HALTS = Counter("samraad_halts_total", "Times that a partition came to stand still", ["topic"])
+_LAST_STEP = Gauge(
+    "samraad_last_step_timestamp_seconds", "When something was last committed or published"
+)
+
+
+def topic_label(topic: str) -> str:
+    """A topic as it stands in a label: partners come and go, so theirs share one."""
+    return f"partner.*.{topic.rpartition('.')[2]}" if topic.startswith("partner.") else topic
+
+
+def committed(topic: str, events: int, seconds: float, unit: "Unit") -> None:
+    """Count a transaction of a slice, or of a part of one, once it is committed."""
+    label = topic_label(topic)
+    _EVENTS.labels(label).inc(events)
+    _TRANSACTION_SECONDS.labels(label).observe(seconds)
+    _LAST_STEP.set(time())
+    if unit.duplicates:
+        _DUPLICATES.labels(label).inc(unit.duplicates)
+    if unit.failures:
+        _PARKED.labels(label).inc(len(unit.failures))
+    if refused := sum(row["state"] == "unreadable" for row in unit.kept.values()):
+        _REFUSED.labels(label).inc(refused)
+
+
+def told(unit: "Unit") -> None:
+    """Count what a committed unit will tell."""
+    for type_, times in Tally([message.envelope.type for message in unit.messages]).items():
+        _TOLD.labels(type_).inc(times)
+
+
+def slice_taken(topic: str, events: int, seconds: float) -> None:
+    """Count a slice that is over."""
+    label = topic_label(topic)
+    _SLICE_EVENTS.labels(label).observe(events)
+    _SLICE_SECONDS.labels(label).observe(seconds)
+
+
+def stepped_over(topic: str, records: int) -> None:
+    """Count records that could not be read at all."""
+    _REFUSED.labels(topic_label(topic)).inc(records)
+
+
+def fenced(topic: str) -> None:
+    """Count a fence that was lost."""
+    _FENCES.labels(topic_label(topic)).inc()
+
+
+def halted(topic: str) -> None:
+    """Count a halt."""
+    _HALTS.labels(topic_label(topic)).inc()
+
+
+def published(topic: str, messages: int) -> None:
+    """Count messages that the broker acknowledged."""
+    _PUBLISHED.labels(topic_label(topic)).inc(messages)
+    _LAST_STEP.set(time())
+
+
+_DEADLINES = Gauge(
+    "samraad_deadlines",
+    "Deadlines that are set: `waiting` is all of them, `overdue` those that passed and have not had "
+    "their effect",
+    ["what"],
+)
+_OLDEST_OVERDUE = Gauge(
+    "samraad_deadline_oldest_overdue_seconds",
+    "How long ago the oldest deadline that has not had its effect passed",
+)
+_FIRED = Counter("samraad_deadlines_fired_total", "Deadlines that had their effect", ["name"])
+_FAILED = Counter(
+    "samraad_deadlines_failed_total",
+    "Attempts at a deadline that failed; they are made again",
+    ["name"],
+)
+
+
+def deadlines_waiting(waiting: int, overdue: int, oldest_s: float) -> None:
+    """Say how many deadlines the database holds, and how late the ticker is, in seconds."""
+    _DEADLINES.labels("waiting").set(waiting)
+    _DEADLINES.labels("overdue").set(overdue)
+    _OLDEST_OVERDUE.set(oldest_s)
+
+
+def deadlines_fired(names: Iterable[str]) -> None:
+    """Count deadlines whose effect was committed."""
+    for name in names:
+        _FIRED.labels(name).inc()
+
+
+def deadline_failed(name: str) -> None:
+    """Count an attempt that failed; it is made again."""
+    _FAILED.labels(name).inc()
+
+
+def configure_logging(service: str) -> None:
+    """Write one JSON line for each event to standard output; libraries from warnings up."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+    )
+    structlog.contextvars.bind_contextvars(service=service)

@@ -1,0 +1,291 @@
+"""The operator's door of a service: what stands still and why, tried again or given up."""
+
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from hmac import compare_digest
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel, Field
+
+from shared.engine import Room, Subscription
+from shared.engine.consume.partition_worker import Lane
+from shared.engine.parking.queries import LATE_S
+from shared.engine.rollback.detector import Restored
+from shared.engine.store.document import Document
+from shared.errors import Conflict, Rejected, Unavailable
+from shared.runtime.settings import ServiceSettings
+from shared.staff.audit import OPERATOR, Why
+
+__all__ = ["AT_ONCE", "operator_only", "operator_routes"]
+
+AT_ONCE: Final = 50
+"""Rows that one request may redrive or rehearse."""
+_CPR: Final = re.compile(r"(?<!\d)\d{6}[- ]?\d{4}(?!\d)", re.ASCII)
+
+
+def _says_nobody(reason: str) -> str:
+    if _CPR.search(reason):
+        raise ValueError("a reason is kept for ever and names nobody: leave the CPR number out")
+    return reason.strip()
+
+
+Reason = Annotated[str, Field(max_length=500), AfterValidator(_says_nobody)]
+
+
+class Redrive(BaseModel):
+    """One parked event, or a whole case, or some rows as they were listed."""
+
+    id: str | None = None
+    case_id: str | None = None
+    ids: list[str] = Field(default_factory=list, max_length=AT_ONCE)
+    reason: Reason = "to try again what stands still"
+
+
+class AcceptGap(BaseModel):
+    """Events that are gone: of one case, or below the start of one partition's log."""
+
+    case_id: str | None = None
+    source: str | None = None
+    """Whose facts are missing, with `case_id`."""
+    mark: int | None = None
+    """The last of them that had its effect, as the operator saw it, with `case_id`."""
+    lane: str | None = None
+    reason: Reason
+
+
+class Discard(BaseModel):
+    """An event to be given up, and why."""
+
+    id: str
+    reason: Reason
+
+
+class Resume(BaseModel):
+    """A partition that is to go on; all that stand still in this process by default."""
+
+    lane: str | None = None
+    reason: Reason = "the cause was mended"
+
+
+class GoOn(BaseModel):
+    """A case that may go on above facts that the store does not know; all of them by default."""
+
+    case_id: str | None = None
+    reason: Reason
+
+
+def operator_only(settings: ServiceSettings) -> Any:
+    """A dependency that lets through who shows the operator's token; to others nothing is here."""
+    token = settings.operator_token or None
+
+    async def check(authorization: Annotated[str, Header()] = "") -> None:
+        shown = authorization.removeprefix("Bearer ")
+        if token is None or not compare_digest(shown.encode(), token.encode()):
+            raise HTTPException(404)
+
+    return Depends(check)
+
+
+class _Answering(APIRoute):
+    """Says in one sentence what the service cannot do, and what it cannot do now."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                faults = (
+                    str(fault["msg"]).removeprefix("Value error, ") for fault in error.errors()
+                )
+                raise HTTPException(422, "; ".join(faults)) from None
+            except Rejected as error:
+                raise HTTPException(409, str(error)) from error
+            except (Conflict, Unavailable) as error:
+                raise HTTPException(503, f"it cannot be done now, try again: {error}") from error
+
+        return answer
+
+
+def _named(
+    operator: Annotated[str | None, Header(alias="x-operator", pattern=r"^[\w.@-]{1,64}$")] = None,
+) -> str:
+    """Who acts, by the name that the command gives: whoever holds the token may give any."""
+    return OPERATOR if operator is None else f"{OPERATOR}:{operator}"
+
+
+Who = Annotated[str, Depends(_named)]
+
+
+def operator_routes(
+    room: Room,
+    subscriptions: Sequence[Subscription],
+    settings: ServiceSettings,
+    restored: Restored,
+) -> APIRouter:
+    """The routes below `/operator`."""
+    router = APIRouter(
+        prefix="/operator",
+        include_in_schema=False,
+        dependencies=[operator_only(settings)],
+        route_class=_Answering,
+    )
+    _add_looks(router, room)
+    _add_acts(router, room)
+    _add_halts(router, room, subscriptions)
+    _add_restores(router, restored, room)
+    return router
+
+
+def _add_looks(router: APIRouter, room: Room) -> None:
+    @router.get("/causes")
+    async def causes() -> list[dict[str, Any]]:
+        return await room.standing.causes()
+
+    @router.get("/parked")
+    async def parked(
+        cause: str | None = None, case_id: str | None = None, skip: int = 0
+    ) -> list[dict[str, Any]]:
+        rows = await room.standing.rows(cause=cause, case_id=case_id, skip=skip)
+        return [_shown(row) for row in rows]
+
+    @router.get("/parked/{row_id:path}")
+    async def one(row_id: str) -> dict[str, Any]:
+        row = await room.standing.row(row_id)
+        if row is None:
+            raise HTTPException(404)
+        return _shown(row)
+
+    @router.get("/gaps")
+    async def gaps(late_s: Annotated[float, Field(ge=0)] = LATE_S) -> list[dict[str, Any]]:
+        return await room.standing.gaps(late_s)
+
+    @router.get("/log")
+    async def log(most: Annotated[int, Field(ge=1, le=1_000)] = 100) -> list[dict[str, Any]]:
+        return [_shown(row) for row in await room.standing.log(most)]
+
+
+def _add_acts(router: APIRouter, room: Room) -> None:
+    @router.post("/rehearse")
+    async def rehearse(asked: Redrive) -> list[dict[str, Any]]:
+        """What a redrive would do, one entry for each case or record; None: nobody can know."""
+        told: list[dict[str, Any]] = []
+        for row_id, case_id in await _meant(room, asked):
+            if case_id is None:
+                told.append({"id": row_id, "case_id": None, "done": None, "left": None})
+                continue
+            try:
+                done, left = await room.rehearse(case_id)
+            except Rejected:
+                continue  # it has gone on since it was listed
+            told.append({"id": row_id, "case_id": case_id, "done": done, "left": left})
+        return told
+
+    @router.post("/redrive")
+    async def redrive(asked: Redrive, who: Who) -> dict[str, int]:
+        done, left = await _redrive(room, asked, Why(who, asked.reason))
+        return {"redriven": done, "left": left}
+
+    @router.post("/discard")
+    async def discard(asked: Discard, who: Who) -> dict[str, int]:
+        await room.discard(asked.id, asked.reason, who)
+        return {"discarded": 1}
+
+
+async def _accept_case(room: Room, case_id: str, asked: AcceptGap, who: str) -> tuple[int, int]:
+    if asked.source is None or asked.mark is None:
+        raise Rejected("name the source and the last of its events that had its effect")
+    return await room.accept_gap(
+        case_id, source=asked.source, mark=asked.mark, reason=asked.reason, who=who
+    )
+
+
+async def _accept_lane(room: Room, lane: Lane | None, asked: AcceptGap, who: str) -> int:
+    if lane is None or not asked.reason:
+        raise Rejected("name a partition that stands still, and a reason")
+    halted = lane.halted
+    start = await lane.accept_gap()
+    await room.note("accept_gap", f"{lane.name} up to {start}: {halted}", Why(who, asked.reason))
+    return start
+
+
+def _add_halts(router: APIRouter, room: Room, subscriptions: Sequence[Subscription]) -> None:
+    def lanes() -> dict[str, Lane]:
+        return {lane.name: lane for each in subscriptions for lane in each.lanes.values()}
+
+    @router.get("/halts")
+    async def halts() -> list[dict[str, str]]:
+        return [
+            {"lane": lane.name, "reason": lane.halted, "way_on": lane.way_on}
+            for lane in lanes().values()
+            if lane.halted
+        ]
+
+    @router.post("/accept-gap")
+    async def accept_gap(asked: AcceptGap, who: Who) -> dict[str, int]:
+        if asked.case_id is not None:
+            done, left = await _accept_case(room, asked.case_id, asked, who)
+            return {"applied": done, "left": left}
+        lane = lanes().get(asked.lane or "")
+        return {"from": await _accept_lane(room, lane, asked, who)}
+
+    @router.post("/resume")
+    async def resume(who: Who, asked: Resume | None = None) -> dict[str, int]:
+        asked = asked or Resume()
+        meant = [
+            lane for lane in lanes().values() if lane.halted and asked.lane in {None, lane.name}
+        ]
+        for lane in meant:
+            await room.note("resume", f"{lane.name}: {lane.halted}", Why(who, asked.reason))
+            lane.resume()
+        return {"resumed": len(meant)}
+
+
+def _add_restores(router: APIRouter, restored: Restored, room: Room) -> None:
+    @router.get("/put-back")
+    async def put_back() -> dict[str, Any]:
+        return await restored.state()
+
+    @router.post("/go-on")
+    async def go_on(asked: GoOn, who: Who) -> dict[str, int]:
+        why = Why(who, asked.reason)
+        if asked.case_id is None:
+            return {"cases": await restored.settle(room, why)}
+        return {"facts": await restored.go_on(asked.case_id, room, why)}
+
+
+async def _meant(room: Room, asked: Redrive) -> list[tuple[str, str | None]]:
+    """The rows that are meant, of each case one."""
+    meant: dict[str, tuple[str, str | None]] = {}
+    for row_id in asked.ids:
+        row = await room.standing.row(row_id)
+        if row is not None:
+            case_id = row.get("case_id")
+            meant.setdefault(case_id or row_id, (row_id, case_id))
+    return list(meant.values())
+
+
+async def _redrive(room: Room, asked: Redrive, why: Why) -> tuple[int, int]:
+    if asked.id is not None:
+        return await room.redrive(asked.id, why)
+    if asked.case_id is not None:
+        return await room.redrive_case(asked.case_id, why)
+    if not asked.ids:
+        raise Rejected("name an event or a case")
+    done = left = 0
+    for row_id, _ in await _meant(room, asked):
+        try:
+            one_done, one_left = await room.redrive(row_id, why)
+        except Rejected:
+            one_done, one_left = 0, 1
+        done, left = done + one_done, left + one_left
+    return done, left
+
+
+def _shown(row: Document) -> dict[str, Any]:
+    shown = {("id" if name == "_id" else name): value for name, value in row.items()}
+    return {name: value for name, value in shown.items() if name != "value"}

@@ -1,0 +1,123 @@
+"""Settings that every service has: by environment, secrets as files, each fault one sentence."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
+
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.engine.kafka.connection import Connection
+from shared.engine.limits.memory_budget import DEFAULT_MIB, LEAST_MIB
+
+__all__ = ["ReadableFile", "SecretFile", "ServiceSettings", "from_environment"]
+
+_SECRET_BYTES = 32
+
+
+def _readable(path: Path) -> Path:
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise ValueError("the file is not there, or may not be read")
+    return path
+
+
+def _secret(path: Path) -> Path:
+    if len(_readable(path).read_bytes().strip()) < _SECRET_BYTES:
+        raise ValueError(f"the file holds no secret of {_SECRET_BYTES} bytes or more")
+    return path
+
+
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+SecretFile = Annotated[Path, AfterValidator(_secret)]
+"""A file with one line that nobody can guess; an empty one would open a door to everybody."""
+
+
+def _shared(name: str, default: Any) -> Any:
+    return Field(default=default, validation_alias=AliasChoices(f"SAMRAAD_{name}"))
+
+
+class ServiceSettings(BaseSettings):
+    """What a service process is told from outside. Subclasses set `env_prefix` and `service`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    service: ClassVar[str]
+
+    kafka_file: ReadableFile
+    """The broker with our login, in librdkafka's words, as JSON."""
+    mongo_file: ReadableFile
+    """The database's address with our login."""
+    host: str = "127.0.0.1"
+    port: int
+    instance: str | None = None
+    """The process's name in its consumer groups, kept over restarts (static membership)."""
+    lives: Path | None = None
+    """Where its restarts and its watchdog's endings are counted (`shared.runtime.restart_counter`); nowhere by default."""
+
+    memory_mib: Annotated[int, Field(ge=LEAST_MIB)] = _shared("MEMORY_MIB", DEFAULT_MIB)
+    """MiB of events and messages that the process holds at once (see `shared.engine.limits.memory_budget`)."""
+    site_url: str = _shared("SITE_URL", "http://127.0.0.1")
+    issuer: str = _shared("ISSUER", "")
+    client_secret_file: SecretFile | None = _shared("CLIENT_SECRET_FILE", None)
+    session_secret_file: SecretFile | None = _shared("SESSION_SECRET_FILE", None)
+    operator_token_file: SecretFile | None = _shared("OPERATOR_TOKEN_FILE", None)
+    assets_dir: Path | None = _shared("ASSETS_DIR", None)
+    demo: bool = _shared("DEMO", default=False)
+    trace_dir: Path | None = _shared("TRACE_DIR", None)
+    """Where traces are written as lines of JSON; nowhere by default."""
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
+        ),
+    )
+    """OpenTelemetry's own setting: the collector that traces are sent to; to none by default."""
+    otel_disabled: bool = Field(default=False, validation_alias=AliasChoices("OTEL_SDK_DISABLED"))
+    """OpenTelemetry's own switch."""
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach the broker."""
+        return Connection(properties=json.loads(self.kafka_file.read_text()))
+
+    @property
+    def mongo_uri(self) -> str:
+        """How to reach the database."""
+        return self.mongo_file.read_text().strip()
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether traces are wanted anywhere."""
+        wanted = self.trace_dir is not None or self.otlp_endpoint is not None
+        return wanted and not self.otel_disabled
+
+    @property
+    def operator_token(self) -> str | None:
+        """What an operator shows; without a file nobody is one."""
+        return self.operator_token_file.read_text().strip() if self.operator_token_file else None
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def from_environment(settings: type[S]) -> S:
+    """Read the settings, or stop the process with one sentence for each that is wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        _stop(settings, error)
+
+
+def _stop(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
+    prefix = settings.model_config.get("env_prefix", "")
+    for fault in error.errors(include_url=False, include_input=False):
+        name = "".join(map(str, fault["loc"][:1]))
+        name = name if name.startswith("SAMRAAD_") else f"{prefix}{name}".upper()
+        told = (
+            "is not set"
+            if fault["type"] == "missing"
+            else fault["msg"].removeprefix("Value error, ")
+        )
+        print(f"{settings.service}: {name}: {told}", file=sys.stderr)  # noqa: T201 - the only way out
+    raise SystemExit(2)

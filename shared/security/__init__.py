@@ -1,0 +1,1 @@
+"""Data keys for fields, and seals for letters."""

@@ -1,0 +1,241 @@
+"""Data keys: one for each person and each case, so that destroying a key ends what it kept.
+
+Client-side field level encryption in explicit mode: MongoDB holds only ciphertext, and the data
+keys (collection `<db>.keys`) only wrapped under a master key that MongoDB never sees. A blob is
+encrypted with AEAD_AES_256_CBC_HMAC_SHA_512 at random: the same text twice looks different.
+
+A destroyed key stops decrypting at once in the process that destroyed it, and within
+`KEY_CACHE_MS` in every other, because libmongocrypt keeps unwrapped keys in memory for so long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from bson.binary import STANDARD, UUID_SUBTYPE, Binary
+from bson.codec_options import CodecOptions
+from pymongo import ReadPreference
+from pymongo.asynchronous.encryption import AsyncClientEncryption
+from pymongo.encryption_shared import Algorithm
+from pymongo.errors import DuplicateKeyError, EncryptionError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.engine.failures.crash_points import reach
+from shared.errors import Away, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable, Mapping
+    from pathlib import Path
+
+    from pymongo import AsyncMongoClient
+
+__all__ = ["KEYS_COLLECTION", "KEY_CACHE_MS", "KeyDestroyed", "Keys", "MasterKey", "NotABlob"]
+
+KEYS_COLLECTION: Final = "keys"
+KEY_CACHE_MS: Final = 1_000
+"""How long another process may still decrypt under a key that was destroyed: a bound, not a wish.
+
+Below some hundred milliseconds every read fetches its key again; at libmongocrypt's own 60 s an
+erasure would be a lie for a minute.
+"""
+
+_LOCAL_BYTES: Final = 96
+_CREATED_AT_ONCE: Final = 32
+_CIPHER_SUBTYPE: Final = 6
+_ALGORITHM: Final = Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random
+_RANDOM: Final = 2
+"""The first byte of every blob that is sealed here; the id of its key follows."""
+_KEY_ID: Final = slice(1, 17)
+
+Result = TypeVar("Result")
+
+
+class KeyDestroyed(Exception):
+    """The blob's key is gone: what it held cannot be read again by anyone."""
+
+
+class NotABlob(ValueError):
+    """The bytes were never sealed by data keys, or not all of them are as they were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterKey:
+    """What wraps the data keys: 96 bytes from a file, or a key management service."""
+
+    provider: str
+    """As PyMongo names it: local, aws, azure, gcp or kmip."""
+    credentials: Mapping[str, Any] = field(repr=False)
+    key: Mapping[str, Any] | None = None
+    """Which key of the service; None for a local one."""
+    tls: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the master key that a file names; raises ValueError with one sentence otherwise.
+
+        A file of 96 bytes is the key itself. Anything else is JSON that names a service:
+        `{"provider": "aws", "credentials": {…}, "key": {…}, "tls": {…}}`, each member as PyMongo's
+        `AsyncClientEncryption` takes it.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"{path}: the master key cannot be read ({error.strerror}).") from None
+        try:
+            said = json.loads(content)
+            provider, credentials = said["provider"], said["credentials"]
+            return cls(
+                provider=provider,
+                credentials=credentials,
+                key=said.get("key"),
+                tls=said.get("tls"),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            if len(content) == _LOCAL_BYTES:
+                return cls(provider="local", credentials={"key": content})
+        raise ValueError(
+            f"{path}: a master key is {_LOCAL_BYTES} bytes, or JSON that names a key service."
+        )
+
+
+class Keys:
+    """The data keys of one service, by name: `person:<id>`, `case:<id>`, `report:<id>`."""
+
+    def __init__(
+        self, client: AsyncMongoClient[dict[str, Any]], database: str, master: MasterKey
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._master = master
+        self._vault = client[database].get_collection(
+            KEYS_COLLECTION,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern(w="majority", j=True),
+        )
+        self._creating = asyncio.Semaphore(_CREATED_AT_ONCE)
+        self._cipher = self._new_cipher()
+
+    async def prepare(self) -> None:
+        """Make the index that lets a name stand for one key only. Before any key: once at start."""
+        await self._vault.create_index(
+            "keyAltNames",
+            unique=True,
+            name="keyAltNames",
+            partialFilterExpression={"keyAltNames": {"$exists": True}},
+        )
+
+    async def ensure(self, names: Iterable[str]) -> None:
+        """Make the keys that are not there yet. Rivals who make the same end with the same key."""
+        wanted = set(names)
+        if not wanted:
+            return
+        found = self._vault.find({"keyAltNames": {"$in": sorted(wanted)}}, {"keyAltNames": 1})
+        async for key in found:
+            wanted.difference_update(key["keyAltNames"])
+        await asyncio.gather(*map(self._create, sorted(wanted)))
+        if wanted:
+            reach("keys.made")
+
+    async def encrypt(self, name: str, opened: bytes) -> Binary:
+        """Seal bytes under the key of that name; raises KeyDestroyed where there is none."""
+        return await _unwrapped(
+            self._cipher.encrypt(
+                Binary(opened),
+                _ALGORITHM,
+                key_alt_name=name,
+            )
+        )
+
+    async def decrypt(self, blob: Binary) -> bytes:
+        """Open a blob; raises KeyDestroyed when its key is gone, NotABlob for other bytes.
+
+        libmongocrypt tells a damaged blob and a key that cannot be unwrapped in the same words, so
+        where it does not open the key is tried by itself: a key that works has only the blob left
+        to blame, and one that does not is a reason to wait.
+
+        Raises:
+            KeyDestroyed: its key is gone.
+            NotABlob: the bytes were never sealed here, or are damaged.
+            Unavailable: data keys cannot be unwrapped at present.
+
+        """
+        if len(blob) < _KEY_ID.stop or blob[0] != _RANDOM:
+            raise NotABlob("these bytes are no blob")
+        try:
+            return await self._decrypt(blob)
+        except Unavailable:
+            key_id = Binary(blob[_KEY_ID], UUID_SUBTYPE)
+            await _unwrapped(self._cipher.encrypt(Binary(b""), _ALGORITHM, key_id=key_id))
+        try:
+            return await self._decrypt(blob)  # the key may have been away for a moment only
+        except Unavailable:
+            raise NotABlob("these bytes are no blob, or a damaged one") from None
+
+    async def destroy(self, name: str) -> bool:
+        """End all that is encrypted under the name; say whether there was such a key.
+
+        A key made under the same name later is another key and opens nothing of the old.
+        """
+        deleted = await self._vault.delete_one({"keyAltNames": name})
+        self.forget()
+        return deleted.deleted_count > 0
+
+    def forget(self) -> None:
+        """Use no key that only the memory knows: it is gone from the store, or may be.
+
+        An operation under way keeps the old cipher alive until it is done.
+        """
+        self._cipher = self._new_cipher()
+
+    async def _decrypt(self, blob: Binary) -> bytes:
+        opened: bytes = await _unwrapped(self._cipher.decrypt(Binary(blob, _CIPHER_SUBTYPE)))
+        return opened
+
+    async def _create(self, name: str) -> None:
+        async with self._creating:
+            try:
+                await _unwrapped(
+                    self._cipher.create_data_key(
+                        self._master.provider, master_key=self._master.key, key_alt_names=[name]
+                    )
+                )
+            except DuplicateKeyError:
+                return  # a rival was first, and its key is as good
+            reach("keys.between_two")
+
+    def _new_cipher(self) -> AsyncClientEncryption[dict[str, Any]]:
+        provider = self._master.provider
+        return AsyncClientEncryption(
+            {provider: self._master.credentials},
+            f"{self._database}.{KEYS_COLLECTION}",
+            self._client,
+            CodecOptions(uuid_representation=STANDARD),
+            kms_tls_options=None if self._master.tls is None else {provider: self._master.tls},
+            key_expiration_ms=KEY_CACHE_MS,
+        )
+
+
+async def _unwrapped(working: Awaitable[Result]) -> Result:
+    """Give the result, or the error as it was: a lost connection is no lost key.
+
+    Raises:
+        KeyDestroyed: there is no such key.
+        Unavailable: keys cannot be wrapped or unwrapped at present, or the bytes are damaged.
+
+    """
+    try:
+        return await working
+    except EncryptionError as error:
+        cause = error.cause
+        if isinstance(cause, PyMongoError):
+            raise cause from None
+        if "not all keys requested were satisfied" in str(cause):
+            raise KeyDestroyed("the key of this blob is gone") from None
+        # A key service that is away, or a master key that is not the right one: whoever waits
+        # keeps everything, and what is set right by a person then goes on.
+        raise Away(f"data keys cannot be had now ({type(cause).__name__})") from error
