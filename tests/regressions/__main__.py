@@ -2,6 +2,7 @@
 
   --rule N      those of one rule alone (may be given again)
   --list        tell what there is, and run nothing
+  --diff        show what each changes in the code, and run nothing
   --page        write the tables of docs/protocol.md anew, and run nothing
   --beside N    runs side by side (default 2)
 
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from deploy.embedded.paths import CLONE
 from tests.regressions.catalogue import REGRESSIONS, Regression
-from tests.regressions.planting import AnchorGone, planted
+from tests.regressions.planting import AnchorGone, difference, planted
 from tests.regressions.running import Verdict, a_copy, brokers, run_tests
 from tests.regressions.table import with_tables
 
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str]) -> int:
     if asked.list:
         for each in chosen:
             _say(f"{each.rule:>2}  {each.name}", *(f"      {test}" for test in each.tests))
+        return 0
+    if asked.diff:
+        for each in chosen:
+            _say(f"{each.rule:>2}  {each.name}", difference(CLONE, each.edits))
         return 0
     if asked.page:
         page = CLONE / "docs" / "protocol.md"
@@ -47,6 +52,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.regressions")
     parser.add_argument("--rule", type=int, action="append", help="of one rule alone")
     parser.add_argument("--list", action="store_true", help="tell what there is")
+    parser.add_argument("--diff", action="store_true", help="show what each changes in the code")
     parser.add_argument("--page", action="store_true", help="write docs/protocol.md anew")
     parser.add_argument("--beside", type=int, default=2, help="runs side by side")
     return parser.parse_args(arguments)

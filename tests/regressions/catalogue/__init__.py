@@ -1,4 +1,8 @@
-"""What is planted for which rule, and the tests that must see it."""
+"""What is planted for which rule, and the tests that must see it.
+
+Names in CAPITALS are metavariables: they stand for whatever the code calls its things. Run
+`python -m tests.regressions --diff` to see what each regression changes in the code of today.
+"""
 
 from typing import Final
 

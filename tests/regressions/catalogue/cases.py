@@ -2,143 +2,178 @@
 
 from typing import Final
 
+from shared.errors import Unavailable
 from tests.regressions.catalogue.entry import (
     ORDER,
     RIVALS,
     RULES,
     WRITE_UNGUARDED,
     Regression,
-    edit,
     planted,
+)
+from tests.regressions.edits import (
+    change_condition,
+    change_expression,
+    change_statement,
+    drop,
+    elsewhere,
+    insert_before,
 )
 
 __all__ = ["CASES"]
+
+TAKE: Final = "shared/engine/consume/inbox.py::Facts.take"
+HANDLE: Final = "shared/engine/consume/inbox.py::Facts._handle"
+APPLY: Final = "shared/engine/consume/inbox.py::Facts._apply"
+KEEP: Final = "shared/engine/consume/inbox.py::Facts._keep"
+PARK: Final = "shared/engine/consume/inbox.py::Facts.park"
+DRAIN: Final = "shared/engine/consume/inbox.py::Facts.drain"
+TAKE_ANY: Final = "shared/engine/consume/batch.py::Slices.take"
+SWEEP: Final = "shared/engine/parking/parking_lot.py::Room.sweep"
+PASS_OVER: Final = "shared/engine/parking/parking_lot.py::Room._pass_over"
+GO_ON: Final = "shared/engine/parking/resume.py::Drains._go_on.step"
+OWN: Final = "shared/engine/consume/offset_store.py::take"
 
 CASES: Final[tuple[Regression, ...]] = (
     # sequences
     planted(
         15,
         "a repeat is not told by its sequence",
-        edit("consume/inbox", "Facts.take", "arrival.sequence <= mark", "False"),
+        change_condition(TAKE, "SEQUENCE <= MARK", "False"),
         seen_by=f"{ORDER}::test_a_fact_that_is_repeated_at_new_offsets_has_one_effect",
     ),
     planted(
         15,
         "each event of a slice sees the marks as loaded",
-        edit(
-            "consume/inbox",
-            "Facts.take",
-            "mark = protocol.marks.get(arrival.source, 0)",
-            'mark = vars(unit).setdefault("as_loaded", {}).setdefault('
-            "(arrival.case_id, arrival.source), protocol.marks.get(arrival.source, 0))",
+        change_statement(
+            TAKE,
+            "MARK = MARKS.get(SOURCE, 0)",
+            """
+            MARK = vars(UNIT).setdefault("as_loaded", {}).setdefault(
+                (CASE_ID, SOURCE), MARKS.get(SOURCE, 0)
+            )
+            """,
+            given="_ = UNIT.HELD(UNIT.CASES, CASE_ID).PROTOCOL",
         ),
         seen_by=f"{ORDER}::test_a_fact_that_is_repeated_at_new_offsets_has_one_effect",
     ),
     planted(
         16,
         "an unknown type leaves the mark",
-        edit(
-            "consume/inbox",
-            "Facts.take",
-            "if arrival.sequence <= mark:",
-            "if arrival.envelope.type not in self._handlers or arrival.sequence <= mark:",
+        change_condition(
+            TAKE,
+            "SEQUENCE <= MARK",
+            "ENVELOPE.TYPE not in SELF.HANDLERS or SEQUENCE <= MARK",
+            given=(
+                """
+                if ENVELOPE is None:
+                    SELF.PARK(_, _, _, _)
+                    return
+                """,
+                elsewhere(HANDLE, "_.HANDLERS.get(_.TYPE)"),
+            ),
         ),
         seen_by=f"{ORDER}::test_a_fact_of_an_unknown_type_moves_the_mark",
     ),
     planted(
         17,
         "nothing waits for a gap",
-        edit("consume/inbox", "Facts.take", "or arrival.sequence > mark + 1", ""),
+        change_condition(TAKE, "PARKED or SEQUENCE > MARK + 1", "PARKED"),
         seen_by=f"{ORDER}::test_facts_that_arrive_out_of_order_have_their_effects_in_order",
     ),
     planted(
         17,
         "the lane stands still before a gap",
-        edit(
-            "consume/inbox",
-            "Facts.take",
-            "        if arrival.sequence <= mark:",
-            "        if arrival.sequence > mark + 1 and not protocol.parked:\n"
-            "            from shared.errors import Unavailable\n"
-            '            raise Unavailable("a fact is missing")\n'
-            "        if arrival.sequence <= mark:",
+        insert_before(
+            TAKE,
+            "if SEQUENCE <= MARK: ...",
+            """
+            if SEQUENCE > MARK + 1 and not PARKED:
+                raise UNAVAILABLE("a fact is missing")
+            """,
+            given="PARKED or SEQUENCE > MARK + 1",
+            imports={"UNAVAILABLE": Unavailable},
         ),
-        edit(
-            "consume/batch",
-            "Slices.take",
-            "        except Exception as error:",
-            '        except __import__("shared.errors").errors.Unavailable:\n'
-            "            raise\n"
-            "        except Exception as error:",
+        change_statement(
+            TAKE_ANY,
+            """
+            try:
+                ATTEMPT
+            except Exception as ERROR:
+                PARK_IT
+            """,
+            """
+            try:
+                ATTEMPT
+            except UNAVAILABLE:
+                raise
+            except Exception as ERROR:
+                PARK_IT
+            """,
+            imports={"UNAVAILABLE": Unavailable},
         ),
         seen_by=f"{ORDER}::test_a_gap_waits_in_the_database_while_the_partition_flows_on",
     ),
     planted(
         17,
         "keeping an event does not write its case",
-        edit(
-            "consume/inbox",
-            "Facts._keep",
-            "        unit.touch(",
-            "        if protocol.waiting:\n            return\n        unit.touch(",
+        insert_before(
+            KEEP,
+            "UNIT.TOUCH(_, _, REPLACE(PROTOCOL, WAITING=True))",
+            """
+            if PROTOCOL.WAITING:
+                return
+            """,
         ),
         seen_by=f"{RULES}::test_what_is_kept_while_a_redrive_passes_by_is_not_left_behind",
     ),
     planted(
         17,
         "no sweeper resumes a drain that stopped for size",
-        edit(
-            "parking/parking_lot",
-            "Room.sweep",
-            "0 if self.facts is None else",
-            "0 if self.facts else",
-        ),
+        change_expression(SWEEP, "0 if FACTS is None else SWEPT", "0 if FACTS else SWEPT"),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
     planted(
         17,
         "`waiting` is taken back though not all that waits was loaded",
-        edit("consume/inbox", "Facts.drain", " and unit.room_is_whole", ""),
+        change_condition(DRAIN, "WAITING and not ROOM and UNIT.IS_WHOLE", "WAITING and not ROOM"),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
     # parking and what people do
     planted(
         18,
         "parking moves the mark",
-        edit(
-            "consume/inbox",
-            "Facts.park",
-            "replace(protocol, parked=reason)",
-            "replace(protocol.marked(arrival.source, arrival.sequence), parked=reason)",
+        change_expression(
+            PARK,
+            "REPLACE(PROTOCOL, PARKED=REASON)",
+            "REPLACE(PROTOCOL.MARKED(ARRIVAL.SOURCE, ARRIVAL.SEQUENCE), PARKED=REASON)",
+            given=(
+                "ARRIVAL.ENVELOPE is None",
+                elsewhere(APPLY, "_ = _.MARKED(_.SOURCE, _.SEQUENCE)"),
+            ),
         ),
         seen_by=f"{ORDER}::test_a_failed_attempt_leaves_no_trace_even_of_what_it_changed_in_place",
     ),
     planted(
         18,
         "traces of the failed handler are left",
-        edit("consume/inbox", "Facts._apply", "            unit.roll_back(before)\n", ""),
+        drop(APPLY, "UNIT.ROLL_BACK(BEFORE)", given="BEFORE = UNIT.SAVEPOINT()"),
         seen_by=f"{ORDER}::test_a_failed_attempt_leaves_no_trace_even_of_what_it_changed_in_place",
     ),
     planted(
         19,
         "a discard does not move the mark",
-        edit(
-            "parking/parking_lot",
-            "Room._pass_over",
-            'protocol.marked(row["source"], row["sequence"])',
-            "protocol",
-        ),
+        change_expression(PASS_OVER, 'PROTOCOL.MARKED(ROW["source"], ROW["sequence"])', "PROTOCOL"),
         seen_by=f"{ORDER}::test_a_discard_goes_on_with_what_waited_and_keeps_its_reason",
     ),
     planted(
         19,
         "a drain decides on what it loaded before its transaction, and writes without a version",
         WRITE_UNGUARDED,
-        edit(
-            "parking/resume",
-            "Drains._go_on",
-            "await self._open(case_id, session)",
-            "await self._open(case_id, None)",
+        change_statement(
+            GO_ON,
+            "UNIT, THERE = await OPEN(CASE_ID, SESSION)",
+            "UNIT, THERE = await OPEN(CASE_ID, None)",
         ),
         seen_by=f"{RULES}::test_a_redrive_writes_away_nothing_that_was_decided_since_it_looked",
     ),
@@ -146,18 +181,20 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         20,
         "a reader of a log without its beginning adopts where it starts",
-        edit("consume/offset_store", "take", "if known is None and log_start > 0:", "if False:"),
-        edit("consume/offset_store", "take", '{"offset": 0}', '{"offset": log_start}'),
+        change_condition(OWN, "KNOWN is None and LOG_START > 0", "False"),
+        change_expression(
+            OWN,
+            '{"offset": 0}',
+            '{"offset": LOG_START}',
+            given="KNOWN is None and LOG_START > 0",
+        ),
         seen_by=f"{RIVALS}::test_a_new_reader_of_a_log_without_its_beginning_halts",
     ),
     planted(
         20,
         "a watermark outside the log is moved to its start",
-        edit(
-            "consume/offset_store",
-            "take",
-            'if known is not None and not log_start <= known["offset"] <= log_end:',
-            "if False:",
+        change_condition(
+            OWN, 'KNOWN is not None and not LOG_START <= KNOWN["offset"] <= LOG_END', "False"
         ),
         seen_by=(
             f"{RIVALS}::test_a_watermark_outside_the_log_halts_with_a_sentence_until_a_person_goes_on"
@@ -166,11 +203,11 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         20,
         "the first sequence that is seen is adopted",
-        edit(
-            "consume/inbox",
-            "Facts.take",
-            "mark = protocol.marks.get(arrival.source, 0)",
-            "mark = protocol.marks.get(arrival.source, arrival.sequence - 1)",
+        change_statement(
+            TAKE,
+            "MARK = MARKS.get(SOURCE, 0)",
+            "MARK = MARKS.get(SOURCE, SEQUENCE - 1)",
+            given="SEQUENCE <= MARK",
         ),
         seen_by=f"{ORDER}::test_facts_that_arrive_out_of_order_have_their_effects_in_order",
     ),

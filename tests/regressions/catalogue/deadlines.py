@@ -2,42 +2,70 @@
 
 from typing import Final
 
-from tests.regressions.catalogue.entry import DUE, Regression, edit, planted
+from tests.regressions.catalogue.entry import DUE, Regression, planted
+from tests.regressions.edits import (
+    change_condition,
+    change_expression,
+    change_statement,
+    drop,
+    elsewhere,
+    insert_before,
+)
 
 __all__ = ["DEADLINES"]
+
+WRITE_DUE: Final = "shared/engine/store/store.py::Store._write_due"
+NEW_UNIT: Final = "shared/engine/store/store.py::Store.unit"
+FOLLOW: Final = "shared/engine/timers/timers.py::follow"
+FIRE: Final = "shared/engine/timers/timers.py::Deadlines.fire"
+FENCE: Final = "shared/engine/store/lease.py::fence"
+SLICE: Final = "shared/engine/timers/scheduler.py::Ticker._slice"
+TAKE: Final = "shared/engine/timers/scheduler.py::Ticker._take"
+TRY: Final = "shared/engine/timers/scheduler.py::Ticker._try"
+LOAD: Final = "shared/engine/timers/scheduler.py::Ticker._load"
+
+DELETE_THE_FIRED: Final = """
+    gone = [due.ROW_ID for due in FIRED]
+    await STORE.DB.DUE_ROWS.delete_many({"_id": {"$in": gone}})
+    """
+NAMES_OF_DUE: Final = (
+    "FIRED = _._(_, UNIT, _)",
+    elsewhere(FIRE, "_.DUE.append((_.ROW_ID, None))"),
+    elsewhere(WRITE_DUE, "_.DB.DUE_ROWS.bulk_write(_, ordered=False, session=_)"),
+)
 
 DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         21,
         "a due document is written outside of the step's transaction",
-        edit(
-            "store/store",
-            "Store._write_due",
-            "bulk_write(operations, ordered=False, session=session)",
-            "bulk_write(operations, ordered=False)",
+        change_expression(
+            WRITE_DUE,
+            "DUE_ROWS.bulk_write(OPERATIONS, ordered=False, session=SESSION)",
+            "DUE_ROWS.bulk_write(OPERATIONS, ordered=False)",
         ),
         seen_by=f"{DUE}::test_a_step_whose_commit_fails_sets_no_deadline",
     ),
     planted(
         21,
         "a case that is closed leaves its deadline as it was",
-        edit(
-            "timers/timers", "follow", "for name in before.keys() - now.keys():", "for name in ():"
-        ),
+        change_expression(FOLLOW, "BEFORE.keys() - NOW.keys()", "()"),
         seen_by=f"{DUE}::test_a_case_that_is_closed_or_gets_a_new_date_is_not_told_of_the_old_one",
     ),
     planted(
         22,
         "a due document is deleted before the transaction that fires it commits, outside of it",
-        edit("timers/timers", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
-        edit(
-            "timers/scheduler",
-            "Ticker._slice",
-            "            await self.store.write(unit, session)\n",
-            "            gone = [due.row_id for due in fired]\n"
-            '            await self.store.db.due.delete_many({"_id": {"$in": gone}})\n'
-            "            unit.due = [each for each in unit.due if each[1] is not None]\n"
-            "            await self.store.write(unit, session)\n",
+        drop(FIRE, "UNIT.DUE.append((ROW_ID, None))"),
+        insert_before(
+            SLICE,
+            "await STORE.WRITE(UNIT, SESSION)",
+            DELETE_THE_FIRED,
+            given=NAMES_OF_DUE,
+        ),
+        insert_before(
+            SLICE,
+            "await STORE.WRITE(UNIT, SESSION)",
+            "UNIT.DUE = [each for each in UNIT.DUE if each[1] is not None]",
+            given=elsewhere(FIRE, "_.DUE.append((_, None))"),
         ),
         seen_by=(
             f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
@@ -47,15 +75,8 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         22,
         "a due document is deleted after the transaction that fires it",
-        edit("timers/timers", "Deadlines.fire", "unit.due.append((due.row_id, None))", "pass"),
-        edit(
-            "timers/scheduler",
-            "Ticker._slice",
-            "        self.store.settle(unit)\n",
-            "        gone = [due.row_id for due in fired]\n"
-            '        await self.store.db.due.delete_many({"_id": {"$in": gone}})\n'
-            "        self.store.settle(unit)\n",
-        ),
+        drop(FIRE, "UNIT.DUE.append((ROW_ID, None))"),
+        insert_before(SLICE, "STORE.SETTLE(UNIT)", DELETE_THE_FIRED, given=NAMES_OF_DUE),
         seen_by=(
             f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
             "[ticker.after_commit]"
@@ -64,22 +85,20 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         23,
         "the ticker does not fence: who has lost the lease goes on writing",
-        edit(
-            "store/lease",
-            "fence",
-            '{"_id": name, "session": session.session_id["id"]}',
-            '{"_id": name}',
-        ),
+        change_expression(FENCE, '{"_id": NAME, "session": SESSION_ID}', '{"_id": NAME}'),
         seen_by=f"{DUE}::test_an_owner_whose_lease_was_taken_over_is_fenced",
     ),
     planted(
         23,
         "what is due is asked of the process's clock",
-        edit(
-            "timers/scheduler",
-            "Ticker._slice",
-            "now = await lease.fence(self.store, NAME, session)",
-            "await lease.fence(self.store, NAME, session)\n            now = self.store.clock()",
+        change_statement(
+            SLICE,
+            "NOW = await FENCE(STORE, NAME, SESSION)",
+            """
+            await FENCE(STORE, NAME, SESSION)
+            NOW = STORE.CLOCK()
+            """,
+            given=("_ = STORE.BEAT", elsewhere(NEW_UNIT, "_ or _.CLOCK()")),
         ),
         seen_by=(
             f"{DUE}::test_the_stores_clock_counts_and_not_the_processs[fast]",
@@ -89,23 +108,13 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         24,
         "a deadline fires though its case is parked",
-        edit(
-            "timers/scheduler",
-            "Ticker._take",
-            "if unit.held(unit.cases, due.case_id).protocol.parked:",
-            "if False:",
-        ),
+        change_condition(TAKE, "UNIT.HELD(UNIT.CASES, CASE_ID).PROTOCOL.PARKED", "False"),
         seen_by=f"{DUE}::test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_case",
     ),
     planted(
         24,
         "a deadline that fails takes its slice along",
-        edit(
-            "timers/scheduler",
-            "Ticker._try",
-            "except Exception as error:",
-            "except EOFError as error:",
-        ),
+        change_expression(TRY, "Exception", "EOFError"),
         seen_by=(
             f"{DUE}::test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended"
             "[fails]"
@@ -114,12 +123,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     planted(
         24,
         "a case's deadlines fire in the order of their names",
-        edit(
-            "timers/scheduler",
-            "Ticker._load",
-            '(row["due_at"], row["_id"])',
-            'row["_id"]',
-        ),
+        change_expression(LOAD, '(ROW["due_at"], ROW["_id"])', 'ROW["_id"]'),
         seen_by=f"{DUE}::test_a_service_that_was_away_for_days_fires_each_once_and_in_order",
     ),
 )

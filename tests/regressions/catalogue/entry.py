@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.regressions.planting import Edit
+from tests.regressions.edits import Edit, change_expression
 
 __all__ = [
     "DUE",
+    "FOREIGN",
     "ORDER",
     "RESTORED",
     "RIVALS",
     "RULES",
+    "STORE_WRITE",
     "WRITE_UNGUARDED",
     "Regression",
-    "edit",
     "planted",
 ]
 
-ENGINE: Final = "shared/engine"
 ORDER: Final = "tests/edge/test_engine_order.py"
 RIVALS: Final = "tests/edge/test_engine_rivals.py"
 RULES: Final = "tests/edge/test_engine_rules.py"
@@ -43,9 +43,19 @@ def planted(rule: int, name: str, *edits: Edit, seen_by: str | tuple[str, ...]) 
     return Regression(rule, name, edits, tests)
 
 
-def edit(module: str, symbol: str, old: str, new: str) -> Edit:
-    """Change a module of the engine within one of its symbols."""
-    return Edit(f"{ENGINE}/{module}.py", symbol, old, new)
+FOREIGN: Final = frozenset(
+    # methods of Python's collections
+    {"append", "get", "keys", "setdefault", "strict"}
+    # of PyMongo, and their arguments
+    | {"bulk_write", "delete_many", "find_one", "insert_many", "insert_one", "ordered", "session"}
+    | {"snapshot", "sort", "start_session"}
+    # of aiokafka
+    | {"end_offsets", "position"}
+)
+"""Names that shapes may hold besides metavariables and builtins: others give them, and keep them."""
 
+STORE_WRITE: Final = "shared/engine/store/store.py::Store.write"
 
-WRITE_UNGUARDED: Final = edit("store/store", "Store.write", ', "version": held.version}', "}")
+WRITE_UNGUARDED: Final = change_expression(
+    STORE_WRITE, '{"_id": ID, "version": HELD.VERSION}', '{"_id": ID}'
+)

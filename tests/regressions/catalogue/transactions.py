@@ -2,65 +2,95 @@
 
 from typing import Final
 
+from shared.engine.store.store import pack
 from tests.regressions.catalogue.entry import (
     ORDER,
     RIVALS,
     RULES,
+    STORE_WRITE,
     WRITE_UNGUARDED,
     Regression,
-    edit,
     planted,
+)
+from tests.regressions.edits import (
+    change_condition,
+    change_expression,
+    change_statement,
+    drop,
+    elsewhere,
+    insert_before,
 )
 
 __all__ = ["TRANSACTIONS"]
+
+WRITE_ROOM: Final = "shared/engine/store/store.py::Store._write_room"
+ACT: Final = "shared/engine/store/store.py::Store.act.step"
+PERSIST: Final = "shared/engine/store/store.py::Store.persist"
+COMMIT: Final = "shared/engine/consume/batch.py::Slices._commit"
+SIZED: Final = "shared/engine/records.py::Message.__post_init__"
+
+LOAD_FOR_ACT: Final = """
+    UNIT = STORE.NEW()
+    await STORE.LOAD(UNIT, NEEDS, SESSION)
+    """
 
 TRANSACTIONS: Final[tuple[Regression, ...]] = (
     # one transaction
     planted(
         1,
         "the outbox is written before the transaction commits, outside of it",
-        edit(
-            "store/store",
-            "Store.write",
-            "insert_one(packed, session=session)",
-            "insert_one(packed)",
+        change_expression(
+            STORE_WRITE, "OUTBOX.insert_one(PACKED, session=SESSION)", "OUTBOX.insert_one(PACKED)"
         ),
         seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     planted(
         1,
         "the outbox is written after the transaction",
-        edit("store/store", "Store.write", "in pack(unit.messages)", "in ()"),
-        edit(
-            "consume/batch",
-            "Slices._commit",
-            "        self.store.settle(unit)\n",
-            "        from shared.engine.store import pack\n"
-            "        for packed in pack(unit.messages):\n"
-            "            await self.store.db.outbox.insert_one(packed)\n"
-            "        self.store.settle(unit)\n",
+        change_statement(
+            STORE_WRITE,
+            """
+            for PACKED in PACK(UNIT.MESSAGES):
+                INSERTED
+            """,
+            """
+            for PACKED in ():
+                INSERTED
+            """,
+        ),
+        insert_before(
+            COMMIT,
+            "STORE.SETTLE(UNIT)",
+            """
+            for packed in PACK(UNIT.MESSAGES):
+                await STORE.DB.OUTBOX.insert_one(packed)
+            """,
+            given=(
+                "UNIT = STORE.NEW()",
+                elsewhere(STORE_WRITE, "for _ in _(_.MESSAGES): ..."),
+                elsewhere(STORE_WRITE, "_.DB.OUTBOX.insert_one(_, session=_)"),
+            ),
+            imports={"PACK": pack},
         ),
         seen_by=f"{RULES}::test_a_fact_is_told_even_if_the_outbox_could_not_be_written_at_first",
     ),
     planted(
         1,
         "effects are written outside of the marks' transaction",
-        edit(
-            "store/store",
-            "Store.write",
-            "insert_many(documents, ordered=False, session=session)",
-            "insert_many(documents, ordered=False)",
+        change_expression(
+            STORE_WRITE,
+            "COLLECTION.insert_many(DOCUMENTS, ordered=False, session=SESSION)",
+            "COLLECTION.insert_many(DOCUMENTS, ordered=False)",
         ),
         seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     planted(
         1,
         "the room is written outside of the transaction",
-        edit(
-            "store/store",
-            "Store._write_room",
-            "bulk_write(operations, ordered=False, session=session)",
-            "bulk_write(operations, ordered=False)",
+        change_expression(
+            WRITE_ROOM,
+            "PARKED.bulk_write(OPERATIONS, ordered=False, session=SESSION)",
+            "PARKED.bulk_write(OPERATIONS, ordered=False)",
         ),
         seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
@@ -69,29 +99,29 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         2,
         "staff decide on what they loaded before the transaction, and write without a version",
         WRITE_UNGUARDED,
-        edit(
-            "store/store",
-            "Store.act",
-            'done = await self.db.actions.find_one({"_id": key}, session=session)',
-            "unit = self.unit()\n"
-            "            await self.load(unit, needs, None)\n"
-            '            done = await self.db.actions.find_one({"_id": key}, session=session)',
+        insert_before(
+            ACT,
+            'DONE = await ACTIONS.find_one({"_id": KEY}, session=SESSION)',
+            """
+            UNIT = STORE.NEW()
+            await STORE.LOAD(UNIT, NEEDS, None)
+            """,
+            given=LOAD_FOR_ACT,
         ),
-        edit(
-            "store/store",
-            "Store.act",
-            "            unit = self.unit()\n            await self.load(unit, needs, session)\n",
-            "",
-        ),
-        edit("store/store", "Store.act", "if tries > 1:", "if False:"),
-        edit("store/store", "Store.persist", "await heartbeat.check(self, seen, session)", "pass"),
+        drop(ACT, LOAD_FOR_ACT),
+        change_condition(ACT, "TRIES > 1", "False"),
+        drop(PERSIST, "await CHECK(STORE, SEEN, SESSION)", given="SEEN = STORE.BEAT"),
         seen_by=f"{RIVALS}::test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_away",
     ),
     planted(
         3,
         "a staff action has no key of its own",
-        edit("store/store", "Store.act", "if done is not None:", "if False:"),
-        edit("store/store", "Store.act", '{"_id": key, "at"', '{"at"'),
+        change_condition(ACT, "DONE is not None", "False"),
+        change_expression(
+            ACT,
+            '{"_id": KEY, "at": NOW, "outcome": OUTCOME}',
+            '{"at": NOW, "outcome": OUTCOME}',
+        ),
         seen_by=(
             f"{RIVALS}::test_an_action_with_one_key_happens_once_however_often_it_is_tried",
             f"{RIVALS}::test_a_commit_of_which_nobody_knows_counts_once_for_staff_and_for_facts",
@@ -100,12 +130,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
     planted(
         4,
         "emit does not ask for the size",
-        edit(
-            "records",
-            "Message.__post_init__",
-            "if self.size > MAX_RECORD_BYTES",
-            "if self.size < 0",
-        ),
+        change_condition(SIZED, "SIZE > MOST", "SIZE < 0"),
         seen_by=f"{ORDER}::test_what_can_never_succeed_stops_its_own_case_only[tell too much]",
     ),
 )
