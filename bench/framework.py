@@ -1,4 +1,4 @@
-"""What the way from the client library to a slice costs: subscription and lane, without a store."""
+"""What the way from the client library to a batch costs: subscription and worker, without a store."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from bench.running import (
 )
 from bench.world import PARTITIONS, World, fact_of
 from shared.engine import Record, Unit
-from shared.engine.consume.batch import Slices
+from shared.engine.consume.batch import BatchCommitter
 from shared.engine.consume.offset_store import Watermark
 
 __all__ = ["subject"]
@@ -39,24 +39,24 @@ async def bare(world: World, events: int) -> Figures:
         return meter.figures(taken)
 
 
-class _NoSlices(Slices):
-    """Takes every slice and does nothing with it."""
+class _NoCommitter(BatchCommitter):
+    """Takes every batch and does nothing with it."""
 
     taken = 0
 
     async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
         """Move the mark in memory."""
-        _NoSlices.taken += len(records)
+        _NoCommitter.taken += len(records)
         return replace(mark, offset=records[-1].offset + 1), self.store.unit()
 
 
 async def ours(world: World, events: int) -> Figures:
-    """The subscription's poll, its lanes, back-pressure and gathering of slices."""
-    async with service(world, decide, _NoSlices) as subscription:
+    """The subscription's poll, its workers, back-pressure and gathering of batches."""
+    async with service(world, decide, _NoCommitter) as subscription:
         meter = Meter(world)
         subscription.start()
-        await until(lambda: _NoSlices.taken >= _TIMES * events)
-        return meter.figures(_NoSlices.taken)
+        await until(lambda: _NoCommitter.taken >= _TIMES * events)
+        return meter.figures(_NoCommitter.taken)
 
 
 CONTENDERS: Final = (

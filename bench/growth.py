@@ -55,8 +55,8 @@ async def _among(world: World, events: int, *, database: str) -> Figures:
     async with service(world, change, database=database) as subscription:
         meter = Meter(world)
         subscription.start()
-        lanes = subscription.lanes.values()
-        await until(lambda: sum(each.mark.offset for each in lanes if each.mark) >= events)
+        workers = subscription.workers.values()
+        await until(lambda: sum(each.mark.offset for each in workers if each.mark) >= events)
         return meter.figures(events)
 
 

@@ -53,7 +53,7 @@ def _serve(world: World, name: str, ready: Event, over: Event) -> None:
 async def _run(world: World, name: str, ready: Event, over: Event) -> None:
     rule, fact = _RULES[name]
     async with service(world, rule, database=name, fact=fact) as subscription:
-        store = next(iter(subscription.lanes.values())).slices.store
+        store = next(iter(subscription.workers.values())).committer.store
         telling = asyncio.create_task(Relay(store, world.connection, holder=name).run())
         subscription.start()
         ready.set()

@@ -23,7 +23,7 @@ from pymongo.asynchronous.encryption import AsyncClientEncryption
 from pymongo.encryption_shared import Algorithm
 from pymongo.read_concern import ReadConcern
 
-from bench.pipeline import LANES, MAJORITY, SAMRAAD, bare_consumer, taken
+from bench.pipeline import MAJORITY, SAMRAAD, WORKERS, bare_consumer, taken
 from bench.running import (
     Asked,
     Contender,
@@ -42,7 +42,7 @@ from cli.invention import Inventor
 from deploy.embedded.paths import CLONE
 from services.intake import cases
 from services.intake.blind import BlindIndex
-from services.intake.handlers import ReportDoor
+from services.intake.handlers import ReportProcessor
 from services.intake.indexes import make_indexes
 from services.intake.partners import Partner
 from services.intake.preparing import Desk
@@ -56,9 +56,9 @@ from shared.contracts.envelope import (
 )
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.report import Report
-from shared.engine import Room, Store, Subscription
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine import ParkingLot, Store, Subscription
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.circuit_breaker import CircuitBreaker
 from shared.security.data_keys import Keys, MasterKey
 from shared.security.sealed_letters import seal
 
@@ -79,7 +79,7 @@ Document = dict[str, Any]
 
 
 async def bare(world: World, events: int, *, keys: Path) -> Figures:
-    """Open, validate, make a key a person and a case, encrypt, write: once, in slices of 100."""
+    """Open, validate, make a key a person and a case, encrypt, write: once, in batches of 100."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     loop = _BareIntake(client, keys)
     await loop.make_ready()
@@ -110,7 +110,7 @@ class _BareIntake:
         self.client = client
         self.database = client[_BARE]
         self.done = 0
-        self._turns = asyncio.Semaphore(LANES)
+        self._turns = asyncio.Semaphore(WORKERS)
         self._seal_key = ECKey.import_key(json.loads((keys / "seal" / "first.json").read_text()))
         self._cipher: AsyncClientEncryption[Document] = AsyncClientEncryption(
             {"local": {"key": (keys / "master.key").read_bytes()}},
@@ -199,20 +199,22 @@ async def ours(world: World, events: int, *, keys: Path) -> Figures:
     index = BlindIndex((keys / "index.key").read_bytes())
     seal_keys = SealKeyDirectory(keys / "seal")
     desk = Desk(store.db, keys=data_keys, index=index, seal_keys=seal_keys)
-    door = ReportDoor(desk, index)
+    processor = ReportProcessor(desk, index)
     await make_indexes(store.db)
-    await Room(store, None, {}).ensure_indexes()
+    await ParkingLot(store, None, {}).ensure_indexes()
     await data_keys.prepare()
     partner = Partner(
         id=_PARTNER, kind=PartnerKind.SCHOOL, municipalities=(), added_at=datetime.now(UTC)
     )
     await store.db.partners.insert_one(partner.as_document())
-    subscription = Subscription(_TOPIC, door=door, group=f"bench-{uuid4()}")
-    async with taken(world, subscription, Slices(store, door, MassParking())):
-        lanes = subscription.lanes
+    subscription = Subscription(_TOPIC, processor=processor, group=f"bench-{uuid4()}")
+    async with taken(world, subscription, BatchCommitter(store, processor, CircuitBreaker())):
+        workers = subscription.workers
         meter = Meter(world)
         subscription.start()
-        await until(lambda: sum(each.mark.offset for each in lanes.values() if each.mark) >= events)
+        await until(
+            lambda: sum(each.mark.offset for each in workers.values() if each.mark) >= events
+        )
         figures = meter.figures(events)
         accepted = await store.db.reports.count_documents({"status": "accepted"})
         if accepted != events:

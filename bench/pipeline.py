@@ -37,18 +37,18 @@ from bench.running import Told as Findings
 from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
 from deploy.embedded.database_rights import SMALL_PAGES
 from shared.contracts import Fact
-from shared.engine import Facts, Room, Store, Subscription, Unit
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.circuit_breaker import MassParking
-from shared.engine.consume.health_probe import Witness
+from shared.engine import Inbox, ParkingLot, Store, Subscription, Unit
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.circuit_breaker import CircuitBreaker
+from shared.engine.consume.health_probe import HealthProbe
 from shared.engine.limits.memory_budget import Pool
 from shared.observability.tracing import TraceFile, Tracing
 from shared.runtime.process import make_broker
 
 __all__ = [
-    "LANES",
     "MAJORITY",
     "SAMRAAD",
+    "WORKERS",
     "bare_consumer",
     "bare_loop",
     "decide",
@@ -66,7 +66,7 @@ PLAIN: Final = ", as Python comes"
 """With asyncio's own event loop and the collector's own settings: what nobody tuned."""
 MAJORITY: Final = WriteConcern("majority", j=True)
 SLICE: Final = 500
-LANES: Final = 2
+WORKERS: Final = 2
 _TUTORIAL_EVENTS: Final = 1_500
 _COLLECTIONS: Final = ("cases", "outbox", "audit", "watermarks", "parked", "leases", "inbox")
 
@@ -96,7 +96,7 @@ async def bare_consumer(world: World) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def bare_loop(world: World, events: int) -> Figures:
-    """getmany, gather, decode, one transaction for a slice; no rule, no guard, no model."""
+    """getmany, gather, decode, one transaction for a batch; no rule, no guard, no model."""
     return await _bare_loop(world, events, lambda body: {"municipality": body.municipality})
 
 
@@ -135,7 +135,7 @@ async def _bare_loop(world: World, events: int, case: Write, audit: Write | None
 
 
 class _BareLoop:
-    """What must be done for a slice, and nothing else."""
+    """What must be done for a batch, and nothing else."""
 
     def __init__(
         self, client: AsyncMongoClient[Document], case: Write, audit: Write | None
@@ -145,7 +145,7 @@ class _BareLoop:
         self.done = 0
         self._case = case
         self._audit = audit
-        self._turns = asyncio.Semaphore(LANES)
+        self._turns = asyncio.Semaphore(WORKERS)
         self._decoder = msgspec.json.Decoder(_Body)
 
     async def serve(self, place: TopicPartition, queue: "asyncio.Queue[Any]") -> None:
@@ -228,7 +228,7 @@ async def _ours(world: World, events: int, tracing: Tracing | None) -> Figures:
 async def service(
     world: World,
     decide: Decide,
-    make_slices: type[Slices] = Slices,
+    make_committer: type[BatchCommitter] = BatchCommitter,
     *,
     database: str = "bench_ours",
     fact: type[Fact] = Happened,
@@ -239,29 +239,31 @@ async def service(
     store = Store(client, database, cases="cases")
     store.tracing = tracing
     await _make_collections(store.db)
-    facts = Facts()
+    facts = Inbox()
     facts.on(fact)(decide)
-    await Room(store, facts, {}).ensure_indexes()
-    subscription = Subscription(world.topic, door=facts, group=f"bench-{uuid4()}")
-    async with taken(world, subscription, make_slices(store, facts, MassParking())):
+    await ParkingLot(store, facts, {}).ensure_indexes()
+    subscription = Subscription(world.topic, processor=facts, group=f"bench-{uuid4()}")
+    async with taken(world, subscription, make_committer(store, facts, CircuitBreaker())):
         yield subscription
     await client.close()
 
 
 @asynccontextmanager
-async def taken(world: World, subscription: Subscription, slices: Slices) -> AsyncIterator[None]:
+async def taken(
+    world: World, subscription: Subscription, committer: BatchCommitter
+) -> AsyncIterator[None]:
     """A subscription wired as `shared.runtime.process` does it, all its partitions taken, ready to read."""
     broker = make_broker(world.connection, instance=None)
-    budget = slices.store.budget
+    budget = committer.store.budget
     subscription.declare(
         broker,
-        slices=slices,
-        turns=asyncio.Semaphore(LANES),
-        pool=Pool(budget.held),
+        committer=committer,
+        turns=asyncio.Semaphore(WORKERS),
+        pool=Pool(budget.records),
         fetched=budget.fetched,
         instance=None,
-        witness=Witness(
-            connection=world.connection, mongo_uri=world.mongo, database=slices.store.db.name
+        health_probe=HealthProbe(
+            connection=world.connection, mongo_uri=world.mongo, database=committer.store.db.name
         ),
         end=_give_up,
     )
@@ -384,12 +386,12 @@ async def _make_collections(database: Any) -> None:
 
 
 def _ready(subscription: Subscription, partitions: int) -> bool:
-    lanes = subscription.lanes.values()
-    return len(lanes) == partitions and all(lane.mark is not None for lane in lanes)
+    workers = subscription.workers.values()
+    return len(workers) == partitions and all(worker.mark is not None for worker in workers)
 
 
 def _taken(subscription: Subscription) -> int:
-    return sum(lane.mark.offset for lane in subscription.lanes.values() if lane.mark)
+    return sum(worker.mark.offset for worker in subscription.workers.values() if worker.mark)
 
 
 def _give_up(reason: str) -> None:

@@ -131,7 +131,7 @@ def _published() -> float:
 
 
 def fill_outbox(world: World, database: str, messages: int) -> None:
-    """Leave in an outbox what full slices leave there."""
+    """Leave in an outbox what full batches leave there."""
     now = datetime.now(UTC)
     with world.database_client() as client:
         outbox = client[database].outbox

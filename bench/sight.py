@@ -24,7 +24,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def main() -> None:
-    """Print microseconds for each event of a full slice."""
+    """Print microseconds for each event of a full batch."""
     told = _slice()
     sent = [message.packed() for message in told.messages]
     record = Record(TOPIC, 0, 1, 0, b"key", b"{}", ())
@@ -56,19 +56,19 @@ def _slice() -> Unit:
 
 def _count(unit: Unit) -> None:
     metrics.committed(TOPIC, SLICE, 0.018, unit)
-    metrics.slice_taken(TOPIC, SLICE, 0.018)
-    metrics.told(unit)
+    metrics.batch_taken(TOPIC, SLICE, 0.018)
+    metrics.emitted(unit)
 
 
 def _follow(unit: Unit, record: Record) -> None:
-    unit.steps = []
+    unit.spans = []
     for _ in range(SLICE):
-        if unit.tracing is None:  # as `Facts` does
+        if unit.tracing is None:  # as `Inbox` does
             unit.traceparent = TRACE
         else:
-            unit.follow(TRACE, "take", record, lambda: {SUBJECT: "a"})
+            unit.continue_trace(TRACE, "take", record, lambda: {SUBJECT: "a"})
     if unit.tracing is not None:
-        unit.tracing.tell(unit.steps)
+        unit.tracing.tell(unit.spans)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ from bench.running import Asked, Figures, Meter, Run, Subject, Told, run_alone
 from bench.world import PARTITIONS, TOLD, Happened, World, fact_of
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine import Facts, Record, Room, Store, Unit
+from shared.engine import Inbox, ParkingLot, Record, Store, Unit
 from shared.engine.consume import offset_store
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.circuit_breaker import CircuitBreaker
 from shared.engine.consume.offset_store import Watermark
 from shared.engine.outbox.relay import Relay
 from shared.engine.store import lease
@@ -37,10 +37,10 @@ __all__ = ["subject"]
 _DATABASE: Final = "bench_thrift"
 _TOPIC: Final = "bench.in"
 _MESSAGES: Final = 60_000
-_SLICES: Final = 40
-_IN_A_SLICE: Final = 50
+_BATCHES: Final = 40
+_IN_A_BATCH: Final = 50
 _POISONED: Final = 5
-"""Below the number that would halt the lane."""
+"""Below the number that would halt the worker."""
 _BEHIND: Final = 9
 
 
@@ -51,7 +51,7 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
         async def everybody(*_: object) -> bool:
             return True
 
-        lease.hold = everybody  # type: ignore[assignment]
+        lease.acquire = everybody  # type: ignore[assignment]
     clients = [AsyncMongoClient[dict[str, Any]](world.mongo, tz_aware=True) for _ in range(2)]
     stores = [Store(client, "bench_ours", cases="cases") for client in clients]
     before, meter = world.ends(TOLD), Meter(world)
@@ -79,29 +79,29 @@ async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
     def keep(fact: Happened, unit: Unit) -> None:
         unit.save("cases", {"_id": fact.subject(), "number": fact.number})
 
-    facts = Facts()
+    facts = Inbox()
     facts.on(Happened)(keep)
-    slices = Slices(store, facts, MassParking())
-    records = list(_records(_SLICES * _IN_A_SLICE))
+    committer = BatchCommitter(store, facts, CircuitBreaker())
+    records = list(_records(_BATCHES * _IN_A_BATCH))
     owners = [await _take(store) for _ in range(2)]
     meter = Meter(world)
-    refused = await asyncio.gather(*(_own(slices, owner, records) for owner in owners))
+    refused = await asyncio.gather(*(_own(committer, owner, records) for owner in owners))
     figures = meter.figures(len(records))
     await client.close()
     return replace(figures, more={"measured": float(sum(refused))})
 
 
-async def _own(slices: Slices, mark: Watermark, records: Sequence[Record]) -> int:
-    """What a lane does: a slice, and after any doubt back to the watermark; says how often."""
+async def _own(committer: BatchCommitter, mark: Watermark, records: Sequence[Record]) -> int:
+    """What a worker does: a batch, and after any doubt back to the watermark; says how often."""
     refused = 0
     with suppress(Fenced):
         while mark.offset < len(records):
             try:
-                some = records[mark.offset : mark.offset + _IN_A_SLICE]
-                mark, _ = await slices.commit(mark, some)
+                some = records[mark.offset : mark.offset + _IN_A_BATCH]
+                mark, _ = await committer.commit(mark, some)
             except (Fenced, Conflict, Unavailable):
                 refused += 1
-                mark = await offset_store.read(slices.store, mark)
+                mark = await offset_store.read(committer.store, mark)
     return refused
 
 
@@ -136,30 +136,30 @@ async def poison(world: World, _: int, *, with_parking: bool) -> Figures:
         attempts += 1
         raise ZeroDivisionError
 
-    facts = Facts() if with_parking else _NeverParked()
+    facts = Inbox() if with_parking else _NeverParked()
     facts.on(Happened)(fail)
-    room = Room(store, facts, {})
-    await room.ensure_indexes()
-    slices = Slices(store, facts, MassParking())
+    parking_lot = ParkingLot(store, facts, {})
+    await parking_lot.ensure_indexes()
+    committer = BatchCommitter(store, facts, CircuitBreaker())
     cases = [uuid4() for _ in range(_POISONED)]
     records = list(_records(_POISONED * (1 + _BEHIND), cases))
     meter = Meter(world)
     mark = await _take(store)
     for start in range(0, len(records), _POISONED):
-        mark = (await slices.commit(mark, records[start : start + _POISONED]))[0]
-    await room.sweep()
+        mark = (await committer.commit(mark, records[start : start + _POISONED]))[0]
+    await parking_lot.sweep()
     figures = meter.figures(len(records))
     await client.close()
     return replace(figures, more={"measured": attempts / _POISONED})
 
 
-class _NeverParked(Facts):
+class _NeverParked(Inbox):
     """Keeps what fails, but lets its case stand open."""
 
     def park(self, arrival: Any, unit: Unit, reason: str, cause: str) -> None:
         """Keep the event alone."""
         super().park(arrival, unit, reason, cause)
-        protocol = unit.held(unit.cases, arrival.case_id).protocol
+        protocol = unit.document(unit.cases, arrival.case_id).protocol
         unit.touch(unit.cases, arrival.case_id, changed(protocol, parked=None))
 
 
@@ -186,7 +186,7 @@ _MEASURES: Final[tuple[tuple[str, str, Run, Run], ...]] = (
     ),
     (
         "12: the owner's epoch",
-        f"slices refused in {_SLICES}, beside an owner that was replaced unawares",
+        f"slices refused in {_BATCHES}, beside an owner that was replaced unawares",
         partial(a_zombie, with_epoch=True),
         partial(a_zombie, with_epoch=False),
     ),

@@ -114,7 +114,7 @@ def _shown(stack: Stack, sight: Sight) -> Group:
     table = Table(*COLUMNS, box=None, pad_edge=False)
     for name in BROKERS:
         if name in sight.seen:
-            restarts = restart_counter.restarts(stack.home.lives / name).read()[0]
+            restarts = restart_counter.restarts(stack.home.restart_counts / name).read()[0]
             state = "ready" if sight.seen[name].runs else "stopped"
             pid = _cell(told[name]["pid"])
             table.add_row(name, _state(state), pid, *"-----", str(restarts), "")

@@ -39,7 +39,7 @@ class Unavailable(ServiceError):
 class Away(Unavailable):
     """What is away answers nobody until a person or its owner acts: a key service, a file of keys.
 
-    The watchdog leaves a lane alone that waits for it.
+    The watchdog leaves a worker alone that waits for it.
     """
 
 
@@ -62,7 +62,7 @@ class Fenced(ServiceError):
 class Halted(ServiceError):
     """The partition stands still on purpose, for the reason given in one sentence."""
 
-    def __init__(self, reason: str, way_on: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "") -> None:
         super().__init__(reason)
-        self.way_on = way_on
+        self.remedy = remedy
         """What a person can do about it."""

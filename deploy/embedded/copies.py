@@ -110,7 +110,7 @@ def _look_at(stack: Stack, seen: Seen) -> Copy:
         health=health,
         figures=figures,
         rss_mb=_megabytes(seen.pid) if seen.runs else 0,
-        restarts=restart_counter.restarts(stack.home.lives / seen.name).read()[0],
+        restarts=restart_counter.restarts(stack.home.restart_counts / seen.name).read()[0],
     )
 
 

@@ -51,7 +51,7 @@ class Home:
         return self.root / "run"
 
     @property
-    def lives(self) -> Path:
+    def restart_counts(self) -> Path:
         """How often each process was started anew since the supervisor was started."""
         return self.run / "lives"
 

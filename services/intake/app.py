@@ -8,14 +8,14 @@ from deploy.asyncapi import describe
 from services.intake import cases, reports
 from services.intake.api import details_routes, partner_routes, public_routes
 from services.intake.blind import BlindIndex
-from services.intake.handlers import RedriveDoor, ReportDoor
+from services.intake.handlers import RedriveProcessor, ReportProcessor
 from services.intake.indexes import make_indexes
 from services.intake.opening import TOPIC_PATTERN
 from services.intake.pages import TEMPLATES, make_pages
 from services.intake.preparing import Desk
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
-from services.intake.triage import make_deadlines
+from services.intake.triage import make_timers
 from services.intake.vault import Vault
 from shared import web
 from shared.contracts.asyncapi import PARTNER
@@ -42,16 +42,16 @@ def make_app(settings: Settings) -> FastAPI:
     index = BlindIndex(settings.index_key_file.read_bytes())
     desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys)
     within = settings.triage_within
-    door = ReportDoor(desk, index, triage_within=within)
-    letters = Subscription(pattern=TOPIC_PATTERN, door=door, group=GROUP)
+    processor = ReportProcessor(desk, index, triage_within=within)
+    letters = Subscription(pattern=TOPIC_PATTERN, processor=processor, group=GROUP)
     engine = make_engine(
         settings,
         cases=cases.COLLECTION,
         subscriptions=[letters],
-        doors={"partner.": RedriveDoor(desk, index, triage_within=within)},
+        processors={"partner.": RedriveProcessor(desk, index, triage_within=within)},
         store=store,
-        deadlines=make_deadlines(),
-        tells=dict.fromkeys(map(cases_topic, Process), cases.COLLECTION)
+        timers=make_timers(),
+        owned_topics=dict.fromkeys(map(cases_topic, Process), cases.COLLECTION)
         | {SIGNALS: reports.COLLECTION},
     )
 
@@ -59,7 +59,7 @@ def make_app(settings: Settings) -> FastAPI:
         await make_indexes(store.db)
 
     engine.on_start += [keys.prepare, prepare]
-    engine.restored.forgetting.append(keys.forget)
+    engine.rollback.forgetting.append(keys.forget)
     app = make_service(
         engine,
         public_routes(seal_keys),

@@ -1,7 +1,7 @@
 """Kafka in: a partner's records become reports, people, cases, facts and receipts, in one step.
 
 Letters come here opened, checked and sealed (`preparing`). In the transaction each is judged against
-what stands under its reference at that moment, earlier letters of the same slice included.
+what stands under its reference at that moment, earlier letters of the same batch included.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from shared.contracts.report import Report
     from shared.engine import Record, Unit
 
-__all__ = ["RedriveDoor", "ReportDoor"]
+__all__ = ["RedriveProcessor", "ReportProcessor"]
 
 Document = dict[str, Any]
 
 
-class ReportDoor:
+class ReportProcessor:
     """The door of the partners' topics."""
 
     most: int = 100
@@ -105,7 +105,7 @@ class ReportDoor:
         elif isinstance(verdict, Waits):
             subject = str(arrival.report_id)
         name = type(verdict).__name__
-        traces.follow(arrival, unit, verdict=name, process=process, subject=subject)
+        traces.continue_trace(arrival, unit, verdict=name, process=process, subject=subject)
 
     def _open_case(
         self, arrival: Arrived, opens: OpensCase, before: Document | None, unit: Unit
@@ -243,7 +243,7 @@ class ReportDoor:
         )
 
 
-class RedriveDoor(ReportDoor):
+class RedriveProcessor(ReportProcessor):
     """The same door for what was set aside: each stand-in gives its record back first.
 
     Never for what comes from the log, where a partner may write whatever it likes.

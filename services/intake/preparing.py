@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_PEOPLE", "Desk"]
 
 MOST_PEOPLE: Final = 100
-"""In one slice, unless one letter alone holds more: each may need a key of its own, about 1 ms."""
+"""In one batch, unless one letter alone holds more: each may need a key of its own, about 1 ms."""
 
 _OPENED_AT_A_TIME: Final = 16
 """Letters opened before others on the loop get a turn; each takes some 200 µs."""
@@ -104,7 +104,7 @@ class Desk:
             if isinstance(arrival, Arrived) and arrival.letter.report is not None:
                 people += len(arrival.letter.report.people)
             if people > MOST_PEOPLE and arrivals:
-                break  # opened once more with the next slice: one in vain, not all that follow
+                break  # opened once more with the next batch: one in vain, not all that follow
             arrivals.append(arrival)
             if people >= MOST_PEOPLE:
                 break

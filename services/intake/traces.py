@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.contracts.processes import Process
     from shared.engine import Unit
 
-__all__ = ["COLLECTION", "TRIAGE", "follow", "own", "wanted"]
+__all__ = ["COLLECTION", "TRIAGE", "continue_trace", "own", "wanted"]
 
 COLLECTION: Final = "traces"
 """One document per trace of a partner: whose it is, and of which process."""
@@ -50,7 +50,7 @@ def wanted(arrival: Arrived) -> Mapping[str, Iterable[str]]:
     return {} if arrival.trace is None else {COLLECTION: [_id(arrival.trace)]}
 
 
-def follow(
+def continue_trace(
     arrival: Arrived, unit: Unit, *, verdict: str, process: Process | None, subject: str | None
 ) -> None:
     """Let all that the letter sets off belong to its trace, or to a new one.
@@ -65,7 +65,9 @@ def follow(
             unit.save(COLLECTION, {"_id": _id(parent), **mine, "at": unit.now})
         elif {name: known[name] for name in mine} != mine:
             parent = None
-    unit.follow(parent, "take letter", arrival.record, lambda: _about(arrival, verdict, subject))
+    unit.continue_trace(
+        parent, "take letter", arrival.record, lambda: _about(arrival, verdict, subject)
+    )
 
 
 def _id(trace: str) -> str:

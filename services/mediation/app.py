@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from deploy.asyncapi import describe
 from services.mediation import mediations
-from services.mediation.handlers import make_deadlines, make_facts
+from services.mediation.handlers import make_inbox, make_timers
 from services.mediation.pages import TEMPLATES, make_pages
 from services.mediation.settings import Settings
 from shared import web
@@ -19,15 +19,15 @@ __all__ = ["make_app"]
 
 def make_app(settings: Settings) -> FastAPI:
     """Return the process; nothing is connected before it is served."""
-    facts = make_facts(settings.contact_parties_within)
-    cases = Subscription("intake.cases.mediation", door=facts, group="mediation")
+    inbox = make_inbox(settings.contact_parties_within)
+    cases = Subscription("intake.cases.mediation", processor=inbox, group="mediation")
     engine = make_engine(
         settings,
         cases=mediations.COLLECTION,
         subscriptions=[cases],
-        facts=facts,
-        deadlines=make_deadlines(),
-        tells={"mediation.cases": mediations.COLLECTION},
+        inbox=inbox,
+        timers=make_timers(),
+        owned_topics={"mediation.cases": mediations.COLLECTION},
     )
     fetch_details(engine, settings)
     app = make_service(engine, make_pages(engine.store), title="Samråd: mediation")

@@ -4,17 +4,17 @@ from services.mediation import domain, mediations
 from shared.cases.working_time import CONTACT_PARTIES_WITHIN, Length
 from shared.contracts.intake import CaseOpened
 from shared.contracts.mediation import Step
-from shared.engine import Deadlines, Due, Facts, Unit
-from shared.engine.timers.timers import follow
+from shared.engine import Inbox, Timer, Timers, Unit
+from shared.engine.timers.timers import sync_timers
 
-__all__ = ["make_deadlines", "make_facts"]
+__all__ = ["make_inbox", "make_timers"]
 
 
-def make_facts(within: Length = CONTACT_PARTIES_WITHIN) -> Facts:
+def make_inbox(within: Length = CONTACT_PARTIES_WITHIN) -> Inbox:
     """The facts that are taken in; `within` is how long a case's first step may take."""
-    facts = Facts()
+    inbox = Inbox()
 
-    @facts.on(CaseOpened)
+    @inbox.on(CaseOpened)
     def on_case_opened(case: CaseOpened, unit: Unit) -> None:
         """Take a case in."""
         known = mediations.load(unit, case.case_id)
@@ -23,24 +23,24 @@ def make_facts(within: Length = CONTACT_PARTIES_WITHIN) -> Facts:
             mediations.save(unit, mediation)
             unit.emit(*told)
 
-    return facts
+    return inbox
 
 
-def make_deadlines() -> Deadlines:
+def make_timers() -> Timers:
     """What happens when a step was not taken in time."""
-    deadlines = Deadlines()
+    timers = Timers()
     for step in Step:
-        deadlines.on(step.value)(_on_step_due)
-    return deadlines
+        timers.on(step.value)(_on_step_due)
+    return timers
 
 
-def _on_step_due(due: Due, unit: Unit) -> None:
-    mediation = mediations.load(unit, due.subject)
+def _on_step_due(timer: Timer, unit: Unit) -> None:
+    mediation = mediations.load(unit, timer.subject)
     if mediation is None:
         return
-    mediation, told = domain.on_step_due(mediation, Step(due.name), unit.now)
+    mediation, told = domain.on_step_due(mediation, Step(timer.name), unit.now)
     if told:
         mediations.save(unit, mediation)
         unit.emit(*told)
     # what it still waits for stays set
-    follow(unit, due.subject, before={}, now=mediation.deadlines)
+    sync_timers(unit, timer.subject, before={}, now=mediation.deadlines)

@@ -9,7 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from services.mediation.domain import Mediation
 from shared.cases import report_details
 from shared.engine import Document, Unit
-from shared.engine.timers.timers import follow
+from shared.engine.timers.timers import sync_timers
 
 __all__ = ["COLLECTION", "find", "load", "save"]
 
@@ -31,7 +31,7 @@ def save(unit: Unit, mediation: Mediation) -> None:
     kept = before or {"details": report_details.wanted()}
     unit.save(COLLECTION, {**kept, **_document(mediation)})
     set_before = read(before).deadlines if before else {}
-    follow(unit, case_id, before=set_before, now=mediation.deadlines)
+    sync_timers(unit, case_id, before=set_before, now=mediation.deadlines)
 
 
 async def find(database: AsyncDatabase[Document], case_id: UUID) -> Mediation | None:

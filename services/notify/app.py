@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from deploy.asyncapi import describe
 from services.notify.directory import Directory
-from services.notify.handlers import CASES, make_deadlines, make_facts
+from services.notify.handlers import CASES, make_inbox, make_timers
 from services.notify.live import Live
 from services.notify.notices import prepare
 from services.notify.pages import TEMPLATES, make_pages
@@ -29,14 +29,14 @@ TOPICS = (
 
 def make_app(settings: NotifySettings) -> FastAPI:
     """Return the service, not yet started."""
-    facts = make_facts(settings.acknowledge_within)
+    inbox = make_inbox(settings.acknowledge_within)
     engine = make_engine(
         settings,
         cases=CASES,
-        subscriptions=[Subscription(*TOPICS, door=facts, group="notify")],
-        facts=facts,
-        deadlines=make_deadlines(),
-        tells={"notify.notices": CASES},
+        subscriptions=[Subscription(*TOPICS, processor=inbox, group="notify")],
+        inbox=inbox,
+        timers=make_timers(),
+        owned_topics={"notify.notices": CASES},
     )
     database = engine.store.db
     directory, live = Directory(database), Live(database)

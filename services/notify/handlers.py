@@ -13,33 +13,33 @@ from services.notify.notices import NOTICES, REMINDER, deadlines_of, remind, sto
 from shared.cases.working_time import ACKNOWLEDGE_WITHIN
 from shared.contracts import mediation, psp
 from shared.contracts.intake import CaseOpened, TriageOverdue, TriageWaiting
-from shared.engine import Deadlines, Facts
-from shared.engine.timers.timers import follow
+from shared.engine import Inbox, Timers
+from shared.engine.timers.timers import sync_timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.cases.working_time import Length
     from shared.contracts import Fact
-    from shared.engine import Due, Unit
+    from shared.engine import Timer, Unit
 
-__all__ = ["CASES", "make_deadlines", "make_facts"]
+__all__ = ["CASES", "make_inbox", "make_timers"]
 
 CASES: Final = "cases"
 """What notify knows of each case or waiting report: its process and place."""
 
 
-def make_facts(within: Length = ACKNOWLEDGE_WITHIN) -> Facts:
+def make_inbox(within: Length = ACKNOWLEDGE_WITHIN) -> Inbox:
     """The facts that are taken in; `within` is how soon somebody must acknowledge a notice."""
-    facts = Facts()
+    inbox = Inbox()
     tell = _telling(within)
 
-    @facts.on(CaseOpened)
+    @inbox.on(CaseOpened)
     def on_case_opened(fact: CaseOpened, unit: Unit) -> None:
         """Remember the case; its own service says when somebody must act on it."""
         _remember(fact, unit, process=fact.process.value, municipality=fact.municipality)
 
-    @facts.on(TriageWaiting, needs=_notices)
+    @inbox.on(TriageWaiting, needs=_notices)
     def on_triage_waiting(fact: TriageWaiting, unit: Unit) -> None:
         """Tell the secretariat that a report waits."""
         _remember(fact, unit, process=None, municipality=fact.municipality)
@@ -52,23 +52,23 @@ def make_facts(within: Length = ACKNOWLEDGE_WITHIN) -> Facts:
         psp.CaseReceived,
         psp.StepDue,
     ):
-        facts.on(told, needs=_notices)(tell)
-    return facts
+        inbox.on(told, needs=_notices)(tell)
+    return inbox
 
 
-def make_deadlines() -> Deadlines:
+def make_timers() -> Timers:
     """What happens when nobody acknowledged a notice in time."""
-    deadlines = Deadlines()
-    deadlines.on(REMINDER, needs=_notice)(_on_reminder_due)
-    return deadlines
+    timers = Timers()
+    timers.on(REMINDER, needs=_notice)(_on_reminder_due)
+    return timers
 
 
 def _notices(fact: Fact) -> dict[str, list[str]]:
     return {NOTICES: [str(notice.id) for notice in domain.notices_of(fact)]}
 
 
-def _notice(due: Due) -> dict[str, list[str]]:
-    return {NOTICES: [due.subject]}
+def _notice(timer: Timer) -> dict[str, list[str]]:
+    return {NOTICES: [timer.subject]}
 
 
 def _remember(fact: Fact, unit: Unit, *, process: str | None, municipality: str) -> None:
@@ -85,14 +85,14 @@ def _telling(within: Length) -> Callable[[Fact, Unit], None]:
                 document = stored(notice, unit.now, at)
                 unit.save(NOTICES, document)
                 now = deadlines_of(document)
-                follow(unit, document["_id"], before={}, now=now, case_id=fact.subject())
+                sync_timers(unit, document["_id"], before={}, now=now, case_id=fact.subject())
                 unit.emit(domain.told(notice))
 
     return tell
 
 
-def _on_reminder_due(due: Due, unit: Unit) -> None:
-    notice = unit.load(NOTICES, due.subject)
+def _on_reminder_due(timer: Timer, unit: Unit) -> None:
+    notice = unit.load(NOTICES, timer.subject)
     if notice is None or not deadlines_of(notice):
         return
     unit.save(NOTICES, remind(notice, unit.now))

@@ -23,7 +23,7 @@ from shared import web
 from shared.contracts import mediation, psp
 from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
-from shared.engine.timers.timers import follow
+from shared.engine.timers.timers import sync_timers
 from shared.errors import Rejected
 from shared.staff.access import Action, Staff, may
 from shared.web import N_, LoggedIn, missing, render
@@ -161,7 +161,7 @@ class _Pages:
             seen = acknowledge(notice, staff.id, unit.now)
             unit.save(NOTICES, seen)
             before, now = deadlines_of(notice), deadlines_of(seen)
-            follow(unit, notice["_id"], before=before, now=now, case_id=notice["subject"])
+            sync_timers(unit, notice["_id"], before=before, now=now, case_id=notice["subject"])
             return str(notice["reference"])
 
         reference = await self._acts.act(

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from deploy.asyncapi import describe
 from services.psp import psp_cases
-from services.psp.handlers import make_deadlines, make_facts
+from services.psp.handlers import make_inbox, make_timers
 from services.psp.pages import TEMPLATES, make_pages
 from services.psp.settings import Settings
 from shared import web
@@ -19,15 +19,15 @@ __all__ = ["make_app"]
 
 def make_app(settings: Settings) -> FastAPI:
     """Return the process; nothing is connected before it is served."""
-    facts = make_facts(settings.judge_necessity_within)
-    cases = Subscription("intake.cases.psp", door=facts, group="psp")
+    inbox = make_inbox(settings.judge_necessity_within)
+    cases = Subscription("intake.cases.psp", processor=inbox, group="psp")
     engine = make_engine(
         settings,
         cases=psp_cases.COLLECTION,
         subscriptions=[cases],
-        facts=facts,
-        deadlines=make_deadlines(),
-        tells={"psp.cases": psp_cases.COLLECTION},
+        inbox=inbox,
+        timers=make_timers(),
+        owned_topics={"psp.cases": psp_cases.COLLECTION},
     )
     fetch_details(engine, settings)
     app = make_service(engine, make_pages(engine.store), title="Samråd: PSP")

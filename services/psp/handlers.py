@@ -4,17 +4,17 @@ from services.psp import domain, psp_cases
 from shared.cases.working_time import JUDGE_NECESSITY_WITHIN, Length
 from shared.contracts.intake import CaseOpened
 from shared.contracts.psp import Step
-from shared.engine import Deadlines, Due, Facts, Unit
-from shared.engine.timers.timers import follow
+from shared.engine import Inbox, Timer, Timers, Unit
+from shared.engine.timers.timers import sync_timers
 
-__all__ = ["make_deadlines", "make_facts"]
+__all__ = ["make_inbox", "make_timers"]
 
 
-def make_facts(within: Length = JUDGE_NECESSITY_WITHIN) -> Facts:
+def make_inbox(within: Length = JUDGE_NECESSITY_WITHIN) -> Inbox:
     """The facts that are taken in; `within` is how long a case's first step may take."""
-    facts = Facts()
+    inbox = Inbox()
 
-    @facts.on(CaseOpened)
+    @inbox.on(CaseOpened)
     def on_case_opened(case: CaseOpened, unit: Unit) -> None:
         """Take a case in."""
         known = psp_cases.load(unit, case.case_id)
@@ -23,23 +23,25 @@ def make_facts(within: Length = JUDGE_NECESSITY_WITHIN) -> Facts:
             psp_cases.save(unit, received)
             unit.emit(*told)
 
-    return facts
+    return inbox
 
 
-def make_deadlines() -> Deadlines:
+def make_timers() -> Timers:
     """What happens when a step was not taken in time."""
-    deadlines = Deadlines()
+    timers = Timers()
     for step in Step:
-        deadlines.on(step.value)(_on_step_due)
-    return deadlines
+        timers.on(step.value)(_on_step_due)
+    return timers
 
 
-def _on_step_due(due: Due, unit: Unit) -> None:
-    case = psp_cases.load(unit, due.subject)
+def _on_step_due(timer: Timer, unit: Unit) -> None:
+    case = psp_cases.load(unit, timer.subject)
     if case is None:
         return
-    case, told = domain.on_step_due(case, Step(due.name), unit.now)
+    case, told = domain.on_step_due(case, Step(timer.name), unit.now)
     if told:
         psp_cases.save(unit, case)
         unit.emit(*told)
-    follow(unit, due.subject, before={}, now=case.deadlines)  # what it still waits for stays set
+    sync_timers(
+        unit, timer.subject, before={}, now=case.deadlines
+    )  # what it still waits for stays set

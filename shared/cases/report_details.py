@@ -26,7 +26,7 @@ from tenacity import (
 )
 
 from shared.engine import Store, Unavailable, Unit
-from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.cancellation import is_cancelled
 from shared.engine.failures.crash_points import reach
 from shared.engine.store.document import Document
 from shared.errors import Conflict
@@ -34,7 +34,7 @@ from shared.runtime.process import Engine
 from shared.runtime.settings import ReadableFile, SecretFile, ServiceSettings
 from shared.security.data_keys import KeyDestroyed, Keys, MasterKey
 
-__all__ = ["CaseSettings", "DetailsDesk", "case_key", "fetch_details", "held", "wanted"]
+__all__ = ["CaseSettings", "DetailsFetcher", "case_key", "fetch_details", "held", "wanted"]
 
 _KEPT: Final = ("details", "disclosure", "text")
 _LOOK_EVERY_S: Final = 0.25
@@ -73,7 +73,7 @@ def held(sealed: Binary, at: datetime) -> Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsDesk:
+class DetailsFetcher:
     """Fetches, seals and keeps the details of a service's cases."""
 
     store: Store
@@ -99,7 +99,7 @@ class DetailsDesk:
         async with httpx.AsyncClient(
             base_url=self.intake_url, headers=headers, timeout=_TIMEOUT_S
         ) as intake:
-            while not told_to_end():
+            while not is_cancelled():
                 try:
                     found = await self._waiting(patience)
                     await asyncio.gather(*(self._fetch(case, intake, patience) for case in found))
@@ -175,17 +175,17 @@ class DetailsDesk:
         await self.store.act(f"details|{case_id}", {cases: [case_id]}, keep)
 
 
-def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsDesk:
+def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsFetcher:
     """Let a service fetch what is wanted for as long as it runs."""
     master = MasterKey.read(settings.master_key_file)
     keys = Keys(engine.store.client, settings.service, master)
-    desk = DetailsDesk(
+    desk = DetailsFetcher(
         store=engine.store,
         keys=keys,
         intake_url=settings.intake_url,
         token=settings.intake_token_file.read_text().strip(),
     )
     engine.on_start += [desk.prepare]
-    engine.restored.forgetting.append(keys.forget)
+    engine.rollback.forgetting.append(keys.forget)
     engine.background.append(desk.run)
     return desk

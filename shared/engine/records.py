@@ -35,7 +35,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     headers: Headers
 
-    held: int = 0
+    memory_bytes: int = 0
     """Bytes that it holds in memory, near enough: empty headers hold much and say nothing."""
 
     def __post_init__(self) -> None:
@@ -43,12 +43,12 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         size = len(self.key or b"") + len(self.value or b"")
         size += len("".join([name for name, _ in self.headers]))
         size += len(b"".join([value for _, value in self.headers if value]))
-        force_setattr(self, "held", size + _HELD_PER_HEADER * len(self.headers))
+        force_setattr(self, "memory_bytes", size + _HELD_PER_HEADER * len(self.headers))
 
     @property
     def size(self) -> int:
         """Bytes of its content."""
-        return self.held - _HELD_PER_HEADER * len(self.headers)
+        return self.memory_bytes - _HELD_PER_HEADER * len(self.headers)
 
     @property
     def position(self) -> str:

@@ -1,6 +1,6 @@
 """What stands at this moment, looked at when somebody asks `/metrics`: no loop, no stale figure.
 
-Lanes are read in memory. The store is asked as long as a look takes, at most `_LOOK_S`; while it
+Workers are read in memory. The store is asked as long as a look takes, at most `_LOOK_S`; while it
 does not answer, what only it knows is left out rather than told from memory.
 """
 
@@ -14,8 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
-from shared.engine import Room, Store, Subscription
-from shared.engine.consume.partition_worker import Lane
+from shared.engine import ParkingLot, Store, Subscription
+from shared.engine.consume.partition_worker import PartitionWorker
 from shared.engine.store.unit_of_work import WAITING
 from shared.observability.metrics import topic_label
 from shared.runtime import restart_counter
@@ -34,14 +34,14 @@ class Watched:
 
     settings: ServiceSettings
     store: Store
-    room: Room
+    parking_lot: ParkingLot
     subscriptions: Iterable[Subscription]
     ready: bool
 
     @property
-    def lanes(self) -> list[Lane]:
-        """The lanes of this process."""
-        return [lane for each in self.subscriptions for lane in each.lanes.values()]
+    def workers(self) -> list[PartitionWorker]:
+        """The workers of this process."""
+        return [worker for each in self.subscriptions for worker in each.workers.values()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +67,16 @@ _STORED: Final = (
 async def exposed(watched: Watched) -> bytes:
     """All figures of the process, as Prometheus reads them."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Moment(watched, await _stored(watched.store, watched.room)))
+    registry.register(_Moment(watched, await _stored(watched.store, watched.parking_lot)))
     return generate_latest() + generate_latest(registry)
 
 
-async def _stored(store: Store, room: Room) -> Stored | None:
+async def _stored(store: Store, parking_lot: ParkingLot) -> Stored | None:
     try:
         async with asyncio.timeout(_LOOK_S):
             outbox, parked, oldest, (gaps, gap_oldest) = await asyncio.gather(
                 store.db.outbox.estimated_document_count(),
-                room.count(),
+                parking_lot.count(),
                 _oldest(store),
                 _gaps(store),
             )
@@ -139,10 +139,10 @@ class _Moment(Collector):
         )
         lags: dict[tuple[str, str], int] = {}
         delays: dict[tuple[str, str], float] = {}
-        for lane in self._watched.lanes:
-            place = topic_label(lane.log.topic), str(lane.log.partition)
-            lags[place] = lags.get(place, 0) + lane.lag
-            delays[place] = max(delays.get(place, 0.0), lane.delay_s)
+        for worker in self._watched.workers:
+            place = topic_label(worker.log.topic), str(worker.log.partition)
+            lags[place] = lags.get(place, 0) + worker.lag
+            delays[place] = max(delays.get(place, 0.0), worker.delay_s)
         for place, events in lags.items():
             lag.add_metric(place, events)
             delay.add_metric(place, delays[place])
@@ -157,19 +157,19 @@ class _Moment(Collector):
         yield GaugeMetricFamily(
             "samraad_halted_partitions",
             "Partitions that stand still until a person acts",
-            sum(lane.halted is not None for lane in watched.lanes),
+            sum(worker.halted is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
             "samraad_waiting_partitions",
             "Partitions that wait and try again by themselves",
-            sum(lane.waiting is not None for lane in watched.lanes),
+            sum(worker.waiting is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
             "samraad_broker_silent_seconds",
             "Time since the broker last answered",
             max((each.silent_s for each in watched.subscriptions), default=0.0),
         )
-        file = watched.settings.lives
+        file = watched.settings.restart_counts
         for tally, name, what in (
             (
                 restart_counter.restarts(file),

@@ -1,13 +1,13 @@
 """Figures and log lines, the same in every service. No bodies, no persons: ids, codes and times.
 
-What is counted here is counted once for a slice, never once for an event. What stands at a moment
+What is counted here is counted once for a batch, never once for an event. What stands at a moment
 (lag, ages, what is parked) is looked at when somebody asks for it: see `shared.observability.collectors`. Every
 figure is on the page docs/metrics.md.
 """
 
 import logging
 import sys
-from collections import Counter as Tally
+from collections import Counter as RestartCounter
 from collections.abc import Iterable
 from time import time
 from typing import TYPE_CHECKING
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from shared.engine.store.unit_of_work import Unit
 
 __all__ = [
+    "batch_taken",
     "committed",
     "configure_logging",
     "deadline_failed",
     "deadlines_fired",
     "deadlines_waiting",
+    "emitted",
     "fenced",
     "halted",
     "published",
-    "slice_taken",
-    "stepped_over",
-    "told",
+    "skipped_undecodable",
     "topic_label",
 ]
 
@@ -43,10 +43,10 @@ _REFUSED = Counter(
 )
 _TOLD = Counter("samraad_told_total", "Facts and receipts that were committed to be sent", ["type"])
 _PUBLISHED = Counter("samraad_published_total", "Messages that the broker took", ["topic"])
-_SLICE_EVENTS = Histogram(
+_BATCH_EVENTS = Histogram(
     "samraad_slice_events", "Events in a slice", ["topic"], buckets=(1, 5, 20, 50, 100, 200, 500)
 )
-_SLICE_SECONDS = Histogram(
+_BATCH_SECONDS = Histogram(
     "samraad_slice_seconds", "Time of a slice, with its turn and its retries", ["topic"]
 )
 _TRANSACTION_SECONDS = Histogram(
@@ -67,7 +67,7 @@ def topic_label(topic: str) -> str:
 
 
 def committed(topic: str, events: int, seconds: float, unit: "Unit") -> None:
-    """Count a transaction of a slice, or of a part of one, once it is committed."""
+    """Count a transaction of a batch, or of a part of one, once it is committed."""
     label = topic_label(topic)
     _EVENTS.labels(label).inc(events)
     _TRANSACTION_SECONDS.labels(label).observe(seconds)
@@ -80,20 +80,22 @@ def committed(topic: str, events: int, seconds: float, unit: "Unit") -> None:
         _REFUSED.labels(label).inc(refused)
 
 
-def told(unit: "Unit") -> None:
+def emitted(unit: "Unit") -> None:
     """Count what a committed unit will tell."""
-    for type_, times in Tally([message.envelope.type for message in unit.messages]).items():
+    for type_, times in RestartCounter(
+        [message.envelope.type for message in unit.messages]
+    ).items():
         _TOLD.labels(type_).inc(times)
 
 
-def slice_taken(topic: str, events: int, seconds: float) -> None:
-    """Count a slice that is over."""
+def batch_taken(topic: str, events: int, seconds: float) -> None:
+    """Count a batch that is over."""
     label = topic_label(topic)
-    _SLICE_EVENTS.labels(label).observe(events)
-    _SLICE_SECONDS.labels(label).observe(seconds)
+    _BATCH_EVENTS.labels(label).observe(events)
+    _BATCH_SECONDS.labels(label).observe(seconds)
 
 
-def stepped_over(topic: str, records: int) -> None:
+def skipped_undecodable(topic: str, records: int) -> None:
     """Count records that could not be read at all."""
     _REFUSED.labels(topic_label(topic)).inc(records)
 
@@ -133,7 +135,7 @@ _FAILED = Counter(
 
 
 def deadlines_waiting(waiting: int, overdue: int, oldest_s: float) -> None:
-    """Say how many deadlines the database holds, and how late the ticker is, in seconds."""
+    """Say how many deadlines the database holds, and how late the scheduler is, in seconds."""
     _DEADLINES.labels("waiting").set(waiting)
     _DEADLINES.labels("overdue").set(overdue)
     _OLDEST_OVERDUE.set(oldest_s)

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from shared.observability.tracing import Sink, Step, TraceFile, Tracing
+from shared.observability.tracing import Sink, Span, TraceFile, Tracing
 from shared.runtime.settings import ServiceSettings
 
 __all__ = ["make_tracing"]
@@ -50,7 +50,7 @@ class _Collector:
         self._resource = resource
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
-    def take(self, steps: Sequence[Step]) -> None:
+    def take(self, steps: Sequence[Span]) -> None:
         """Hand them over."""
         for step in steps:
             self._processor.on_end(self._span(step))
@@ -59,7 +59,7 @@ class _Collector:
         """Send what is held."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
-    def _span(self, step: Step) -> ReadableSpan:
+    def _span(self, step: Span) -> ReadableSpan:
         trace_id = int(step.trace_id, 16)
         above = None
         if step.parent_id is not None:

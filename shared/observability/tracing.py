@@ -24,7 +24,7 @@ __all__ = [
     "SUBJECT",
     "Sampler",
     "Sink",
-    "Step",
+    "Span",
     "TraceFile",
     "Tracing",
     "reference_mark",
@@ -50,7 +50,7 @@ def reference_mark(reference: str) -> str:
 _WRITTEN: Final = {"trace_id": "trace", "span_id": "span", "parent_id": "parent"}
 
 
-class Step(msgspec.Struct, gc=False, rename=_WRITTEN):
+class Span(msgspec.Struct, gc=False, rename=_WRITTEN):
     """One span, before it is written."""
 
     name: str
@@ -72,7 +72,7 @@ class Step(msgspec.Struct, gc=False, rename=_WRITTEN):
 class Sink(Protocol):
     """Where steps go."""
 
-    def take(self, steps: Sequence[Step]) -> None:
+    def take(self, steps: Sequence[Span]) -> None:
         """Take steps that are over; what fails here is told in the log and disturbs nobody."""
         ...
 
@@ -98,7 +98,7 @@ class Tracing:
 
     def begin(
         self, parent: str | None, name: str, kind: str, attributes: dict[str, Any]
-    ) -> tuple[str, Step | None]:
+    ) -> tuple[str, Span | None]:
         """Begin a step below `parent`, or a new trace.
 
         Returns what its messages carry on, and the step itself unless the trace is not recorded.
@@ -112,10 +112,10 @@ class Tracing:
             trace, above = parent[3:35], parent[36:52]
             if not int(parent[53:55], 16) & _SAMPLED:
                 return parent, None
-        step = Step(name, trace, f"{getrandbits(64):016x}", above, kind, time_ns(), attributes)
+        step = Span(name, trace, f"{getrandbits(64):016x}", above, kind, time_ns(), attributes)
         return step.traceparent, step
 
-    def tell(self, steps: Sequence[Step]) -> None:
+    def tell(self, steps: Sequence[Span]) -> None:
         """Steps are over, all at this moment."""
         now = time_ns()
         for step in steps:
@@ -158,7 +158,7 @@ class TraceFile:
         self._head = whose.removesuffix(b"}") + b","
         self._size = self._file.stat().st_size if self._file.exists() else 0
 
-    def take(self, steps: Sequence[Step]) -> None:
+    def take(self, steps: Sequence[Span]) -> None:
         """Append them, each as one line."""
         lines = b"".join([self._head + self._encode(step)[1:] + b"\n" for step in steps])
         try:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from time import process_time
 from typing import Final
 
-from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.cancellation import is_cancelled
 
-__all__ = ["give_back_at_rest"]
+__all__ = ["release_memory_when_idle"]
 
 _LOOK_S: Final = 5.0
 _BUSY: Final = 0.1
@@ -22,23 +22,23 @@ _EVERY: Final = 6
 """Of so many looks at rest one gives back, also where no look saw a load."""
 
 
-async def give_back_at_rest() -> None:
+async def release_memory_when_idle() -> None:
     """Collect and trim when a load is over, and now and then at rest; until cancelled."""
     looks = _EVERY
     before = process_time()
-    while not told_to_end():
+    while not is_cancelled():
         await asyncio.sleep(_LOOK_S)
         spent, before = process_time() - before, process_time()
         if spent > _BUSY * _LOOK_S:
             looks = _EVERY
         elif looks >= _EVERY:
             looks = 1
-            give_back()
+            release_memory()
         else:
             looks += 1
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Collect cycles, and hand free pages back where the C library can (glibc)."""
     gc.collect()
     with suppress(OSError, AttributeError):

@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, Field
 
-from shared.engine import Room, Subscription
-from shared.engine.consume.partition_worker import Lane
+from shared.engine import ParkingLot, Subscription
+from shared.engine.consume.partition_worker import PartitionWorker
 from shared.engine.parking.queries import LATE_S
-from shared.engine.rollback.detector import Restored
+from shared.engine.rollback.detector import RollbackDetector
 from shared.engine.store.document import Document
 from shared.errors import Conflict, Rejected, Unavailable
 from shared.runtime.settings import ServiceSettings
@@ -52,7 +52,7 @@ class AcceptGap(BaseModel):
     """Whose facts are missing, with `case_id`."""
     mark: int | None = None
     """The last of them that had its effect, as the operator saw it, with `case_id`."""
-    lane: str | None = None
+    worker: str | None = None
     reason: Reason
 
 
@@ -66,7 +66,7 @@ class Discard(BaseModel):
 class Resume(BaseModel):
     """A partition that is to go on; all that stand still in this process by default."""
 
-    lane: str | None = None
+    worker: str | None = None
     reason: Reason = "the cause was mended"
 
 
@@ -122,10 +122,10 @@ Who = Annotated[str, Depends(_named)]
 
 
 def operator_routes(
-    room: Room,
+    parking_lot: ParkingLot,
     subscriptions: Sequence[Subscription],
     settings: ServiceSettings,
-    restored: Restored,
+    rollback: RollbackDetector,
 ) -> APIRouter:
     """The routes below `/operator`."""
     router = APIRouter(
@@ -134,52 +134,52 @@ def operator_routes(
         dependencies=[operator_only(settings)],
         route_class=_Answering,
     )
-    _add_looks(router, room)
-    _add_acts(router, room)
-    _add_halts(router, room, subscriptions)
-    _add_restores(router, restored, room)
+    _add_looks(router, parking_lot)
+    _add_acts(router, parking_lot)
+    _add_halts(router, parking_lot, subscriptions)
+    _add_restores(router, rollback, parking_lot)
     return router
 
 
-def _add_looks(router: APIRouter, room: Room) -> None:
+def _add_looks(router: APIRouter, parking_lot: ParkingLot) -> None:
     @router.get("/causes")
     async def causes() -> list[dict[str, Any]]:
-        return await room.standing.causes()
+        return await parking_lot.queries.causes()
 
     @router.get("/parked")
     async def parked(
         cause: str | None = None, case_id: str | None = None, skip: int = 0
     ) -> list[dict[str, Any]]:
-        rows = await room.standing.rows(cause=cause, case_id=case_id, skip=skip)
+        rows = await parking_lot.queries.rows(cause=cause, case_id=case_id, skip=skip)
         return [_shown(row) for row in rows]
 
     @router.get("/parked/{row_id:path}")
     async def one(row_id: str) -> dict[str, Any]:
-        row = await room.standing.row(row_id)
+        row = await parking_lot.queries.row(row_id)
         if row is None:
             raise HTTPException(404)
         return _shown(row)
 
     @router.get("/gaps")
     async def gaps(late_s: Annotated[float, Field(ge=0)] = LATE_S) -> list[dict[str, Any]]:
-        return await room.standing.gaps(late_s)
+        return await parking_lot.queries.gaps(late_s)
 
     @router.get("/log")
     async def log(most: Annotated[int, Field(ge=1, le=1_000)] = 100) -> list[dict[str, Any]]:
-        return [_shown(row) for row in await room.standing.log(most)]
+        return [_shown(row) for row in await parking_lot.queries.log(most)]
 
 
-def _add_acts(router: APIRouter, room: Room) -> None:
+def _add_acts(router: APIRouter, parking_lot: ParkingLot) -> None:
     @router.post("/rehearse")
     async def rehearse(asked: Redrive) -> list[dict[str, Any]]:
         """What a redrive would do, one entry for each case or record; None: nobody can know."""
         told: list[dict[str, Any]] = []
-        for row_id, case_id in await _meant(room, asked):
+        for row_id, case_id in await _meant(parking_lot, asked):
             if case_id is None:
                 told.append({"id": row_id, "case_id": None, "done": None, "left": None})
                 continue
             try:
-                done, left = await room.rehearse(case_id)
+                done, left = await parking_lot.rehearse(case_id)
             except Rejected:
                 continue  # it has gone on since it was listed
             told.append({"id": row_id, "case_id": case_id, "done": done, "left": left})
@@ -187,99 +187,111 @@ def _add_acts(router: APIRouter, room: Room) -> None:
 
     @router.post("/redrive")
     async def redrive(asked: Redrive, who: Who) -> dict[str, int]:
-        done, left = await _redrive(room, asked, Why(who, asked.reason))
+        done, left = await _redrive(parking_lot, asked, Why(who, asked.reason))
         return {"redriven": done, "left": left}
 
     @router.post("/discard")
     async def discard(asked: Discard, who: Who) -> dict[str, int]:
-        await room.discard(asked.id, asked.reason, who)
+        await parking_lot.discard(asked.id, asked.reason, who)
         return {"discarded": 1}
 
 
-async def _accept_case(room: Room, case_id: str, asked: AcceptGap, who: str) -> tuple[int, int]:
+async def _accept_case(
+    parking_lot: ParkingLot, case_id: str, asked: AcceptGap, who: str
+) -> tuple[int, int]:
     if asked.source is None or asked.mark is None:
         raise Rejected("name the source and the last of its events that had its effect")
-    return await room.accept_gap(
+    return await parking_lot.accept_gap(
         case_id, source=asked.source, mark=asked.mark, reason=asked.reason, who=who
     )
 
 
-async def _accept_lane(room: Room, lane: Lane | None, asked: AcceptGap, who: str) -> int:
-    if lane is None or not asked.reason:
+async def _accept_worker(
+    parking_lot: ParkingLot, worker: PartitionWorker | None, asked: AcceptGap, who: str
+) -> int:
+    if worker is None or not asked.reason:
         raise Rejected("name a partition that stands still, and a reason")
-    halted = lane.halted
-    start = await lane.accept_gap()
-    await room.note("accept_gap", f"{lane.name} up to {start}: {halted}", Why(who, asked.reason))
+    halted = worker.halted
+    start = await worker.accept_gap()
+    await parking_lot.note(
+        "accept_gap", f"{worker.name} up to {start}: {halted}", Why(who, asked.reason)
+    )
     return start
 
 
-def _add_halts(router: APIRouter, room: Room, subscriptions: Sequence[Subscription]) -> None:
-    def lanes() -> dict[str, Lane]:
-        return {lane.name: lane for each in subscriptions for lane in each.lanes.values()}
+def _add_halts(
+    router: APIRouter, parking_lot: ParkingLot, subscriptions: Sequence[Subscription]
+) -> None:
+    def workers() -> dict[str, PartitionWorker]:
+        return {worker.name: worker for each in subscriptions for worker in each.workers.values()}
 
     @router.get("/halts")
     async def halts() -> list[dict[str, str]]:
         return [
-            {"lane": lane.name, "reason": lane.halted, "way_on": lane.way_on}
-            for lane in lanes().values()
-            if lane.halted
+            {"lane": worker.name, "reason": worker.halted, "way_on": worker.remedy}
+            for worker in workers().values()
+            if worker.halted
         ]
 
     @router.post("/accept-gap")
     async def accept_gap(asked: AcceptGap, who: Who) -> dict[str, int]:
         if asked.case_id is not None:
-            done, left = await _accept_case(room, asked.case_id, asked, who)
+            done, left = await _accept_case(parking_lot, asked.case_id, asked, who)
             return {"applied": done, "left": left}
-        lane = lanes().get(asked.lane or "")
-        return {"from": await _accept_lane(room, lane, asked, who)}
+        worker = workers().get(asked.worker or "")
+        return {"from": await _accept_worker(parking_lot, worker, asked, who)}
 
     @router.post("/resume")
     async def resume(who: Who, asked: Resume | None = None) -> dict[str, int]:
         asked = asked or Resume()
         meant = [
-            lane for lane in lanes().values() if lane.halted and asked.lane in {None, lane.name}
+            worker
+            for worker in workers().values()
+            if worker.halted and asked.worker in {None, worker.name}
         ]
-        for lane in meant:
-            await room.note("resume", f"{lane.name}: {lane.halted}", Why(who, asked.reason))
-            lane.resume()
+        for worker in meant:
+            await parking_lot.note(
+                "resume", f"{worker.name}: {worker.halted}", Why(who, asked.reason)
+            )
+            worker.resume()
         return {"resumed": len(meant)}
 
 
-def _add_restores(router: APIRouter, restored: Restored, room: Room) -> None:
+def _add_restores(router: APIRouter, rollback: RollbackDetector, parking_lot: ParkingLot) -> None:
     @router.get("/put-back")
     async def put_back() -> dict[str, Any]:
-        return await restored.state()
+        return await rollback.state()
 
     @router.post("/go-on")
     async def go_on(asked: GoOn, who: Who) -> dict[str, int]:
         why = Why(who, asked.reason)
         if asked.case_id is None:
-            return {"cases": await restored.settle(room, why)}
-        return {"facts": await restored.go_on(asked.case_id, room, why)}
+            return {"cases": await rollback.settle(parking_lot, why)}
+        return {"facts": await rollback.go_on(asked.case_id, parking_lot, why)}
 
 
-async def _meant(room: Room, asked: Redrive) -> list[tuple[str, str | None]]:
+async def _meant(parking_lot: ParkingLot, asked: Redrive) -> list[tuple[str, str | None]]:
     """The rows that are meant, of each case one."""
     meant: dict[str, tuple[str, str | None]] = {}
     for row_id in asked.ids:
-        row = await room.standing.row(row_id)
+        row = await parking_lot.queries.row(row_id)
         if row is not None:
             case_id = row.get("case_id")
             meant.setdefault(case_id or row_id, (row_id, case_id))
     return list(meant.values())
 
 
-async def _redrive(room: Room, asked: Redrive, why: Why) -> tuple[int, int]:
+async def _redrive(parking_lot: ParkingLot, asked: Redrive, why: Why) -> tuple[int, int]:
     if asked.id is not None:
-        return await room.redrive(asked.id, why)
+        return await parking_lot.redrive(asked.id, why)
     if asked.case_id is not None:
-        return await room.redrive_case(asked.case_id, why)
+        return await parking_lot.redrive_case(asked.case_id, why)
     if not asked.ids:
         raise Rejected("name an event or a case")
     done = left = 0
-    for row_id, _ in await _meant(room, asked):
+    for row_id, _ in await _meant(parking_lot, asked):
         try:
-            one_done, one_left = await room.redrive(row_id, why)
+            one_done, one_left = await parking_lot.redrive(row_id, why)
         except Rejected:
             one_done, one_left = 0, 1
         done, left = done + one_done, left + one_left

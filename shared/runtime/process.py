@@ -21,21 +21,21 @@ from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from shared.engine import Connection, Deadlines, Door, Facts, Room, Store, Subscription
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.circuit_breaker import MassParking
-from shared.engine.consume.health_probe import Witness
+from shared.engine import Connection, Inbox, ParkingLot, Processor, Store, Subscription, Timers
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.circuit_breaker import CircuitBreaker
+from shared.engine.consume.health_probe import HealthProbe
 from shared.engine.failures import crash_points
-from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.cancellation import is_cancelled
 from shared.engine.limits.memory_budget import Budget, Pool
 from shared.engine.outbox.relay import Relay
-from shared.engine.rollback.detector import LOOKING, Restored
-from shared.engine.timers.scheduler import Ticker
+from shared.engine.rollback.detector import LOOKING, RollbackDetector
+from shared.engine.timers.scheduler import Scheduler
 from shared.errors import Unavailable
 from shared.observability import collectors, metrics
 from shared.observability.tracing import Tracing
 from shared.runtime import restart_counter
-from shared.runtime.memory_release import give_back_at_rest
+from shared.runtime.memory_release import release_memory_when_idle
 from shared.runtime.operator_api import operator_routes
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.shutdown import (
@@ -44,8 +44,8 @@ from shared.runtime.shutdown import (
     CONNECTIONS_S,
     DATABASE_S,
     GRACE_S,
-    LANES_S,
     LOOPS_S,
+    WORKERS_S,
     AnswersInTime,
     at_most,
     end_after,
@@ -71,8 +71,8 @@ class Engine:
     settings: ServiceSettings
     store: Store
     subscriptions: Sequence[Subscription]
-    room: Room
-    restored: Restored
+    parking_lot: ParkingLot
+    rollback: RollbackDetector
     background: list[Background] = field(default_factory=list)
     """Loops that run as long as the service does; each handles its own failures."""
     on_start: list[Background] = field(default_factory=list)
@@ -85,16 +85,16 @@ class Engine:
     @property
     def lag(self) -> int:
         """Events in the partitions of this process that have not had their effect."""
-        return sum(lane.lag for each in self.subscriptions for lane in each.lanes.values())
+        return sum(worker.lag for each in self.subscriptions for worker in each.workers.values())
 
     @property
-    def standing(self) -> list[str]:
+    def halt_reasons(self) -> list[str]:
         """Why partitions stand still or wait, a sentence each."""
-        lanes = [lane for each in self.subscriptions for lane in each.lanes.values()]
-        halted = [lane.halted for lane in lanes if lane.halted]
-        waiting = {lane.waiting for lane in lanes if lane.waiting}
+        workers = [worker for each in self.subscriptions for worker in each.workers.values()]
+        halted = [worker.halted for worker in workers if worker.halted]
+        waiting = {worker.waiting for worker in workers if worker.waiting}
         troubled = {each.trouble for each in self.subscriptions if each.trouble}
-        put_back = [self.restored.trouble] if self.restored.trouble else []
+        put_back = [self.rollback.trouble] if self.rollback.trouble else []
         return halted + put_back + sorted(waiting | troubled)
 
     async def state(self) -> dict[str, Any]:
@@ -104,14 +104,14 @@ class Engine:
             "lag": self.lag,
             "outbox": None,
             "parked": None,
-            "halted": self.standing,
+            "halted": self.halt_reasons,
         }
         try:
             told["outbox"] = await self.store.count_outbox()
-            told["parked"] = await self.room.count()
+            told["parked"] = await self.parking_lot.count()
         except PyMongoError:
             told["state"] = "degraded"
-        if self.standing and self.ready:
+        if self.halt_reasons and self.ready:
             told["state"] = "degraded"
         return told
 
@@ -121,11 +121,11 @@ def make_engine(
     *,
     cases: str,
     subscriptions: Sequence[Subscription],
-    facts: Facts | None = None,
-    doors: dict[str, Door[Any]] | None = None,
+    inbox: Inbox | None = None,
+    processors: dict[str, Processor[Any]] | None = None,
     store: Store | None = None,
-    deadlines: Deadlines | None = None,
-    tells: Mapping[str, str] | None = None,
+    timers: Timers | None = None,
+    owned_topics: Mapping[str, str] | None = None,
 ) -> Engine:
     """Wire a store to its subscriptions and deadlines; nothing is connected yet.
 
@@ -133,11 +133,11 @@ def make_engine(
         settings: of the service.
         cases: the collection of its cases.
         subscriptions: what it reads.
-        facts: its door for facts, if its cases have a room.
-        doors: doors for records of no case, by the beginning of the topic's name.
+        inbox: its door for facts, if its cases have a room.
+        processors: doors for records of no case, by the beginning of the topic's name.
         store: its store, if it is made already.
-        deadlines: what is to happen when.
-        tells: the topics of facts that it alone writes, each with the collection whose documents
+        timers: what is to happen when.
+        owned_topics: the topics of facts that it alone writes, each with the collection whose documents
             count its numbers.
 
     """
@@ -146,13 +146,15 @@ def make_engine(
         settings=settings,
         store=store,
         subscriptions=subscriptions,
-        room=Room(store, facts, doors or {}),
-        restored=Restored(store, tells=tells or {}, subscriptions=subscriptions),
+        parking_lot=ParkingLot(store, inbox, processors or {}),
+        rollback=RollbackDetector(
+            store, owned_topics=owned_topics or {}, subscriptions=subscriptions
+        ),
     )
-    if deadlines is not None:
-        ticker = Ticker(store, deadlines, holder=_name_of(settings))
-        engine.on_start.append(ticker.ensure_indexes)
-        engine.background += [ticker.run, ticker.measure]
+    if timers is not None:
+        scheduler = Scheduler(store, timers, holder=_name_of(settings))
+        engine.on_start.append(scheduler.ensure_indexes)
+        engine.background += [scheduler.run, scheduler.measure]
     return engine
 
 
@@ -175,7 +177,7 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
     app.state.engine = engine
     app.include_router(_health(engine))
     app.include_router(
-        operator_routes(engine.room, engine.subscriptions, engine.settings, engine.restored)
+        operator_routes(engine.parking_lot, engine.subscriptions, engine.settings, engine.rollback)
     )
     for router in routers:
         app.include_router(router)
@@ -184,7 +186,7 @@ def make_service(engine: Engine, *routers: APIRouter, title: str) -> FastAPI:
 
 
 def collect_rarely() -> None:
-    """Look for cycles seldom: a slice makes tens of thousands of objects, and hardly a cycle.
+    """Look for cycles seldom: a batch makes tens of thousands of objects, and hardly a cycle.
 
     With Python's own thresholds the collector took 40 % of the engine's time (`make bench`).
     """
@@ -245,30 +247,30 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
     engine.store.tracing = tracing
     broker = make_broker(connection, instance=engine.settings.instance)
     turns = asyncio.Semaphore(_COMMITTING_AT_ONCE)
-    witness = Witness(
+    health_probe = HealthProbe(
         connection=connection,
         mongo_uri=engine.settings.mongo_uri,
         database=engine.settings.service,
     )
-    pool = Pool(engine.store.budget.held)
-    alarms = MassParking()
+    pool = Pool(engine.store.budget.records)
+    breaker = CircuitBreaker()
     for subscription in engine.subscriptions:
         subscription.declare(
             broker,
-            slices=Slices(engine.store, subscription.door, alarms),
+            committer=BatchCommitter(engine.store, subscription.processor, breaker),
             turns=turns,
             pool=pool,
             fetched=engine.store.budget.fetched // len(engine.subscriptions),
             instance=engine.settings.instance,
-            witness=witness,
+            health_probe=health_probe,
             end=lambda reason: _end(engine.settings, reason),
         )
-        subscription.shown = lambda: engine.restored.shown
+        subscription.shown = lambda: engine.rollback.shown
     relay = Relay(
         engine.store,
         connection,
         holder=_name_of(engine.settings),
-        tells=engine.restored.own.topics,
+        owned_topics=engine.rollback.topic_scan.topics,
     )
     engine.store.closed = LOOKING
     starting = asyncio.create_task(_start(engine, broker), name="start")
@@ -276,7 +278,7 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
         relay.run,
         lambda: _sweep(engine),
         lambda: _count(engine),
-        give_back_at_rest,
+        release_memory_when_idle,
         *engine.background,
     ]
     tasks = [asyncio.create_task(_after(starting, loop)) for loop in loops]
@@ -287,7 +289,7 @@ async def _running(engine: Engine) -> AsyncIterator[None]:
         for stop in engine.on_stop:
             stop()
         starting.cancel()
-        await at_most(LANES_S, "lanes", *(each.stop() for each in engine.subscriptions))
+        await at_most(WORKERS_S, "lanes", *(each.stop() for each in engine.subscriptions))
         for task in tasks:
             task.cancel()
         await at_most(LOOPS_S, "loops", starting, *tasks)
@@ -309,8 +311,8 @@ async def _start(engine: Engine, broker: KafkaBroker) -> None:
     pause = 0.1
     while True:
         try:
-            await engine.restored.look(engine.settings.connection)
-            await engine.room.ensure_indexes()
+            await engine.rollback.look(engine.settings.connection)
+            await engine.parking_lot.ensure_indexes()
             for step in engine.on_start:
                 await step()
             await broker.start()
@@ -340,23 +342,23 @@ async def _after(starting: "asyncio.Task[None]", loop: Background) -> None:
 
 
 async def _sweep(engine: Engine) -> None:
-    while not told_to_end():
+    while not is_cancelled():
         await asyncio.sleep(_SWEEP_S)
-        await engine.room.sweep()
+        await engine.parking_lot.sweep()
 
 
 async def _count(engine: Engine) -> None:
     """Let the store count, and go back to it where it was put back under our hands."""
-    while not told_to_end():
+    while not is_cancelled():
         await asyncio.sleep(_COUNT_S)
         try:
-            if engine.store.closed is not None or not await engine.restored.count():
+            if engine.store.closed is not None or not await engine.rollback.count():
                 log.error("store_put_back_while_running")
-                await engine.restored.look(engine.settings.connection)
+                await engine.rollback.look(engine.settings.connection)
                 for subscription in engine.subscriptions:
-                    for lane in subscription.lanes.values():
-                        lane.retake()
-            await engine.restored.sweep()
+                    for worker in subscription.workers.values():
+                        worker.reassign()
+            await engine.rollback.sweep()
         except (PyMongoError, Unavailable) as error:
             log.info("count_waits", error=type(error).__name__)
 
@@ -364,7 +366,7 @@ async def _count(engine: Engine) -> None:
 def _end(settings: ServiceSettings, reason: str) -> None:
     """End a process that has work and does not move: its supervisor starts it anew."""
     log.error("watchdog_ends_process", reason=reason)
-    restart_counter.endings(settings.lives).add()
+    restart_counter.endings(settings.restart_counts).add()
     os.kill(os.getpid(), signal.SIGKILL)
     os._exit(137)  # the first process of a container is deaf to its own SIGKILL
 
@@ -411,7 +413,7 @@ def _health(engine: Engine) -> APIRouter:
         watched = collectors.Watched(
             settings=engine.settings,
             store=engine.store,
-            room=engine.room,
+            parking_lot=engine.parking_lot,
             subscriptions=engine.subscriptions,
             ready=engine.ready,
         )

@@ -11,13 +11,13 @@ from pathlib import Path
 from time import time
 from typing import Final
 
-__all__ = ["HOUR_S", "Tally", "endings", "restarts"]
+__all__ = ["HOUR_S", "RestartCounter", "endings", "restarts"]
 
 HOUR_S: Final = 3_600.0
 _KEPT: Final = 100
 
 
-class Tally:
+class RestartCounter:
     """One count in one file; without a file it counts nothing."""
 
     def __init__(self, file: Path | None) -> None:
@@ -48,11 +48,15 @@ class Tally:
         return sum(at >= since for at in self.read()[1])
 
 
-def restarts(lives: Path | None) -> Tally:
+def restarts(restart_counts: Path | None) -> RestartCounter:
     """How often a process was started anew after it had ended by itself."""
-    return Tally(lives and lives.with_name(f"{lives.name}.restarts"))
+    return RestartCounter(
+        restart_counts and restart_counts.with_name(f"{restart_counts.name}.restarts")
+    )
 
 
-def endings(lives: Path | None) -> Tally:
+def endings(restart_counts: Path | None) -> RestartCounter:
     """How often its watchdog ended it."""
-    return Tally(lives and lives.with_name(f"{lives.name}.endings"))
+    return RestartCounter(
+        restart_counts and restart_counts.with_name(f"{restart_counts.name}.endings")
+    )

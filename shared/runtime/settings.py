@@ -52,7 +52,7 @@ class ServiceSettings(BaseSettings):
     port: int
     instance: str | None = None
     """The process's name in its consumer groups, kept over restarts (static membership)."""
-    lives: Path | None = None
+    restart_counts: Path | None = None
     """Where its restarts and its watchdog's endings are counted (`shared.runtime.restart_counter`); nowhere by default."""
 
     memory_mib: Annotated[int, Field(ge=LEAST_MIB)] = _shared("MEMORY_MIB", DEFAULT_MIB)

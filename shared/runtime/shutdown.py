@@ -17,15 +17,23 @@ import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["ANSWERS_S", "BROKER_S", "CONNECTIONS_S", "DATABASE_S", "GRACE_S", "LANES_S", "LOOPS_S"]
+__all__ = [
+    "ANSWERS_S",
+    "BROKER_S",
+    "CONNECTIONS_S",
+    "DATABASE_S",
+    "GRACE_S",
+    "LOOPS_S",
+    "WORKERS_S",
+]
 __all__ += ["AnswersInTime", "at_most", "end_after"]
 
 ANSWERS_S: Final = 2.0
 """For requests whose answer is being made; then they get one that says so."""
 CONNECTIONS_S: Final = 3
 """For browsers and programs that were being answered."""
-LANES_S: Final = 4.0
-"""For slices in flight."""
+WORKERS_S: Final = 4.0
+"""For batches in flight."""
 LOOPS_S: Final = 2.0
 """For the relay and what else runs beside it."""
 BROKER_S: Final = 2.0

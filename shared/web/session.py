@@ -64,10 +64,10 @@ class Sessions:
         if cookie is None:
             return None
         try:
-            held: Any = self._signer.loads(cookie, max_age=int(LASTS.total_seconds()))
+            loaded: Any = self._signer.loads(cookie, max_age=int(LASTS.total_seconds()))
         except BadData:
             return None
-        who, name, title, roles, places = held
+        who, name, title, roles, places = loaded
         return Staff(id=who, name=name, title=title, roles=tuple(roles), places=tuple(places))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LISTENS = "0A"
 HEADER = (
-    *("Container", "Process", "User", "Capabilities", "Listens on", "Published"),
+    *("Container", "Process", "User", "Capabilities", "Listens on", "RelayPositions"),
     *("Memory", "of", "Processors", "Processes and threads, of"),
 )
 

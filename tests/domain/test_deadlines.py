@@ -17,7 +17,7 @@ from services.intake import domain as intake
 from services.mediation import domain as mediation
 from services.mediation import mediations
 from services.notify import domain as notify
-from services.notify.handlers import make_deadlines as notify_deadlines
+from services.notify.handlers import make_timers as notify_deadlines
 from services.notify.notices import NOTICES, acknowledge, deadlines_of, stored
 from services.psp import domain as psp
 from services.psp import psp_cases
@@ -27,8 +27,8 @@ from shared.contracts import psp as psp_facts
 from shared.contracts.intake import CaseOpened, TriageOverdue
 from shared.contracts.places import ZONE, PatrolCentre
 from shared.contracts.processes import PartnerKind, Process
-from shared.engine import Due, Held, Unit
-from shared.engine.timers.timers import read_due
+from shared.engine import LoadedDocument, Timer, Unit
+from shared.engine.timers.timers import read_timer
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MOMENTS = st.integers(0, 10 * 365 * 86_400).map(lambda seconds: NOW + timedelta(seconds=seconds))
@@ -127,8 +127,8 @@ class Engine:
     def __init__(self, service):
         self.service = service
         self.collection = service.store.COLLECTION
-        self.facts = service.handlers.make_facts()
-        self.deadlines = service.handlers.make_deadlines()
+        self.facts = service.handlers.make_inbox()
+        self.deadlines = service.handlers.make_timers()
         self.document = None
         self.rows = {}
         self.told = []
@@ -136,13 +136,13 @@ class Engine:
     def step(self, case_id, now, does):
         """Run a step; what it set, moved and cancelled counts at its end, as in a transaction."""
         unit = Unit(cases=self.collection, now=now)
-        held = Held.stored({**self.document, "version": 1}) if self.document else None
-        unit.hold(self.collection, str(case_id), held)
+        held = LoadedDocument.stored({**self.document, "version": 1}) if self.document else None
+        unit.track(self.collection, str(case_id), held)
         does(unit)
         self.document = unit.load(self.collection, str(case_id))
         if self.document is not None:
             self.document["_id"] = str(case_id)
-        for row_id, row in unit.due:
+        for row_id, row in unit.timers:
             self.rows.pop(row_id, None)
             if row is not None:
                 self.rows[row_id] = row
@@ -153,9 +153,9 @@ class Engine:
         ]
 
     def tick(self, case_id, now):
-        """Fire what is due, as the ticker does."""
+        """Fire what is due, as the scheduler does."""
         for row in [row for row in self.rows.values() if row["look_at"] <= now]:
-            self.step(case_id, now, partial(self.deadlines.fire, read_due(row)))
+            self.step(case_id, now, partial(self.deadlines.fire, read_timer(row)))
 
     @property
     def case(self):
@@ -213,7 +213,7 @@ def test_a_deadline_that_comes_too_early_tells_nothing_and_stays_set(service, ea
     opened, engine = a_case(service), Engine(service)
     case, _ = service.domain.on_case_opened(opened, None, NOW)
     engine.step(opened.case_id, NOW, lambda unit: service.store.save(unit, case))
-    due = Due(service.step.value, str(opened.case_id), str(opened.case_id), NOW)
+    due = Timer(service.step.value, str(opened.case_id), str(opened.case_id), NOW)
     before = case.due_at - timedelta(seconds=early)
 
     engine.step(opened.case_id, before, lambda unit: engine.deadlines.fire(due, unit))
@@ -290,14 +290,14 @@ def a_notice():
 def recalled(document):
     """The notice after its reminder has come due, what was told, and what is still set."""
     unit = Unit(cases="cases", now=NOW + timedelta(hours=2))
-    unit.hold(NOTICES, document["_id"], Held.stored({**document, "version": 1}))
-    unit.hold("cases", document["subject"])
-    due = Due("reminder", document["_id"], document["subject"], NOW)
+    unit.track(NOTICES, document["_id"], LoadedDocument.stored({**document, "version": 1}))
+    unit.track("cases", document["subject"])
+    due = Timer("reminder", document["_id"], document["subject"], NOW)
     notify_deadlines().fire(due, unit)
     return (
         {**unit.load(NOTICES, document["_id"]), "_id": document["_id"]},
         [message.envelope.type for message in unit.messages],
-        [row for _, row in unit.due if row is not None],
+        [row for _, row in unit.timers if row is not None],
     )
 
 

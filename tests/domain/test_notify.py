@@ -4,19 +4,19 @@ from uuid import uuid4
 import pytest
 
 from services.notify.domain import notices_of
-from services.notify.handlers import CASES, make_facts
+from services.notify.handlers import CASES, make_inbox
 from services.notify.notices import NOTICES, acknowledge, is_for, stored
 from shared.contracts import mediation, psp, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
-from shared.engine import Held, Record, Unit
+from shared.engine import LoadedDocument, Record, Unit
 from shared.staff.access import Staff
 
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)
 
-facts = make_facts()
+facts = make_inbox()
 
 
 def a_triage_waiting(municipality="0621"):
@@ -94,7 +94,7 @@ def taken_in(*deliveries):
 
 
 def hold(unit, collection, document_id):
-    unit.hold(collection, document_id, Held())
+    unit.track(collection, document_id, LoadedDocument())
 
 
 def notices_in(unit):

@@ -46,7 +46,7 @@ async def until_done(engine, said, asked):
 
 async def do(engine, said, *, redrive=None, case=None, number=None, beside=None):
     if redrive is not None:
-        await engine.room.redrive(redrive)
+        await engine.parking_lot.redrive(redrive)
         return
 
     def decide(unit):

@@ -22,8 +22,8 @@ from pymongo import AsyncMongoClient
 
 from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine import Deadlines, Facts, Rejected, Subscription
-from shared.engine.timers.timers import follow
+from shared.engine import Inbox, Rejected, Subscription, Timers
+from shared.engine.timers.timers import sync_timers
 from shared.runtime.process import make_engine, make_service
 from shared.runtime.settings import ServiceSettings
 
@@ -68,7 +68,7 @@ class Behaviour:
         self.mended = False
 
     def facts(self):
-        facts = Facts()
+        facts = Inbox()
 
         @facts.on(Counted, needs=self._needs)
         def on_counted(fact, unit):
@@ -77,7 +77,7 @@ class Behaviour:
         return facts
 
     def deadlines(self):
-        deadlines = Deadlines()
+        deadlines = Timers()
         for name in NAMES:
             deadlines.on(name)(self._remind)
         return deadlines
@@ -138,7 +138,7 @@ def follow_fact(fact, case, unit):
         case["due"] = {**before, fact.does: fact.at}
     elif fact.does == "close":
         case["due"] = {}
-    follow(unit, case["_id"], before=before, now=case.get("due", {}))
+    sync_timers(unit, case["_id"], before=before, now=case.get("due", {}))
 
 
 class Service:
@@ -148,8 +148,8 @@ class Service:
         self.app = app
         self.engine = engine
         self.store = engine.store
-        self.room = engine.room
-        self.lanes = engine.subscriptions[0].lanes
+        self.parking_lot = engine.parking_lot
+        self.workers = engine.subscriptions[0].workers
 
     def operator(self, **headers):
         """A client at the operator's door."""
@@ -409,14 +409,14 @@ def an_app(name, topics, behaviour, *, group, **settings):
     """Wire the test service as every service is wired."""
     settings = settings_class(name)(**{"port": 1, **settings})
     facts = behaviour.facts()
-    subscription = Subscription(*topics, door=facts, group=group)
+    subscription = Subscription(*topics, processor=facts, group=group)
     engine = make_engine(
         settings,
         cases="cases",
         subscriptions=[subscription],
-        facts=facts,
-        deadlines=behaviour.deadlines(),
-        tells={behaviour.told: "cases"},
+        inbox=facts,
+        timers=behaviour.deadlines(),
+        owned_topics={behaviour.told: "cases"},
     )
     return make_service(engine, title="test"), engine
 

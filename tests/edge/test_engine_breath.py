@@ -1,4 +1,4 @@
-"""A slice leaves the event loop to others now and then: pages are answered while it is decided."""
+"""A batch leaves the event loop to others now and then: pages are answered while it is decided."""
 
 import asyncio
 import time

@@ -11,8 +11,8 @@ from pymongo import AsyncMongoClient
 
 from shared.engine import Store
 from shared.engine.failures.crash_points import POINTS
-from shared.engine.timers.scheduler import Ticker
-from shared.engine.timers.timers import Due
+from shared.engine.timers.scheduler import Scheduler
+from shared.engine.timers.timers import Timer
 from shared.errors import Fenced
 from tests.edge.engine_world import NAMES, Behaviour, a_case, an_engine_world, until
 
@@ -32,8 +32,8 @@ async def world(kafka_and_mongo):
 
 
 @pytest.fixture
-async def ticker_of(world, kafka_and_mongo):
-    """Makes the ticker of one process more, whose own clock may go wrong."""
+async def scheduler_of(world, kafka_and_mongo):
+    """Makes the scheduler of one process more, whose own clock may go wrong."""
     clients = []
 
     def make(name, *, clock_is_off_by=timedelta(0)):
@@ -41,7 +41,7 @@ async def ticker_of(world, kafka_and_mongo):
         clients.append(client)
         clock = lambda: datetime.now(UTC) + clock_is_off_by  # noqa: E731 - the shape of Store's
         store = Store(client, world.name, cases="cases", clock=clock)
-        return Ticker(store, Behaviour(world.told).deadlines(), holder=name)
+        return Scheduler(store, Behaviour(world.told).deadlines(), holder=name)
 
     yield make
     for client in clients:
@@ -90,7 +90,7 @@ async def set_passed(world, cases, *names, ago=timedelta(seconds=5)):
     document = {"version": 1, "protocol": {}, "numbers": [], "due": passed}
     await world.db.cases.insert_many([{"_id": str(case), **document} for case in cases])
     rows = [
-        Due(name, str(case), str(case), at).as_document()
+        Timer(name, str(case), str(case), at).as_document()
         for case in cases
         for name, at in passed.items()
     ]
@@ -175,11 +175,11 @@ async def test_what_staff_cancel_or_move_at_the_last_moment_never_fires_after_th
             document = unit.load("cases", str(case))
             if document.get("reminded"):
                 return "too late"
-            unit.due.append((f"{case}|first", None))
+            unit.timers.append((f"{case}|first", None))
             left = {} if does == "cancel" else {"first": later}
             if left:
-                unit.due.append(
-                    (f"{case}|first", Due("first", str(case), str(case), later).as_document())
+                unit.timers.append(
+                    (f"{case}|first", Timer("first", str(case), str(case), later).as_document())
                 )
             unit.save("cases", document | {"due": left, "acted": does})
             return does
@@ -247,9 +247,9 @@ async def test_an_owner_that_stood_still_writes_nothing_when_it_wakes(world):
             await fired_once(world, [*cases, *more], "first")
 
 
-async def test_an_owner_whose_lease_was_taken_over_is_fenced(world, ticker_of):
+async def test_an_owner_whose_lease_was_taken_over_is_fenced(world, scheduler_of):
     case = a_case()
-    first, heir = ticker_of("first"), ticker_of("heir")
+    first, heir = scheduler_of("first"), scheduler_of("heir")
     await until(first.owns, "the first ticker is the owner")
     has_run_out = {"$set": {"until": datetime(2026, 1, 1, tzinfo=UTC)}}
     await world.db.leases.update_one({"_id": "ticker"}, has_run_out)
@@ -284,16 +284,16 @@ async def test_a_commit_that_fails_fires_nothing_twice(world, fails):
 
 
 @pytest.mark.parametrize("off_by", [3 * HOUR, -3 * HOUR], ids=["fast", "slow"])
-async def test_the_stores_clock_counts_and_not_the_processs(world, ticker_of, off_by):
+async def test_the_stores_clock_counts_and_not_the_processs(world, scheduler_of, off_by):
     passed, coming = a_case(), a_case()
     await set_passed(world, [passed], "first")
-    in_an_hour = Due("first", str(coming), str(coming), await now(world) + HOUR)
+    in_an_hour = Timer("first", str(coming), str(coming), await now(world) + HOUR)
     await world.db.due.insert_one(in_an_hour.as_document())
     await world.db.cases.insert_one({"_id": str(coming), "version": 1, "numbers": []})
-    ticker = ticker_of("one", clock_is_off_by=off_by)
-    await until(ticker.owns, "it is the owner")
+    scheduler = scheduler_of("one", clock_is_off_by=off_by)
+    await until(scheduler.owns, "it is the owner")
 
-    await ticker.fire()
+    await scheduler.fire()
 
     assert (await reminded(world, passed), await reminded(world, coming)) == (["first"], [])
     [fired] = (await world.db.cases.find_one({"_id": str(passed)}))["reminded"]
@@ -310,7 +310,7 @@ async def test_a_service_that_was_away_for_days_fires_each_once_and_in_order(wor
         }
         document = {"version": 1, "protocol": {}, "numbers": [], "due": passed}
         await world.db.cases.insert_one({"_id": str(case), **document})
-        rows = [Due(name, str(case), str(case), at) for name, at in passed.items()]
+        rows = [Timer(name, str(case), str(case), at) for name, at in passed.items()]
         await world.db.due.insert_many([row.as_document() for row in rows])
 
     async with world.service():
@@ -342,7 +342,7 @@ async def test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_cas
         assert await reminded(world, parked) == []
 
         world.behaviour.mended = True
-        assert await service.room.redrive_case(str(parked)) == (1, 0)
+        assert await service.parking_lot.redrive_case(str(parked)) == (1, 0)
         at_once = "it fires at once, and not when it would have been looked at again"
         await until(lambda: _has(world, parked, "second"), at_once, seconds=SECONDS / 2)
 
@@ -379,7 +379,7 @@ async def test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_m
 async def test_a_deadline_that_this_code_does_not_know_waits_for_code_that_does(world):
     case = a_case()
     await set_passed(world, [case], "first")
-    row = Due("from the future", str(case), str(case), await now(world) - HOUR).as_document()
+    row = Timer("from the future", str(case), str(case), await now(world) - HOUR).as_document()
     await world.db.due.insert_one({**row, "case_id": str(a_case())})
 
     async with world.service():
@@ -414,19 +414,19 @@ async def _fewer_than(world, number):
     return await world.db.due.count_documents({}) < number
 
 
-async def test_what_is_due_is_found_by_an_index_however_many_are_not(world, ticker_of):
-    ticker = ticker_of("one")
-    await ticker.ensure_indexes()
+async def test_what_is_due_is_found_by_an_index_however_many_are_not(world, scheduler_of):
+    scheduler = scheduler_of("one")
+    await scheduler.ensure_indexes()
     later = await now(world) + HOUR
     await world.db.due.insert_many(
-        [Due("first", f"case-{n}", f"case-{n}", later).as_document() for n in range(2_000)]
+        [Timer("first", f"case-{n}", f"case-{n}", later).as_document() for n in range(2_000)]
     )
-    await until(ticker.owns, "it is the owner")
+    await until(scheduler.owns, "it is the owner")
 
     async with watched(world) as seen:
-        assert not await ticker.is_due()
-        await ticker.fire()
-        assert await ticker.overdue() == (2_000, 0, 0.0)
+        assert not await scheduler.is_due()
+        await scheduler.fire()
+        assert await scheduler.overdue() == (2_000, 0, 0.0)
 
     found = [each for each in await seen() if each["op"] in {"query", "command"}]
     asked = [each for each in found if "keysExamined" in each]
@@ -449,13 +449,13 @@ async def watched(world):
         await world.db.command("profile", 0)
 
 
-async def test_how_late_the_oldest_is_can_be_seen(world, ticker_of):
-    ticker = ticker_of("one")
+async def test_how_late_the_oldest_is_can_be_seen(world, scheduler_of):
+    scheduler = scheduler_of("one")
     await set_passed(world, [a_case(), a_case()], "first", ago=HOUR)
-    coming = Due("first", "later", "later", await now(world) + HOUR)
+    coming = Timer("first", "later", "later", await now(world) + HOUR)
     await world.db.due.insert_one(coming.as_document())
 
-    waiting, overdue, oldest = await ticker.overdue()
+    waiting, overdue, oldest = await scheduler.overdue()
 
     assert (waiting, overdue) == (3, 2)
     assert 3_600 <= oldest < 3_700

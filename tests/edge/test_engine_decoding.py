@@ -15,7 +15,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engine.kafka.undecodable_batch import UnreadableBatch
+from shared.engine.kafka.undecodable_batch import UndecodableBatch
 from shared.engine.limits.bounded_decompression import (
     MAX_BATCH_BYTES,
     MAX_BATCH_PARTS,
@@ -89,7 +89,7 @@ def bombs():
 
 @pytest.mark.parametrize(("batch", "until"), list(bombs()))
 def test_the_client_in_use_unpacks_no_bomb_and_says_where_it_ends(batch, until):
-    with pytest.raises(UnreadableBatch) as refused:
+    with pytest.raises(UndecodableBatch) as refused:
         read(batch())
 
     assert isinstance(refused.value.__cause__, BatchTooLarge)
@@ -169,6 +169,6 @@ def test_what_a_later_batch_holds_is_lost_to_no_earlier_one():
     records = fetcher.MemoryRecords(good + bomb + good)
 
     assert [each.value for each in records.next_batch()] == [b"1", b"2"]
-    with pytest.raises(UnreadableBatch):
+    with pytest.raises(UndecodableBatch):
         list(records.next_batch())
     assert [each.value for each in records.next_batch()] == [b"1", b"2"]

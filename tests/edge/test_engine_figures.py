@@ -119,8 +119,8 @@ async def test_a_halt_shows_until_it_is_lifted(world):
         await reaches(service, "samraad_halted_partitions", 1)
         assert (await figures(service))[of("samraad_halts_total", world)] == 1
         world.behaviour.mended = True
-        for lane in service.lanes.values():
-            lane.resume()
+        for worker in service.workers.values():
+            worker.resume()
         await reaches(service, "samraad_halted_partitions", 0)
 
 

@@ -211,8 +211,8 @@ async def test_a_service_ends_when_it_is_told_to_though_its_broker_says_nothing(
         async with world.service() as service:
             await send_all(world, [a_case()], 1, 3)
             kafka.hold_back()
-            for lane in service.lanes.values():
-                lane.retake()  # it asks where its log begins and ends, and hears nothing
+            for worker in service.workers.values():
+                worker.reassign()  # it asks where its log begins and ends, and hears nothing
             await asyncio.sleep(1)
             began = time.monotonic()
         took = time.monotonic() - began

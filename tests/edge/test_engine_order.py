@@ -141,7 +141,7 @@ async def test_a_failed_attempt_leaves_no_trace_even_of_what_it_changed_in_place
         assert "trace" not in await world.db.cases.find_one({"_id": str(case)})
 
         world.behaviour.mended = True
-        assert await service.room.redrive_case(str(case)) == (1, 0)
+        assert await service.parking_lot.redrive_case(str(case)) == (1, 0)
         await world.counted(case, 1, 2)
         await world.settled()
 
@@ -157,7 +157,7 @@ async def test_a_redrive_applies_what_waited_in_order_while_facts_keep_coming(wo
     async with world.service() as service:
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
         (failed,) = await world.parked(state="failed")
-        assert await service.room.redrive_case(str(case)) == (0, 3), "not mended yet"
+        assert await service.parking_lot.redrive_case(str(case)) == (0, 3), "not mended yet"
 
         async def traffic():
             for number in range(6, 60):
@@ -166,7 +166,7 @@ async def test_a_redrive_applies_what_waited_in_order_while_facts_keep_coming(wo
         going = asyncio.create_task(traffic())
         await asyncio.sleep(0.05)
         world.behaviour.mended = True
-        done, _ = await service.room.redrive(failed["_id"])
+        done, _ = await service.parking_lot.redrive(failed["_id"])
         await going
         await world.counted(case, *range(1, 60))
         await world.settled()
@@ -185,7 +185,7 @@ async def test_a_discard_goes_on_with_what_waited_and_keeps_its_reason(world):
     async with world.service() as service:
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
         (failed,) = await world.parked(state="failed")
-        await service.room.discard(failed["_id"], "it was never ours")
+        await service.parking_lot.discard(failed["_id"], "it was never ours")
         await world.counted(case, 1, 3, 4)
         world.send(case, 2, 5)
         await world.counted(case, 1, 3, 4, 5)
@@ -206,7 +206,7 @@ async def test_a_repeat_of_a_parked_fact_does_not_hide_that_it_failed(world):
 
         (row,) = await world.parked()
         assert (row["state"], row["reason"]) == ("failed", "this can never be")
-        await service.room.discard(row["_id"], "it was never ours")
+        await service.parking_lot.discard(row["_id"], "it was never ours")
 
     assert await world.parked() == []
 
@@ -223,7 +223,7 @@ async def test_a_parked_case_of_two_streams_goes_on_in_both(world):
         world.send(case, 1, 2, topic=second)
         await until(lambda: _parked(world, 4), "four facts stand still")
         world.behaviour.mended = True
-        await service.room.redrive_case(str(case))
+        await service.parking_lot.redrive_case(str(case))
 
         assert sorted(await world.effects(case)) == [1, 1, 2, 2]
     assert await world.parked() == []
@@ -256,7 +256,7 @@ async def test_the_sweeper_reaches_a_case_behind_many_that_really_wait(world):
         await until(lambda: _parked(world, 120 + 598), "all of them wait")
         world.send(case, 1)
         await world.counted(case, *range(1, 600))
-        assert await service.room.count() == 0
+        assert await service.parking_lot.count() == 0
 
 
 async def test_an_envelope_that_cannot_be_placed_is_kept_by_position(world):

@@ -43,7 +43,7 @@ async def test_a_waiting_fact_that_cannot_be_stored_parks_itself_and_not_the_one
         [failed] = await world.parked(state="failed")
         assert failed["sequence"] == 2
         world.send(case, 3)
-        await service.room.discard(failed["_id"], "it can never be stored")
+        await service.parking_lot.discard(failed["_id"], "it can never be stored")
         await world.counted(case, 1, 3)
 
     assert await world.parked() == []
@@ -57,7 +57,7 @@ async def test_only_the_event_at_which_a_case_stands_can_be_discarded_and_only_o
         world.send(case, 2)
         await until(lambda: world.db.parked.count_documents({}), "it is parked")
         [failed] = await world.parked(state="failed")
-        await service.room.discard(failed["_id"], "a mistake of ours")
+        await service.parking_lot.discard(failed["_id"], "a mistake of ours")
         await world.counted(case, 2)
 
     rows = await world.db.audit.find({"action": "parked_discard"}).to_list()

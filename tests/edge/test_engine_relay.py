@@ -157,7 +157,7 @@ async def test_a_letter_to_a_topic_that_is_gone_holds_up_nobody_else(world):
         (row,) = await world.parked()
         assert row["state"] == "undeliverable"
         await world.make_topic(gone)
-        assert await service.room.redrive(row["_id"]) == (1, 0)
+        assert await service.parking_lot.redrive(row["_id"]) == (1, 0)
         await world.settled()
 
     assert await world.parked() == []

@@ -115,7 +115,7 @@ async def test_after_a_restore_all_is_read_again_and_nothing_is_told_twice(world
             await world.counted(case, *range(1, 11))
         await world.counted(later, 1)
         await world.settled()
-        (found,) = await service.room.standing.log()
+        (found,) = await service.parking_lot.queries.log()
 
     assert await told_of(world, *old, new) == [straight(10)] * 5
     assert await records_of(world, new) == list(range(1, 11)), "no record stands twice"
@@ -152,7 +152,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
 
     async with world.service() as service:
         await world.counted(other, 1, 2, 3)
-        await until(service.room.count, "the case stands still")
+        await until(service.parking_lot.count, "the case stands still")
         (row,) = await world.parked(state="failed")
         assert row["sequence"] == 3
         assert "says something else than what was told under the same number" in row["reason"]
@@ -160,26 +160,28 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
             await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
 
         async def one_is_left():
-            return len((await service.engine.restored.state())["cases"]) == 1
+            return len((await service.engine.rollback.state())["cases"]) == 1
 
         await until(one_is_left, "what is known again is forgotten")
-        state = await service.engine.restored.state()
+        state = await service.engine.rollback.state()
         (case,) = state["cases"]
         assert (case["case_id"], state["put_back"]["facts"]) == (str(staffed), 5)
         assert [fact["sequence"] for fact in case["facts"]] == [3, 4]
-        assert await service.room.redrive(row["_id"]) == (0, 1), "it is not mended by trying again"
+        assert await service.parking_lot.redrive(row["_id"]) == (0, 1), (
+            "it is not mended by trying again"
+        )
 
-        go_on = service.engine.restored.go_on
+        go_on = service.engine.rollback.go_on
         with pytest.raises(Rejected, match="needs a reason"):
-            await go_on(str(staffed), service.room, Why("operator:test", " "))
-        assert await go_on(str(staffed), service.room, Why("operator:test", "seen")) == 2
+            await go_on(str(staffed), service.parking_lot, Why("operator:test", " "))
+        assert await go_on(str(staffed), service.parking_lot, Why("operator:test", "seen")) == 2
         assert await world.parked() == [], "what stood still went on with it"
         await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
         world.send(staffed, 4)
         await world.counted(staffed, 1, 2, 3, 4)
         await world.settled()
-        assert (await service.engine.restored.state())["cases"] == []
-        log = await service.room.standing.log()
+        assert (await service.engine.rollback.state())["cases"] == []
+        log = await service.parking_lot.queries.log()
 
     told = [[(1, 1), (2, 2), (3, 100), (4, 3), (5, 200), (6, 4)], straight(3)]
     assert await told_of(world, staffed, other) == told
@@ -207,12 +209,12 @@ async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_wa
 
     async with world.service() as service:
         why = Why("operator:test", "seen")
-        assert await service.engine.restored.settle(service.room, why) == 1
+        assert await service.engine.rollback.settle(service.parking_lot, why) == 1
         await service.store.act("200", {"cases": [str(case)]}, decide(200))
         world.send(case, 2)
         await world.counted(case, 1, 2)
         await world.settled()
-        assert (await service.engine.restored.state())["put_back"] is None
+        assert (await service.engine.rollback.state())["put_back"] is None
 
     assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 101), (4, 200), (5, 2)]]
 
@@ -247,13 +249,13 @@ async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_be
         await until(lambda: fires_not(world), "it says something else than what was told")
         await world.db.due.update_many({}, {"$set": {"look_at": datetime.now(UTC) + HOUR}})
         await world.db.due.update_many({}, {"$unset": {"waits": ""}})
-        go_on = service.engine.restored.go_on
-        assert await go_on(str(case), service.room, Why("operator:test", "seen")) == 2
+        go_on = service.engine.rollback.go_on
+        assert await go_on(str(case), service.parking_lot, Why("operator:test", "seen")) == 2
         await act(service, 200)
-        await service.engine.restored.sweep()
+        await service.engine.rollback.sweep()
         await time_passes(world)
         await until(lambda: fires(world), "it has fired again")
-        await service.engine.restored.sweep()
+        await service.engine.rollback.sweep()
         assert await world.db.told_before.count_documents({}) == 0
         world.send(case, 2)
         await until_counted(world, case, 1, 2)
@@ -277,10 +279,10 @@ async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told
     await copy.put_back()
 
     async with world.service() as service:
-        await until(service.room.count, "the case stands still")
+        await until(service.parking_lot.count, "the case stands still")
         await time_passes(world)
-        go_on = service.engine.restored.go_on
-        assert await go_on(str(case), service.room, Why("operator:test", "seen")) == 2
+        go_on = service.engine.rollback.go_on
+        assert await go_on(str(case), service.parking_lot, Why("operator:test", "seen")) == 2
         await until(lambda: fires(world), "it has fired again")
         await world.settled()
         assert await world.parked() == []
@@ -364,16 +366,16 @@ async def test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hi
         await copy.gets_old()
 
         await copy.put_back()
-        for number in range(4, 8):  # at once: each lane finds its watermark elsewhere
+        for number in range(4, 8):  # at once: each worker finds its watermark elsewhere
             for case in cases:
                 world.send(case, number)
         world.send(staffed, 2)
         await until(lambda: _put_back(world), "it is noticed", seconds=30)
         for case in cases:
             await world.counted(case, *range(1, 8))
-        await until(service.room.count, "the case stands still")
+        await until(service.parking_lot.count, "the case stands still")
         await world.settled()
-        (unknown,) = (await service.engine.restored.state())["cases"]
+        (unknown,) = (await service.engine.rollback.state())["cases"]
         assert unknown["case_id"] == str(staffed)
 
     assert await told_of(world, staffed, *cases) == [[(1, 1), (2, 100)], *[straight(7)] * 4]
@@ -422,20 +424,22 @@ async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes
     await copy.put_back()
 
     async with world.service() as service:
-        (lane,) = service.lanes.values()
-        await until(lambda: lane.halted, "the lane halts")
-        assert "the 2 events from 2 to 3 are gone" in lane.halted
+        (worker,) = service.workers.values()
+        await until(lambda: worker.halted, "the lane halts")
+        assert "the 2 events from 2 to 3 are gone" in worker.halted
         assert await world.numbers(other) == []
         with pytest.raises(Rejected, match="4 events that came since are not read again yet"):
-            await service.engine.restored.go_on(str(case), service.room, Why("operator", "early"))
-        await lane.accept_gap()
+            await service.engine.rollback.go_on(
+                str(case), service.parking_lot, Why("operator", "early")
+            )
+        await worker.accept_gap()
         await world.counted(other, 1)
-        (gap,) = await service.room.standing.gaps(late_s=0)
+        (gap,) = await service.parking_lot.queries.gaps(late_s=0)
         assert (gap["case_id"], gap["mark"], gap["next"]) == (str(case), 2, 5)
         accepted = {"source": gap["source"], "mark": 2, "reason": "lost with the log"}
-        assert await service.room.accept_gap(str(case), **accepted) == (0, 1)
-        go_on = service.engine.restored.go_on
-        assert await go_on(str(case), service.room, Why("operator:test", "lost")) == 3
+        assert await service.parking_lot.accept_gap(str(case), **accepted) == (0, 1)
+        go_on = service.engine.rollback.go_on
+        assert await go_on(str(case), service.parking_lot, Why("operator:test", "lost")) == 3
         world.send(case, 6)
         await world.counted(case, 1, 2, 5, 6)
         await world.settled()
@@ -461,8 +465,8 @@ async def test_an_orderly_end_a_kill_and_a_start_are_no_restore(world):
         world.send(case, 4)
         await world.counted(case, 1, 2, 3, 4)
         await world.settled()
-        assert await service.room.standing.log() == []
-        assert await service.engine.restored.state() == {"put_back": None, "cases": []}
+        assert await service.parking_lot.queries.log() == []
+        assert await service.engine.rollback.state() == {"put_back": None, "cases": []}
 
     assert await told_of(world, case) == [straight(4)]
 
@@ -476,7 +480,7 @@ async def test_facts_that_nobody_here_knows_of_hold_up_no_start(world):
         world.send(case, number)
         async with world.service() as service:
             await world.counted(case, *range(1, number + 1))
-            state = await service.engine.restored.state()
+            state = await service.engine.rollback.state()
     assert state["put_back"] is None
     assert [each["case_id"] for each in state["cases"]] == [str(stranger)]
 

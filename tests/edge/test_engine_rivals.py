@@ -191,7 +191,9 @@ async def test_when_many_cases_fail_of_one_cause_the_lane_halts_and_parks_none_o
         world.send(case, 1, does="fail")
 
     async with world.service() as service:
-        await until(lambda: any(lane.halted for lane in service.lanes.values()), "the lane halts")
+        await until(
+            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+        )
         told = await service.health()
         assert told["state"] == "degraded"
         assert told["lag"] > 0, "a halt does not hide what waits behind it"
@@ -201,8 +203,8 @@ async def test_when_many_cases_fail_of_one_cause_the_lane_halts_and_parks_none_o
         assert told["parked"] < 20
 
         world.behaviour.mended = True
-        for lane in service.lanes.values():
-            lane.resume()
+        for worker in service.workers.values():
+            worker.resume()
         for case in cases:
             if not await world.parked(case_id=str(case)):
                 await world.counted(case, 1)
@@ -216,17 +218,17 @@ async def test_cases_that_are_to_park_after_all_park_at_an_operators_word(world,
         world.send(case, 1, does="fail")
 
     async with world.service() as service:
-        (lane,) = service.lanes.values()
+        (worker,) = service.workers.values()
 
         async def all_stand():
-            if lane.halted:
-                lane.resume()
-            return await service.room.count() == len(cases)
+            if worker.halted:
+                worker.resume()
+            return await service.parking_lot.count() == len(cases)
 
-        await until(lambda: lane.halted, "the lane halts")
+        await until(lambda: worker.halted, "the lane halts")
         await until(all_stand, "all of them park", seconds=60)
-        await until(lambda: not lane.lag, "nothing waits")
-        assert lane.halted is None
+        await until(lambda: not worker.lag, "nothing waits")
+        assert worker.halted is None
 
 
 async def test_a_watermark_outside_the_log_halts_with_a_sentence_until_a_person_goes_on(world):
@@ -239,20 +241,24 @@ async def test_a_watermark_outside_the_log_halts_with_a_sentence_until_a_person_
     await asyncio.to_thread(_cut, world, 4)
 
     async with world.service() as service:
-        await until(lambda: any(lane.halted for lane in service.lanes.values()), "the lane halts")
+        await until(
+            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+        )
         (sentence,) = (await service.health())["halted"]
         assert "the position 2 lies outside the log, which goes from 4 to 6" in sentence
         assert await world.numbers(other) == []
 
-        for lane in service.lanes.values():
-            assert await lane.accept_gap() == 4
+        for worker in service.workers.values():
+            assert await worker.accept_gap() == 4
         await world.counted(other, 1)
         assert await world.numbers(case) == [1, 2], "the case waits for what is gone"
         source = source_of(world.topic)
         with pytest.raises(Rejected):
-            await service.room.accept_gap(str(case), source=source, mark=1, reason="seen too early")
+            await service.parking_lot.accept_gap(
+                str(case), source=source, mark=1, reason="seen too early"
+            )
         for _ in range(2):
-            await service.room.accept_gap(
+            await service.parking_lot.accept_gap(
                 str(case), source=source, mark=2, reason="lost with the broker's disk"
             )
         await world.counted(case, 1, 2, 5)
@@ -263,7 +269,9 @@ async def test_a_new_reader_of_a_log_without_its_beginning_halts(world):
     await asyncio.to_thread(_cut, world, 2)
 
     async with world.service() as service:
-        await until(lambda: any(lane.halted for lane in service.lanes.values()), "the lane halts")
+        await until(
+            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+        )
         (sentence,) = (await service.health())["halted"]
         assert "the log starts at 2" in sentence
 

@@ -10,7 +10,7 @@ from pymongo import AsyncMongoClient
 
 import shared.engine.consume.subscription
 import shared.engine.consume.watchdog
-from shared.engine import Room, Store
+from shared.engine import ParkingLot, Store
 from shared.engine.consume import offset_store
 from shared.errors import Fenced, ServiceError
 from tests.edge.engine_world import Told, a_case, an_engine_world, until
@@ -210,8 +210,8 @@ async def test_a_slice_that_begins_elsewhere_than_the_watermark_stands_is_refuse
 
     async with world.service() as service:
         await world.counted(case, 1)
-        (lane,) = service.lanes.values()
-        mark = lane.mark
+        (worker,) = service.workers.values()
+        mark = worker.mark
         world.send(case, 2)
         await world.counted(case, 1, 2)
 
@@ -255,10 +255,10 @@ async def test_a_last_record_that_the_client_skips_is_found_by_the_lag_it_leaves
 def _skip(world, service, case, *numbers):
     """Send facts, and set the client behind the first of them before it sees any."""
     consumer = service.engine.subscriptions[0].consumer
-    ((place, lane),) = service.lanes.items()
+    ((place, worker),) = service.workers.items()
     consumer.pause(place)
     world.send(case, *numbers)
-    consumer.seek(place, lane.mark.offset + 1)
+    consumer.seek(place, worker.mark.offset + 1)
     consumer.resume(place)
 
 
@@ -309,7 +309,7 @@ async def _take(store, world):
     return await offset_store.take(store, **place, log_start=0, log_end=1_000)
 
 
-# Rule 14: what staff decide while a slice is on its way
+# Rule 14: what staff decide while a batch is on its way
 
 
 async def test_what_staff_decide_while_a_slice_is_on_its_way_is_not_written_away(world, other):
@@ -349,7 +349,7 @@ async def test_what_is_kept_while_a_redrive_passes_by_is_not_left_behind(world, 
     async with world.service():
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
         world.behaviour.mended = True
-        operator = Room(other, world.behaviour.facts(), {})
+        operator = ParkingLot(other, world.behaviour.facts(), {})
         slow = {"blockConnection": True, "blockTimeMS": 1_500, "appName": f"{world.name}-other"}
         async with world.failing("commitTransaction", **slow):
             redriven = asyncio.create_task(operator.redrive_case(str(case)))
@@ -369,7 +369,7 @@ async def test_a_redrive_writes_away_nothing_that_was_decided_since_it_looked(wo
     async with world.service() as service:
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
         world.behaviour.mended = True
-        operator = Room(other, world.behaviour.facts(), {})
+        operator = ParkingLot(other, world.behaviour.facts(), {})
         slow = {"blockConnection": True, "blockTimeMS": 1_000, "appName": f"{world.name}-other"}
         async with world.failing("update", **slow):
             redriven = asyncio.create_task(operator.redrive_case(str(case)))

@@ -22,7 +22,7 @@ async def world(kafka_and_mongo):
 
 async def _stands(service, count):
     async def look():
-        return await service.room.count() == count
+        return await service.parking_lot.count() == count
 
     await until(look, f"{count} events stand still")
 
@@ -38,9 +38,9 @@ async def test_what_stands_still_is_told_by_cause_with_its_cases_and_what_waits_
         await _stands(service, 4)
         await until(lambda: _parked(world, 10), "what comes later waits behind")
 
-        causes = {each["why"]: each for each in await service.room.standing.causes()}
+        causes = {each["why"]: each for each in await service.parking_lot.queries.causes()}
         (bug,) = (why for why in causes if "ZeroDivisionError" in why)
-        rows = await service.room.standing.rows(cause=causes[bug]["cause"])
+        rows = await service.parking_lot.queries.rows(cause=causes[bug]["cause"])
 
     assert causes.keys() == {bug, "this can never be"}
     assert (causes[bug]["count"], causes[bug]["cases"]) == (3, 3)
@@ -59,15 +59,15 @@ async def test_a_rehearsal_says_what_a_redrive_would_do_and_does_nothing(world):
         await until(lambda: _parked(world, 3), "the case stands still")
         before = await world.parked()
 
-        unmended = await service.room.rehearse(str(case))
+        unmended = await service.parking_lot.rehearse(str(case))
         world.behaviour.mended = True
-        mended = await service.room.rehearse(str(case))
+        mended = await service.parking_lot.rehearse(str(case))
 
         assert (unmended, mended) == ((0, 3), (3, 0))
         assert await world.parked() == before
         assert await world.effects(case) == []
-        assert await service.room.standing.log() == []
-        assert await service.room.redrive_case(str(case)) == (3, 0)
+        assert await service.parking_lot.queries.log() == []
+        assert await service.parking_lot.redrive_case(str(case)) == (3, 0)
     assert await world.numbers(case) == [1, 2, 3]
 
 
@@ -91,15 +91,15 @@ async def test_a_redrive_of_a_whole_cause_under_live_traffic_keeps_the_order_of_
         traffic = asyncio.create_task(keep_sending())
         try:
             world.behaviour.mended = True
-            for row in await service.room.standing.rows():
-                await service.room.redrive(row["_id"], Why("operator:test", "mended"))
+            for row in await service.parking_lot.queries.rows():
+                await service.parking_lot.redrive(row["_id"], Why("operator:test", "mended"))
         finally:
             ended.set()
             await traffic
         for case in cases:
             await world.counted(case, *range(1, sent[case] + 1))
         await world.settled()
-        log = await service.room.standing.log()
+        log = await service.parking_lot.queries.log()
 
     assert await world.parked() == []
     firsts = {}
@@ -122,8 +122,8 @@ async def test_a_case_that_waits_in_vain_is_told_with_what_is_missing(world):
         world.send(flows, 1)
         await until(lambda: _parked(world, 4), "what waits is kept")
 
-        assert await service.room.standing.gaps() == [], "not before a minute is over"
-        (gap,) = await service.room.standing.gaps(late_s=0)
+        assert await service.parking_lot.queries.gaps() == [], "not before a minute is over"
+        (gap,) = await service.parking_lot.queries.gaps(late_s=0)
 
     assert (gap["case_id"], gap["source"]) == (str(waits), source_of(world.topic))
     assert (gap["mark"], gap["next"], gap["waiting"]) == (1, 4, 2)
@@ -137,10 +137,10 @@ async def test_two_operators_who_send_the_same_undeliverable_messages_again_send
     async with world.service() as service:
         rest = {"topic": world.told, "messages": [message], "at": service.store.clock()}
         await world.db.parked.insert_one({**row, **rest})
-        tries = (service.room.redrive("outbox|1") for _ in range(4))
+        tries = (service.parking_lot.redrive("outbox|1") for _ in range(4))
         ended = await asyncio.gather(*tries, return_exceptions=True)
         await world.settled()
-        log = await service.room.standing.log()
+        log = await service.parking_lot.queries.log()
 
     assert (1, 0) in ended
     assert len(await asyncio.to_thread(world.raw, world.told)) == 1

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, RequestTimedOutError
 
-from shared.engine.kafka.undecodable_batch import next_readable
+from shared.engine.kafka.undecodable_batch import next_decodable
 from shared.errors import Unavailable
 from tests.edge.engine_world import a_case, an_engine_world, until
 
@@ -175,13 +175,13 @@ async def test_a_slow_broker_makes_no_good_record_look_broken():
     place = TopicPartition("t", 0)
     consumer = Answering(place, {4: [BROKEN], 5: [BROKEN], 6: [None, None, "record"]})
 
-    assert await next_readable(consumer, place, 3) == 6
+    assert await next_decodable(consumer, place, 3) == 6
 
 
 async def test_a_broker_that_fails_makes_no_good_record_look_broken():
     place = TopicPartition("t", 0)
 
     with pytest.raises(RequestTimedOutError):
-        await next_readable(Answering(place, {4: [BROKEN], 5: [RequestTimedOutError()]}), place, 3)
+        await next_decodable(Answering(place, {4: [BROKEN], 5: [RequestTimedOutError()]}), place, 3)
     with pytest.raises(Unavailable):
-        await next_readable(Answering(place, {4: [BROKEN], 5: [None]}), place, 3)
+        await next_decodable(Answering(place, {4: [BROKEN], 5: [None]}), place, 3)

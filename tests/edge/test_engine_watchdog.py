@@ -40,7 +40,7 @@ def watched(service):
 
 
 class NobodyIsAnswered:
-    """A witness who reaches nothing either."""
+    """A health probe who reaches nothing either."""
 
     def __init__(self):
         self.asked = 0
@@ -61,10 +61,12 @@ async def test_a_pause_for_a_database_that_nobody_reaches_is_left_alone(world):
 
     async with world.service() as service:
         watchdog, ended = watched(service)
-        watchdog.witness = witness = NobodyIsAnswered()
+        watchdog.health_probe = health_probe = NobodyIsAnswered()
         async with world.failing("find", "update", "commitTransaction", closeConnection=True):
             world.send(case, 1)
-            await until(lambda: witness.asked > 2, "it is asked again and again", seconds=SECONDS)
+            await until(
+                lambda: health_probe.asked > 2, "it is asked again and again", seconds=SECONDS
+            )
         await world.counted(case, 1, seconds=SECONDS)
 
     assert ended == []
@@ -79,8 +81,8 @@ async def test_who_alone_cannot_take_its_partition_is_ended(world, monkeypatch):
         (subscription,) = service.engine.subscriptions
         await until(lambda: subscription.reading, "it reads")
         monkeypatch.setattr(subscription.consumer, "beginning_offsets", silence)
-        for lane in service.lanes.values():
-            lane.retake()
+        for worker in service.workers.values():
+            worker.reassign()
         await until(lambda: ended, "it is ended", seconds=SECONDS)
 
     assert "the broker does not tell the log's bounds" in ended[0]
@@ -93,8 +95,10 @@ async def test_a_halt_is_left_alone(world):
         _, ended = watched(service)
         for case in cases:
             world.send(case, 1, does="fail")
-        await until(lambda: any(lane.halted for lane in service.lanes.values()), "the lane halts")
-        (halted, *_) = [lane for lane in service.lanes.values() if lane.halted]
+        await until(
+            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+        )
+        (halted, *_) = [worker for worker in service.workers.values() if worker.halted]
         await until(lambda: halted.lag, "something waits behind it")
         await asyncio.sleep(4 * STUCK_S)
         assert halted.halted
@@ -111,12 +115,12 @@ async def test_a_pause_for_what_only_a_person_can_bring_back_is_left_alone(world
     async with world.service() as service:
         _, ended = watched(service)
         (subscription,) = service.engine.subscriptions
-        prepare = subscription.door.prepare
-        monkeypatch.setattr(subscription.door, "prepare", no_key)
+        prepare = subscription.processor.prepare
+        monkeypatch.setattr(subscription.processor, "prepare", no_key)
         world.send(case, 1)
-        await until(lambda: any(lane.waiting for lane in service.lanes.values()), "it waits")
+        await until(lambda: any(worker.waiting for worker in service.workers.values()), "it waits")
         await asyncio.sleep(4 * STUCK_S)
-        monkeypatch.setattr(subscription.door, "prepare", prepare)
+        monkeypatch.setattr(subscription.processor, "prepare", prepare)
         await world.counted(case, 1, seconds=SECONDS)
 
     assert ended == []
@@ -147,14 +151,14 @@ async def test_a_client_that_hears_nothing_is_ended_if_the_broker_answers_others
     async def silence(*_places):
         raise KafkaTimeoutError
 
-    witness = NobodyIsAnswered()
+    health_probe = NobodyIsAnswered()
     async with world.service() as service:
         watchdog, ended = watched(service)
         (subscription,) = service.engine.subscriptions
         if away:
-            watchdog.witness = witness
+            watchdog.health_probe = health_probe
         monkeypatch.setattr(subscription.consumer, "end_offsets", silence)
-        await until(lambda: ended or witness.asked > 3, "the watchdog has looked")
+        await until(lambda: ended or health_probe.asked > 3, "the watchdog has looked")
         monkeypatch.undo()
 
     assert bool(ended) is not away

@@ -24,10 +24,10 @@ async def test_a_report_opens_one_case_and_gets_its_receipt(intake):
 
 
 @pytest.mark.parametrize("slice_of", [1, 3, 10])
-async def test_ten_arrivals_of_one_report_are_one_case_and_ten_equal_receipts(intake, slice_of):
+async def test_ten_arrivals_of_one_report_are_one_case_and_ten_equal_receipts(intake, batch_of):
     records = [intake.record() for _ in range(10)]
 
-    sent = await intake.arrive(*records, slice_of=slice_of)
+    sent = await intake.arrive(*records, batch_of=batch_of)
 
     receipts = accepted(sent)
     assert len(facts(sent)) == 1
@@ -188,7 +188,7 @@ async def test_two_reports_on_different_topics_at_once_agree_on_who_a_person_is(
                 try:
                     await intake.arrive(record)
                     break
-                except Conflict:  # a lane tries again too
+                except Conflict:  # a worker tries again too
                     await asyncio.sleep(0.01)
 
     await asyncio.gather(deliver(one), deliver(other))

@@ -36,7 +36,7 @@ async def test_one_letter_that_judging_fails_on_is_set_aside_and_the_others_flow
     (row,) = await intake.parked()
     assert "ValueError" in row["reason"]
     await mend(intake)
-    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
     assert [each.key for each in accepted(await intake.sent())] == ["S-9", "S-1"]
 
 
@@ -56,19 +56,19 @@ async def test_when_judging_fails_for_every_letter_intake_stands_still_and_loses
 @pytest.mark.parametrize(("slice_of", "early"), [(1, 19), (50, 0)])
 @pytest.mark.parametrize(("where", "what"), [(opening, "check_report"), (preparing, "part")])
 async def test_when_reading_fails_for_every_letter_intake_stands_still_and_loses_none(
-    intake, monkeypatch, where, what, slice_of, early
+    intake, monkeypatch, where, what, batch_of, early
 ):
     records = [intake.record(reference=f"S-{n}") for n in range(MANY)]
     monkeypatch.setattr(where, what, broken)
 
     with pytest.raises(Halted, match="ZeroDivisionError"):
-        await intake.arrive(*records, slice_of=slice_of)
+        await intake.arrive(*records, batch_of=batch_of)
 
     monkeypatch.undo()
     set_aside = await intake.parked()
     assert len(set_aside) == early
     for row in set_aside:
-        assert await intake.room.redrive(row["_id"]) == (1, 0)
+        assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
     await intake.arrive(*records[early:])
     assert len(accepted(await intake.sent())) == MANY
 
@@ -110,7 +110,7 @@ async def test_what_a_failure_of_ours_sets_aside_is_unreadable_and_can_be_taken_
     assert SECRET.encode() not in await intake.everything()
     assert (row["topic"], row["partition"], row["offset"]) == (record.topic, 0, 0)
     await mend(intake)
-    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
     (answer,) = [each for each in await intake.sent() if each.envelope.sequence is None]
     assert answer.key == "S-1"
     assert SECRET.encode() not in await intake.everything()

@@ -40,7 +40,7 @@ async def test_a_letter_of_an_unknown_partner_waits_and_is_taken_once_the_partne
     assert "not registered" in row["reason"]
 
     await intake.add_partner("retten", PartnerKind.COURT)
-    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
 
     assert [each.topic for each in accepted(await intake.sent())] == ["partner.retten.replies"]
     assert await intake.parked() == []
@@ -50,7 +50,7 @@ async def test_what_can_still_not_be_answered_stays_set_aside_when_it_is_tried_a
     await intake.arrive(intake.record(reference="0105094123"))
     (before,) = await intake.parked()
 
-    assert await intake.room.redrive(before["_id"]) == (0, 1)
+    assert await intake.parking_lot.redrive(before["_id"]) == (0, 1)
 
     (after,) = await intake.parked()
     assert after["_id"] == before["_id"]
@@ -101,7 +101,7 @@ async def test_what_was_set_aside_and_no_longer_opens_says_so_and_stays(intake):
     await intake.db.parked.update_one({"_id": row["_id"]}, {"$set": {"value": damaged}})
 
     with pytest.raises(Rejected, match="does not open"):
-        await intake.room.redrive(row["_id"])
+        await intake.parking_lot.redrive(row["_id"])
 
     assert (await intake.parked())[0]["value"] == damaged
 
@@ -132,8 +132,8 @@ async def test_what_is_too_large_to_be_kept_is_told_by_place_size_and_digest(int
     assert "no reference" in row["reason"]
     assert len(bson.encode(row)) < 2_000
     with pytest.raises(Rejected, match="discard it"):
-        await intake.room.redrive(row["_id"])
-    await intake.room.discard(row["_id"], "the partner knows")
+        await intake.parking_lot.redrive(row["_id"])
+    await intake.parking_lot.discard(row["_id"], "the partner knows")
     assert await intake.parked() == []
 
 
@@ -144,7 +144,7 @@ async def test_what_can_just_be_kept_is_kept_whole(intake):
 
     (row,) = await intake.parked()
     assert "too many" not in row["reason"]
-    assert await intake.room.redrive(row["_id"]) == (0, 1)
+    assert await intake.parking_lot.redrive(row["_id"]) == (0, 1)
 
 
 async def test_a_huge_letter_that_can_be_answered_is_refused_unopened(intake):

@@ -150,7 +150,7 @@ async def test_a_letter_that_was_set_aside_has_its_step_once_it_is_redriven(inta
     (row,) = await intake.parked()
     await intake.add_partner("ny", PartnerKind.SCHOOL)
 
-    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
 
     (fact,) = facts(await intake.sent())
     (step,) = steps()

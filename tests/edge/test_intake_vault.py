@@ -201,7 +201,7 @@ async def test_without_a_log_row_nothing_is_taken_in_either(intake):
     (row,) = await intake.parked()
     assert "cannot be written" in row["reason"]
     assert await intake.db.persons.count_documents({}) == 0
-    assert await intake.room.redrive(row["_id"]) == (1, 0)
+    assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
     assert len(accepted(await intake.sent())) == 1
 
 

@@ -106,7 +106,7 @@ class Storm:
             for row in await self.world.parked(state="failed"):
                 if self.service is not None:
                     with suppress(Rejected, *PASSES):
-                        await self.service.room.redrive(row["_id"])
+                        await self.service.parking_lot.redrive(row["_id"])
 
     async def trouble(self):
         while not self.over:
@@ -168,6 +168,6 @@ async def test_a_storm_of_everything_leaves_each_effect_once_and_in_order(world,
 async def _is_whole(storm):
     for row in await storm.world.parked(state="failed"):
         with suppress(Rejected):  # an earlier row's case took it along
-            await storm.service.room.redrive(row["_id"])
+            await storm.service.parking_lot.redrive(row["_id"])
     found = [await storm.world.numbers(case) for case in storm.cases]
     return all(sorted(numbers) == storm.wanted() for numbers in found)

@@ -31,13 +31,13 @@ def broken(s: State, scenario: Scenario, wanted: frozenset[str]) -> tuple[str, s
 def is_delivered(s: State, scenario: Scenario) -> bool:
     """All that was committed is published and settled, and nothing waits.
 
-    The lane upstream has done its work; what staff have not committed is not awaited.
+    The worker upstream has done its work; what staff have not committed is not awaited.
     """
     if s.outbox or (s.writers and s.writers[0].done < len(scenario.plans[0])):
         return False
     if any(fact not in s.topic for fact in s.committed):
         return False
-    return not s.lanes or (
+    return not s.workers or (
         not any(s.rooms) and all(_is_settled(s, scenario, fact) for fact in s.committed)
     )
 
@@ -46,7 +46,7 @@ def missing(s: State) -> str:
     """Where the facts are that were not delivered."""
     settled = {fact for case in s.cases for fact in case.effects} | s.discarded
     left = [
-        fact for fact in s.committed if (fact not in settled if s.lanes else fact not in s.topic)
+        fact for fact in s.committed if (fact not in settled if s.workers else fact not in s.topic)
     ]
     return ", ".join(f"{fact} {_place(s, fact)}" for fact in left) or "no one is left to act"
 
@@ -125,7 +125,7 @@ def _ghostly(s: State, _: Scenario) -> str:
 
 
 def _disagreeing(s: State, scenario: Scenario) -> str:
-    if not s.lanes:
+    if not s.workers:
         return ""
     for offset, fact in enumerate(s.topic[: s.watermark]):
         is_kept = fact in s.rooms[fact.case]

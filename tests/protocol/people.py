@@ -26,7 +26,7 @@ NAMES = "AB"
 
 def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
     """What they may do next: load, then commit under the version guard."""
-    if not s.lanes:
+    if not s.workers:
         return
     yield from _staff(s, scenario, rules)
     if (scenario.poison or scenario.refused) and not scenario.discards and not s.mended:
@@ -38,7 +38,7 @@ def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
 
 
 def _staff(s: State, scenario: Scenario, rules: Rules) -> Steps:
-    """A staff action writes a note on case A while the lane may hold the same case."""
+    """A staff action writes a note on case A while the worker may hold the same case."""
     me, case, who = s.staff, s.cases[0], "staff downstream"
     if me.done:
         return
@@ -69,7 +69,7 @@ def _begin_drain(s: State, scenario: Scenario, rules: Rules) -> Steps:
             wanted = bool(gap) or (rules.sweeps and case.waiting and due)
         if wanted:
             unit = Unit(scenario, rules, mended=s.mended)
-            loaded = unit.load_room(case, room, parked_too=True)
+            loaded = unit.load_parked(case, room, parked_too=True)
             drain = Act(case=k, held=case, room=loaded)
             yield Step(f"a drain loads case {NAMES[k]}", s._replace(drain=drain))
 
@@ -103,10 +103,10 @@ def _outcomes(
     """What the drain may come to; more than one only where a variant knows no order."""
 
     def drained(case: Case, rest: Facts) -> tuple[Case, Facts]:
-        case = case._replace(waiting=True)  # written in any case: a lane that passes by conflicts
-        for most in (rules.may_drain, 1):
+        case = case._replace(waiting=True)  # written in any case: a worker that passes by conflicts
+        for most in (rules.may_resume, 1):
             unit = _unit(scenario, rules, mended=mended, whole=len(room) < rules.room_rows)
-            unit.may_drain = most
+            unit.may_resume = most
             after = unit.drain(case, rest)
             if not unit.refused:
                 return after
@@ -131,7 +131,7 @@ def _outcomes(
 
 def _unit(scenario: Scenario, rules: Rules, *, mended: bool, whole: bool) -> Unit:
     unit = Unit(scenario, rules, mended=mended)
-    unit.room_is_whole = whole
+    unit.parked_is_complete = whole
     return unit
 
 

@@ -152,5 +152,5 @@ def _send(s: State, r: int, scenario: Scenario, rules: Rules) -> Steps:
 
 
 def _land(s: State, fact: Fact) -> State:
-    """Without a lane that reads them, repeats are not told apart: first occurrences count."""
-    return s if not s.lanes and fact in s.topic else s._replace(topic=(*s.topic, fact))
+    """Without a worker that reads them, repeats are not told apart: first occurrences count."""
+    return s if not s.workers and fact in s.topic else s._replace(topic=(*s.topic, fact))

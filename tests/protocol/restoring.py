@@ -45,7 +45,7 @@ def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
 
 
 def _put_back(s: State, copy: Copy, rules: Rules) -> State:
-    """What staff did since is not done again; what the lane read is read again."""
+    """What staff did since is not done again; what the worker read is read again."""
     told = tuple(dict.fromkeys(s.topic))
     lost = tuple(fact for fact in told if fact.sequence > copy.sequences[fact.case])
     kept = tuple(fact for fact in s.committed if fact in copy.committed or fact in told)
@@ -53,7 +53,7 @@ def _put_back(s: State, copy: Copy, rules: Rules) -> State:
         sequences=copy.sequences,
         committed=kept,
         outbox=copy.outbox,
-        writers=(copy.lane._replace(loaded=None), *(Writer(w.done) for w in s.writers[1:])),
+        writers=(copy.worker._replace(loaded=None), *(Writer(w.done) for w in s.writers[1:])),
         relays=tuple(Relay("held" if r == 0 else "none") for r in range(len(s.relays))),
         holder=0,
         lost=lost if rules.compares else (),
@@ -65,9 +65,9 @@ def _put_back(s: State, copy: Copy, rules: Rules) -> State:
 def renumber(
     s: State, w: int, cases: tuple[int, ...], intent: str, rules: Rules
 ) -> Numbered | None:
-    """Count each fact as `Retold.number` does; None where it would say something else.
+    """Count each fact as `Republished.number` does; None where it would say something else.
 
-    `Room.go_on` lets nobody go on before all is read again, and drains in its own transaction.
+    `ParkingLot.go_on` lets nobody go on before all is read again, and drains in its own transaction.
     """
     loaded = s.writers[w].loaded
     assert loaded is not None

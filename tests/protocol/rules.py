@@ -12,7 +12,7 @@ Order = Literal["server stamp", "process clock", "sorted in batch", "predecessor
 class Rules:
     """What the code keeps; each name says where."""
 
-    # Store.write, Store.act: a lane or a staff action commits facts
+    # Store.write, Store.act: a worker or a staff action commits facts
     version_guard: bool = True
     """A document, and the count in it, is written only at the version that was loaded."""
     action_key: bool = True
@@ -40,12 +40,12 @@ class Rules:
     knows_what_was_told: bool = True
     """What says the same as a fact that only the topic knows is counted, and not told again."""
 
-    # Lane, watermarks
+    # Worker, watermarks
     watermark: Literal["equal", "at most", "none"] = "equal"
-    """`move`: the slice begins where the watermark stands ("at most": `<=` its first record)."""
+    """`move`: the batch begins where the watermark stands ("at most": `<=` its first record)."""
     epoch_guard: bool = True
     fenced_owner_returns: bool = True
-    """A fenced lane that the group still assigns takes the partition again."""
+    """A fenced worker that the group still assigns takes the partition again."""
     seek_on_take: bool = True
     rewind_in_doubt: bool = True
     """After a refused, failed or unclear commit: reread the watermark and seek to it."""
@@ -60,19 +60,19 @@ class Rules:
     # Facts, Unit
     drops_repeats: bool = True
     running_mark: bool = True
-    """Each event of a slice sees the marks that the events before it left."""
+    """Each event of a batch sees the marks that the events before it left."""
     gap: Literal["room", "stop", "none"] = "room"
-    """Beyond the mark: kept in the room; the lane stands still before it; applied at once."""
+    """Beyond the mark: kept in the room; the worker stands still before it; applied at once."""
     unknown_moves_mark: bool = True
     marks_in_transaction: bool = True
-    may_drain: int = 99
+    may_resume: int = 99
     """Waiting events that one transaction applies."""
     room_rows: int = 99
     """Waiting events that one transaction loads."""
     clears_waiting_if_whole: bool = True
     """`waiting` is taken back only if all that waits was loaded."""
     sweeps: bool = True
-    """`Drains.sweep`: what a drain left behind is taken up again."""
+    """`Resumer.sweep`: what a drain left behind is taken up again."""
 
     # Parking, redrive, discard
     parks_case: bool = True
@@ -89,18 +89,18 @@ class Rules:
     late_join: Literal["wait", "adopt", "accept"] = "accept"
     """Facts below the log's start: waited for; the first one seen is adopted; an operator accepts."""
 
-    # Deadlines, Ticker
+    # Deadlines, Scheduler
     due_in_transaction: bool = True
     """A due document is written with the case that it belongs to."""
     cancels_due: bool = True
     """Closing a case deletes its due document."""
     due_goes: Literal["with", "before", "after"] = "with"
     """The due document goes in the transaction that fires it."""
-    ticker_guarded: bool = True
+    scheduler_guarded: bool = True
     """Who fires writes the case and the due document only as it loaded them."""
     looks_at_state: bool = True
     """The rule tells only what the case still waits for."""
-    ticker_fenced: bool = True
+    scheduler_fenced: bool = True
     """`fence`: the lease is written in the transaction."""
     store_clock: bool = True
     """What is due is asked of mongod; the process's clock is fast."""

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.protocol import invariants, lanes, people, relaying, restoring, ticking, upstream
+from tests.protocol import invariants, people, relaying, restoring, ticking, upstream, workers
 from tests.protocol.rules import Rules
 from tests.protocol.state import Scenario, State, Steps, start
 from tests.protocol.ticking import Ticking
@@ -46,7 +46,7 @@ class _World(Protocol):
 
 @dataclass(frozen=True)
 class _Carrying:
-    """From writers by relays to lanes."""
+    """From writers by relays to workers."""
 
     scenario: Scenario
     rules: Rules
@@ -57,7 +57,7 @@ class _Carrying:
     def steps(self, s: State) -> Steps:
         yield from upstream.steps(s, self.scenario, self.rules)
         yield from relaying.steps(s, self.scenario, self.rules)
-        yield from lanes.steps(s, self.scenario, self.rules)
+        yield from workers.steps(s, self.scenario, self.rules)
         yield from people.steps(s, self.scenario, self.rules)
         yield from restoring.steps(s, self.scenario, self.rules)
 

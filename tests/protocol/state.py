@@ -11,8 +11,8 @@ __all__ = [
     "Copy",
     "Fact",
     "Facts",
-    "Lane",
     "Packed",
+    "PartitionWorker",
     "Relay",
     "Rooms",
     "Scenario",
@@ -52,7 +52,7 @@ Rooms = tuple[Facts, Facts]
 
 
 class Writer(NamedTuple):
-    """A lane or a staff action upstream."""
+    """A worker or a staff action upstream."""
 
     done: int = 0
     loaded: tuple[int, int] | None = None
@@ -65,7 +65,7 @@ class Copy(NamedTuple):
     sequences: tuple[int, int]
     committed: Facts
     outbox: tuple[Packed, ...]
-    lane: Writer
+    worker: Writer
 
 
 class Relay(NamedTuple):
@@ -80,7 +80,7 @@ class Relay(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A case's document downstream: `Held` with its `Protocol`."""
+    """A case's document downstream: `LoadedDocument` with its `Protocol`."""
 
     version: int = 0
     mark: int = 0
@@ -103,8 +103,8 @@ class Slice(NamedTuple):
     rooms: Rooms
 
 
-class Lane(NamedTuple):
-    """A consumer's lane of the one partition."""
+class PartitionWorker(NamedTuple):
+    """A consumer's worker of the one partition."""
 
     phase: str = "off"
     """off; called: assigned, has not taken the watermark; on; rewind: has to read it again."""
@@ -144,7 +144,7 @@ class State(NamedTuple):
     """A dead owner's transaction still holds the watermark."""
     cases: Cases
     rooms: Rooms
-    lanes: tuple[Lane, ...]
+    workers: tuple[PartitionWorker, ...]
     assigned: int
     staff: Act
     drain: Act
@@ -159,7 +159,7 @@ class State(NamedTuple):
     accepted: bool = False
     """An operator lets the cases go on above them."""
     read_before: int = 0
-    """What the lane upstream had taken when its store was put back: it is read again."""
+    """What the worker upstream had taken when its store was put back: it is read again."""
 
 
 class Step(NamedTuple):
@@ -179,12 +179,12 @@ class Scenario:
 
     name: str
     plans: tuple[tuple[tuple[int, ...], ...], ...] = ()
-    """Per writer (lane, staff): its transactions, each a list of cases that it tells a fact of."""
+    """Per writer (worker, staff): its transactions, each a list of cases that it tells a fact of."""
     outbox: tuple[tuple[int, ...], ...] = ()
     """Documents in the outbox at the start."""
     relays: int = 0
     """0: one ideal relay, whose sends may repeat."""
-    lanes: int = 0
+    workers: int = 0
     read_at_once: int = 2
     slice_most: int = 3
     faults: int = 0
@@ -263,9 +263,9 @@ def start(scenario: Scenario, *, lease: bool) -> State:
         left_open=False,
         cases=(Case(), Case()),
         rooms=((), ()),
-        lanes=tuple(
-            Lane("on", owner=True, at=scenario.trimmed) if c == 0 else Lane()
-            for c in range(scenario.lanes)
+        workers=tuple(
+            PartitionWorker("on", owner=True, at=scenario.trimmed) if c == 0 else PartitionWorker()
+            for c in range(scenario.workers)
         ),
         assigned=0,
         staff=Act(done=not scenario.staff),

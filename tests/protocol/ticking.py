@@ -23,7 +23,7 @@ class Case(NamedTuple):
     parked: bool = False
 
 
-class Ticker(NamedTuple):
+class Scheduler(NamedTuple):
     """What one process knows that fires deadlines."""
 
     owner: bool = False
@@ -56,7 +56,7 @@ class Moment(NamedTuple):
     """How many of their acts are done."""
     decided_on: Case | None
     holder: int
-    tickers: tuple[Ticker, Ticker]
+    tickers: tuple[Scheduler, Scheduler]
     told: tuple[Told, ...]
     faults: int
 
@@ -83,7 +83,7 @@ class Ticking:
 
 def start(scenario: Ticking) -> Moment:
     """Return the moment before anything happens."""
-    tickers = (Ticker(owner=True), Ticker())
+    tickers = (Scheduler(owner=True), Scheduler())
     return Moment(0, Case(), None, 0, None, 0, tickers, (), scenario.faults)
 
 
@@ -100,7 +100,7 @@ def steps(s: Moment, scenario: Ticking, rules: Rules) -> list[Step]:
         free = s.case._replace(parked=False, version=s.case.version + 1)
         found.append(Step("an operator redrives the case", s._replace(case=free)))
     for t in (0, 1):
-        found += _ticker(s, t, rules)
+        found += _scheduler(s, t, rules)
     return found
 
 
@@ -126,29 +126,29 @@ def _staff(s: Moment, scenario: Ticking, rules: Rules) -> list[Step]:
     return found
 
 
-def _ticker(s: Moment, t: int, rules: Rules) -> list[Step]:
+def _scheduler(s: Moment, t: int, rules: Rules) -> list[Step]:
     me, who = s.tickers[t], f"ticker {t + 1}"
 
-    def become(ticker: Ticker, at: Moment = s) -> Moment:
-        first, second = put(at.tickers, t, ticker)
+    def become(scheduler: Scheduler, at: Moment = s) -> Moment:
+        first, second = put(at.tickers, t, scheduler)
         return at._replace(tickers=(first, second))
 
     if not me.owner:
         if not rules.lease:
-            return [Step(f"{who} starts", become(Ticker(owner=True)))]
-        taken = become(Ticker(owner=True))._replace(holder=t)
+            return [Step(f"{who} starts", become(Scheduler(owner=True)))]
+        taken = become(Scheduler(owner=True))._replace(holder=t)
         if not s.tickers[s.holder].owner:
             return [Step(f"{who} takes the free lease", taken)]
         story = f"{who} takes over the lease while ticker {s.holder + 1} still works"
         return [_fault(story, taken)] if s.faults else []
-    found = [_fault(f"{who} is killed", become(Ticker()))] if s.faults else []
+    found = [_fault(f"{who} is killed", become(Scheduler()))] if s.faults else []
     if me.deletes:
-        gone = become(Ticker(owner=True))._replace(due=None)
+        gone = become(Scheduler(owner=True))._replace(due=None)
         return [*found, Step(f"{who} deletes the due document", gone)]
     if me.case is None:
         clock = s.now if rules.store_clock else s.now + 1
         if s.due is not None and s.due <= clock:
-            loaded = become(Ticker(owner=True, due=s.due, case=s.case))
+            loaded = become(Scheduler(owner=True, due=s.due, case=s.case))
             if rules.due_goes == "before":
                 loaded = loaded._replace(due=None)
             found.append(Step(f"{who} loads what is due, and its case", loaded))
@@ -161,15 +161,15 @@ def _fire(s: Moment, t: int, case: Case, rules: Rules) -> list[Step]:
     me, who = s.tickers[t], f"ticker {t + 1}"
     assert me.due is not None
 
-    def become(ticker: Ticker, at: Moment = s) -> Moment:
-        first, second = put(at.tickers, t, ticker)
+    def become(scheduler: Scheduler, at: Moment = s) -> Moment:
+        first, second = put(at.tickers, t, scheduler)
         return at._replace(tickers=(first, second))
 
-    again = become(Ticker(owner=True))
-    if rules.lease and rules.ticker_fenced and s.holder != t:
-        return [Step(f"{who} is fenced: the lease has another owner", become(Ticker()))]
+    again = become(Scheduler(owner=True))
+    if rules.lease and rules.scheduler_fenced and s.holder != t:
+        return [Step(f"{who} is fenced: the lease has another owner", become(Scheduler()))]
     changed = case.version != s.case.version or (rules.due_goes == "with" and me.due != s.due)
-    if rules.ticker_guarded and changed:
+    if rules.scheduler_guarded and changed:
         return [Step(f"{who} meets a conflict and looks again", again)]
     if case.parked and rules.waits_for_parked:
         return [Step(f"{who} puts it off: the case is parked", again)]
@@ -182,7 +182,7 @@ def _fire(s: Moment, t: int, case: Case, rules: Rules) -> list[Step]:
         overdue = case._replace(version=s.case.version + 1, overdue=True)
         done = done._replace(case=overdue, told=(*s.told, told))
         story = f"{who} tells that {me.due} has passed"
-    done = become(Ticker(owner=True, deletes=rules.due_goes == "after"), done)
+    done = become(Scheduler(owner=True, deletes=rules.due_goes == "after"), done)
     found = [Step(story, done)]
     if s.faults:
         found.append(_fault(f"{story}, but sees an error and looks again", done))

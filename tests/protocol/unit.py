@@ -1,4 +1,4 @@
-"""A slice in memory: what `Facts` does with each event, on a case and its room as loaded."""
+"""A batch in memory: what `Inbox` does with each event, on a case and its room as loaded."""
 
 from typing import NamedTuple
 
@@ -23,19 +23,19 @@ class Unit:
 
     def __init__(self, scenario: Scenario, rules: Rules, *, mended: bool) -> None:
         self.scenario, self.rules, self.mended = scenario, rules, mended
-        self.may_drain = rules.may_drain
-        self.room_is_whole = True
+        self.may_resume = rules.may_resume
+        self.parked_is_complete = True
         self.refused = False
 
-    def load_room(self, case: Case, room: Facts, *, parked_too: bool = False) -> Facts:
+    def load_parked(self, case: Case, room: Facts, *, parked_too: bool = False) -> Facts:
         """What waits for a case, if its document says that anything does."""
         if not case.waiting or (case.parked and not parked_too):
             return ()
-        self.room_is_whole = self.room_is_whole and len(room) < self.rules.room_rows
+        self.parked_is_complete = self.parked_is_complete and len(room) < self.rules.room_rows
         return room[: self.rules.room_rows]
 
     def run(self, events: Facts, begin: int, cases: Cases, rooms: Rooms) -> Outcome:
-        """Let a slice have its effect on what was loaded."""
+        """Let a batch have its effect on what was loaded."""
         held, now, to = list(cases), list(rooms), begin
         for fact in events:
             k = fact.case
@@ -54,7 +54,7 @@ class Unit:
     def take(self, case: Case, room: Facts, fact: Fact, mark: int) -> tuple[Case, Facts] | None:
         """Drop a repeat, apply what is next and what waited for it, keep the rest.
 
-        None: the lane stands still before it.
+        None: the worker stands still before it.
         """
         rules = self.rules
         if rules.drops_repeats and fact.sequence <= mark:
@@ -94,12 +94,12 @@ class Unit:
 
     def drain(self, case: Case, room: Facts) -> tuple[Case, Facts]:
         """Apply what waits, as long as the next one is there and the transaction has room."""
-        while self.may_drain and (due := self.first_due(case, room)) is not None:
-            self.may_drain -= 1
+        while self.may_resume and (due := self.first_due(case, room)) is not None:
+            self.may_resume -= 1
             room = tuple(fact for fact in room if fact != due)
             if not self.rules.drops_repeats or due.sequence > case.mark:
                 case, room = self.apply(case, room, due)
-        if not room and (self.room_is_whole or not self.rules.clears_waiting_if_whole):
+        if not room and (self.parked_is_complete or not self.rules.clears_waiting_if_whole):
             case = case._replace(waiting=False)
         return case, room
 

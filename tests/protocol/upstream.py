@@ -1,4 +1,4 @@
-"""The upstream service's writers: a lane and a staff action commit facts of the same cases."""
+"""The upstream service's writers: a worker and a staff action commit facts of the same cases."""
 
 from tests.protocol.restoring import Numbered, forget, is_unknown, renumber
 from tests.protocol.rules import Rules
@@ -61,14 +61,14 @@ def _commit(
     if rules.version_guard and any(me.loaded[c] != s.sequences[c] for c in cases):
         yield Step(f"{who} meets a conflict and decides again", s._replace(writers=again))
         return
-    retold = (
+    republished = (
         renumber(s, w, cases, intent, rules)
         if s.lost
         else Numbered(*number(me.loaded, cases, intent))
     )
-    if retold is None:
+    if republished is None:
         return  # it stands still until a person has looked
-    numbered, packed = retold
+    numbered, packed = republished
     if rules.size_checked_at_emit and any(str(fact) in scenario.oversize for fact in packed):
         yield Step(f"{who} is refused a message that is too large", s._replace(writers=done))
         return

@@ -28,7 +28,7 @@ TAKING: Final = frozenset(
     }
 )
 
-# A lane tells of A, then of A and B in one document; staff tell of A; two relays; any reader.
+# A worker tells of A, then of A and B in one document; staff tell of A; two relays; any reader.
 PUBLISH = Scenario("publish", plans=((A, (0, 1)), (A,)), relays=2, faults=2, kinds=RELAYING)
 ACROSS = replace(PUBLISH, name="publish across", plans=((B, A), (A,)), faults=1)
 STAFF = replace(PUBLISH, name="publish staff", plans=((A,), (A, A)), faults=1)
@@ -41,7 +41,7 @@ RESTORE = replace(
 )
 # Two consumers; A2 is poison until its handler is mended, then redriven while A3 may still come.
 CONSUME = Scenario(
-    "consume", outbox=(A, A, A, B), lanes=2, faults=2, kinds=TAKING, poison=frozenset({"A2"})
+    "consume", outbox=(A, A, A, B), workers=2, faults=2, kinds=TAKING, poison=frozenset({"A2"})
 )
 THREE = replace(CONSUME, name="consume three", outbox=(A, A, A))
 TWO = replace(CONSUME, name="consume two", outbox=(A, A), poison=frozenset())
@@ -54,7 +54,7 @@ REFUSED = replace(DISCARD, name="refused", poison=frozenset(), refused=frozenset
 UNKNOWN = replace(TWO, name="unknown type", unknown=frozenset({"A1"}))
 LATE_JOIN = replace(THREE, name="late join", poison=frozenset(), trimmed=2)
 END_TO_END = Scenario(
-    "end to end", plans=((A, B), (A,)), relays=2, lanes=2, faults=1, kinds=RELAYING | TAKING
+    "end to end", plans=((A, B), (A,)), relays=2, workers=2, faults=1, kinds=RELAYING | TAKING
 )
 END_TO_END_TWO = replace(END_TO_END, name="end to end, two", plans=((A,), (A,)), faults=2)
 # A case waits until 1; then its next step gets the time 2, or it is closed; or it is parked.
@@ -258,8 +258,8 @@ VARIANTS: Final = (
         gap="stop",
     ),
     _breaks(17, "L", "keeping does not write the case", THREE, keeping_writes_case=False),
-    _breaks(17, "L", "a drain stops for size, no sweeper", THREE, may_drain=1, sweeps=False),
-    _holds(17, "mends the line above", "a drain stops for size, a sweeper", THREE, may_drain=1),
+    _breaks(17, "L", "a drain stops for size, no sweeper", THREE, may_resume=1, sweeps=False),
+    _holds(17, "mends the line above", "a drain stops for size, a sweeper", THREE, may_resume=1),
     _breaks(
         17,
         "L",
@@ -327,14 +327,14 @@ VARIANTS: Final = (
         due_goes="after",
         looks_at_state=False,
     ),
-    _breaks(22, "A", "the case is written without a guard", CLOSED, ticker_guarded=False),
+    _breaks(22, "A", "the case is written without a guard", CLOSED, scheduler_guarded=False),
     _breaks(
         22,
         "D",
         "the same, and no fence on the ticker",
         PARKED,
-        ticker_guarded=False,
-        ticker_fenced=False,
+        scheduler_guarded=False,
+        scheduler_fenced=False,
     ),
     _holds(
         22,
@@ -349,7 +349,7 @@ VARIANTS: Final = (
         "ends a zombie at its first commit",
         "no fence on the ticker",
         MOVED,
-        ticker_fenced=False,
+        scheduler_fenced=False,
     ),
     _holds(
         23, "halves the looks and the conflicts", "no lease: both tickers fire", MOVED, lease=False

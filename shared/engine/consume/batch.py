@@ -1,4 +1,4 @@
-"""One slice of a partition: from the watermark to a later offset, in one transaction."""
+"""One batch of a partition: from the watermark to a later offset, in one transaction."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from time import monotonic
 from typing import Any, Final
 
 from shared.engine.consume import offset_store
-from shared.engine.consume.circuit_breaker import MassParking
+from shared.engine.consume.circuit_breaker import CircuitBreaker
 from shared.engine.consume.inbox import explain, read_arrival
 from shared.engine.consume.offset_store import Watermark
-from shared.engine.consume.processor import Door
+from shared.engine.consume.processor import Processor
 from shared.engine.failures.crash_points import reach
 from shared.engine.failures.mongo_errors import REFUSED
 from shared.engine.parking.resume import TOO_MUCH
@@ -20,21 +20,21 @@ from shared.engine.store.unit_of_work import Unit
 from shared.errors import ServiceError, TooMuch
 from shared.observability import metrics
 
-__all__ = ["Slices"]
+__all__ = ["BatchCommitter"]
 
-_BREATH_S: Final = 0.005
-"""How long a slice keeps the event loop for itself."""
+_LOOP_S: Final = 0.005
+"""How long a batch keeps the event loop for itself."""
 
 
-class Slices:
-    """Takes slices through a door into a store."""
+class BatchCommitter:
+    """Takes batches through a door into a store."""
 
-    def __init__(self, store: Store, door: Door[Any], alarms: MassParking) -> None:
+    def __init__(self, store: Store, processor: Processor[Any], breaker: CircuitBreaker) -> None:
         self.store = store
-        self.door = door
-        self.alarms = alarms
-        self.most_bytes = store.budget.slice
-        """Bytes of records that one slice may hold."""
+        self.processor = processor
+        self.breaker = breaker
+        self.most_bytes = store.budget.batch
+        """Bytes of records that one batch may hold."""
 
     async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
         """Give the records their effect and move the watermark behind them, or do neither.
@@ -43,7 +43,7 @@ class Slices:
         parks alone; what is too much for one transaction is taken in halves too. Returns where the watermark stands now, and the last unit written.
 
         Raises:
-            Fenced, Conflict, Unavailable: nothing of the (last half's) slice was written, or it
+            Fenced, Conflict, Unavailable: nothing of the (last half's) batch was written, or it
                 is not known: read the watermark before anything else.
             Halted: too many cases would park of one cause.
 
@@ -70,7 +70,7 @@ class Slices:
     ) -> tuple[Watermark, Unit]:
         """Without what waits behind it, in case that is at fault; else it is parked itself."""
         try:
-            return await self._commit(mark, records, may_drain=0)
+            return await self._commit(mark, records, may_resume=0)
         except REFUSED:
             return await self._commit(mark, records, refused=refused)
 
@@ -80,15 +80,15 @@ class Slices:
         records: Sequence[Record],
         *,
         refused: str | None = None,
-        may_drain: int | None = None,
+        may_resume: int | None = None,
     ) -> tuple[Watermark, Unit]:
-        arrivals = await self.door.prepare(records)
+        arrivals = await self.processor.prepare(records)
         reach("slice.prepared")
         records, later = records[: len(arrivals)], records[len(arrivals) :]
         to = records[-1].offset + 1
         unit = self.store.unit()
-        if may_drain is not None:
-            unit.may_drain = may_drain
+        if may_resume is not None:
+            unit.may_resume = may_resume
         if len(records) > 1:
             unit.most_bytes = self.most_bytes
         began = monotonic()
@@ -96,22 +96,22 @@ class Slices:
             await offset_store.move(self.store, mark, to, session)
             await self._load(unit, arrivals, session)
             reach("slice.loaded")
-            breathe_at = monotonic() + _BREATH_S
+            yield_at = monotonic() + _LOOP_S
             for arrival in arrivals:
-                if monotonic() > breathe_at:  # pages and the other lanes share this loop
+                if monotonic() > yield_at:  # pages and the other workers share this loop
                     await asyncio.sleep(0)
-                    breathe_at = monotonic() + _BREATH_S
+                    yield_at = monotonic() + _LOOP_S
                 if refused is None:
                     self.take(arrival, unit)
-                    unit.weigh_told()
+                    unit.weigh_outgoing()
                 else:
-                    self.door.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
-            self.alarms.check(unit.failures)
+                    self.processor.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
+            self.breaker.check(unit.failures)
             await self.store.write(unit, session)
             reach("slice.before_commit")
         reach("slice.after_commit")
         metrics.committed(records[0].topic, len(records), monotonic() - began, unit)
-        self.alarms.note(unit.failures)
+        self.breaker.note(unit.failures)
         self.store.settle(unit)
         mark = replace(mark, offset=to)
         return await self.commit(mark, later) if later else (mark, unit)
@@ -120,20 +120,20 @@ class Slices:
         """Let one arrival have its effect, or park it without a trace of the attempt."""
         before = unit.savepoint()
         try:
-            self.door.take(arrival, unit)
+            self.processor.take(arrival, unit)
         except Exception as error:  # noqa: BLE001 - whatever one arrival does, the others flow on
             unit.roll_back(before)
-            self.door.park(arrival, unit, *explain(error))
+            self.processor.park(arrival, unit, *explain(error))
 
     async def _load(self, unit: Unit, arrivals: Sequence[Any], session: Any) -> None:
         wanted: dict[str, list[str]] = {}
-        cases = [case for each in arrivals if (case := self.door.case_of(each)) is not None]
+        cases = [case for each in arrivals if (case := self.processor.case_of(each)) is not None]
         if cases:
             wanted[self.store.cases] = list(cases)
         for arrival in arrivals:
-            for collection, ids in self.door.needs(arrival).items():
+            for collection, ids in self.processor.needs(arrival).items():
                 wanted.setdefault(collection, []).extend(ids)
         await self.store.load(unit, wanted, session)
-        for row in await self.store.load_room(unit, cases, session):
-            waiting = self.door.needs(read_arrival(row_record(row)))
+        for row in await self.store.load_parked(unit, cases, session):
+            waiting = self.processor.needs(read_arrival(row_record(row)))
             await self.store.load(unit, waiting, session)

@@ -1,7 +1,7 @@
 """Mass parking: when many cases fail of one cause at once, it is us, not them.
 
-A bad deployment would park every case that it meets. Past the limit the lane halts instead, before
-the slice is committed, so that a roll-back needs no redrive.
+A bad deployment would park every case that it meets. Past the limit the worker halts instead, before
+the batch is committed, so that a roll-back needs no redrive.
 """
 
 from collections import deque
@@ -11,13 +11,13 @@ from typing import Final
 
 from shared.errors import Halted
 
-__all__ = ["CASES", "WITHIN_S", "MassParking"]
+__all__ = ["CASES", "WITHIN_S", "CircuitBreaker"]
 
 CASES: Final = 20
 WITHIN_S: Final = 60.0
 
 
-class MassParking:
+class CircuitBreaker:
     """Remembers what was parked lately, by cause."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -25,7 +25,7 @@ class MassParking:
         self._recent: deque[tuple[float, str, str]] = deque()
 
     def check(self, failures: Iterable[tuple[str, str]]) -> None:
-        """Look at what a slice is about to park.
+        """Look at what a batch is about to park.
 
         Raises:
             Halted: with it, `CASES` different cases would have parked of one cause in `WITHIN_S`.

@@ -1,6 +1,6 @@
-"""A witness: whether broker and database answer somebody else, who shares no client with us.
+"""A health probe: whether broker and database answer somebody else, who shares no client with us.
 
-A lane that cannot go on says that the broker or MongoDB is away. It would say the same of a client
+A worker that cannot go on says that the broker or MongoDB is away. It would say the same of a client
 of its own that broke, and wait for ever. So whoever judges it asks with new connections.
 """
 
@@ -15,13 +15,13 @@ from pymongo.write_concern import WriteConcern
 
 from shared.engine.kafka.connection import Connection
 
-__all__ = ["Witness"]
+__all__ = ["HealthProbe"]
 
 _ANSWER_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
+class HealthProbe:
     """Asks broker and database anew each time."""
 
     connection: Connection

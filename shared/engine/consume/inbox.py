@@ -1,6 +1,6 @@
 """The door for facts: each has its effect once, in the order of its case.
 
-By sequence, against the mark that the slice's earlier events left: at or below it a repeat and
+By sequence, against the mark that the batch's earlier events left: at or below it a repeat and
 dropped, next after it applied, beyond it kept in the room until what is missing arrives. A fact of
 an unknown type moves the mark too. What can never succeed is kept, the mark stays, and the case is
 parked: its later events wait behind it while all other cases flow on.
@@ -23,7 +23,7 @@ from shared.engine.store.unit_of_work import WAITING, Unit
 from shared.errors import Rejected
 from shared.observability.tracing import SUBJECT
 
-__all__ = ["Arrival", "Facts", "explain", "is_due", "read_arrival"]
+__all__ = ["Arrival", "Inbox", "explain", "is_due", "read_arrival"]
 
 F = TypeVar("F", bound=Fact)
 Handler = Callable[[Any, Unit], None]
@@ -50,7 +50,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         return f"{self.case_id}|{self.source}|{self.sequence:010d}"
 
 
-class Facts:
+class Inbox:
     """The fact types that a subscription knows, who handles each, and what each needs loaded."""
 
     def __init__(self, *, most: int = 500) -> None:
@@ -104,7 +104,7 @@ class Facts:
         if arrival.envelope is None:
             self.park(arrival, unit, arrival.fault, arrival.fault)
             return
-        protocol = unit.held(unit.cases, arrival.case_id).protocol
+        protocol = unit.document(unit.cases, arrival.case_id).protocol
         mark = protocol.marks.get(arrival.source, 0)
         if arrival.sequence <= mark:
             unit.duplicates += 1
@@ -112,7 +112,7 @@ class Facts:
             self._keep(arrival, unit, state=WAITING, reason=None)
         else:
             self._apply(arrival, unit)
-            self.drain(arrival.case_id, unit)
+            self.resume(arrival.case_id, unit)
 
     def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:
         """Keep the event, leave its mark, and let its case stand still."""
@@ -121,38 +121,38 @@ class Facts:
             unit.failures.append((cause, arrival.record.position))
             return
         self._keep(arrival, unit, state="failed", reason=reason, cause=cause)
-        protocol = unit.held(unit.cases, arrival.case_id).protocol
+        protocol = unit.document(unit.cases, arrival.case_id).protocol
         unit.touch(unit.cases, arrival.case_id, replace(protocol, parked=reason))
         unit.failures.append((cause, arrival.case_id))
 
-    def drain(self, case_id: str, unit: Unit) -> None:
+    def resume(self, case_id: str, unit: Unit) -> None:
         """Apply what waits in the case's room, as long as the next one is there."""
-        if not unit.held(unit.cases, case_id).protocol.waiting:
+        if not unit.document(unit.cases, case_id).protocol.waiting:
             return
-        room = unit.room.get(case_id, {})
-        while unit.may_drain and (row := self.first_due(case_id, unit)) is not None:
-            unit.may_drain -= 1
+        parked = unit.parked_rows.get(case_id, {})
+        while unit.may_resume and (row := self.first_due(case_id, unit)) is not None:
+            unit.may_resume -= 1
             unit.free(row)
-            marks = unit.held(unit.cases, case_id).protocol.marks
+            marks = unit.document(unit.cases, case_id).protocol.marks
             if row["sequence"] > marks.get(row["source"], 0):
                 self._apply(read_arrival(row_record(row)), unit)
-        protocol = unit.held(unit.cases, case_id).protocol
-        if protocol.waiting and not room and unit.room_is_whole:
+        protocol = unit.document(unit.cases, case_id).protocol
+        if protocol.waiting and not parked and unit.parked_is_complete:
             unit.touch(unit.cases, case_id, replace(protocol, waiting=False))
 
     def first_due(self, case_id: str, unit: Unit) -> Document | None:
         """The kept event that is next, unless the case is parked or waits for another."""
-        protocol = unit.held(unit.cases, case_id).protocol
-        room = unit.room.get(case_id)
-        if not room or protocol.parked:
+        protocol = unit.document(unit.cases, case_id).protocol
+        parked = unit.parked_rows.get(case_id)
+        if not parked or protocol.parked:
             return None
-        return next((row for row in _in_order(room) if is_due(row, protocol.marks)), None)
+        return next((row for row in _in_order(parked) if is_due(row, protocol.marks)), None)
 
     def _apply(self, arrival: Arrival, unit: Unit) -> None:
         before = unit.savepoint()
         try:
             self._handle(arrival, unit)
-            protocol = unit.held(unit.cases, arrival.case_id).protocol
+            protocol = unit.document(unit.cases, arrival.case_id).protocol
             moved = protocol.marked(arrival.source, arrival.sequence)
             unit.touch(unit.cases, arrival.case_id, moved)
         except Exception as error:  # noqa: BLE001 - a bug in one handler must stop its own case only
@@ -167,20 +167,20 @@ class Facts:
         if unit.tracing is None:
             unit.traceparent = arrival.envelope.traceparent
         else:
-            unit.follow(
+            unit.continue_trace(
                 arrival.envelope.traceparent,
                 f"take {arrival.envelope.type}",
                 arrival.record,
                 lambda: {SUBJECT: arrival.case_id},
             )
-        unit.told_ms = arrival.record.timestamp_ms
+        unit.appended_ms = arrival.record.timestamp_ms
         fact = _body(known[0], arrival.record)
         if fact.subject() != arrival.case_id:
             raise Rejected("the fact's subject is not the one on its envelope")
         if known[2] is not None:
-            known[2](fact)  # what it could not tell before the slice stops its own case now
-        now, protocol = unit.now, unit.held(unit.cases, arrival.case_id).protocol
-        before = unit.retold.clock(arrival.case_id, protocol.sequences, unit.told_ms)
+            known[2](fact)  # what it could not tell before the batch stops its own case now
+        now, protocol = unit.now, unit.document(unit.cases, arrival.case_id).protocol
+        before = unit.republished.clock(arrival.case_id, protocol.sequences, unit.appended_ms)
         unit.now = before or now
         try:
             known[1](fact, unit)
@@ -206,7 +206,7 @@ class Facts:
             "cause": cause,
         }
         unit.keep(row)
-        protocol = unit.held(unit.cases, arrival.case_id).protocol
+        protocol = unit.document(unit.cases, arrival.case_id).protocol
         # keeping writes the case's document too: a redrive that passes by must meet a conflict
         unit.touch(unit.cases, arrival.case_id, replace(protocol, waiting=True))
 
@@ -216,8 +216,8 @@ def is_due(row: Document, marks: Mapping[str, int]) -> bool:
     return bool(row["sequence"] <= marks.get(row["source"], 0) + 1)
 
 
-def _in_order(room: Mapping[str, Document]) -> list[Document]:
-    return sorted(room.values(), key=lambda row: (row["source"], row["sequence"]))
+def _in_order(parked: Mapping[str, Document]) -> list[Document]:
+    return sorted(parked.values(), key=lambda row: (row["source"], row["sequence"]))
 
 
 def _body(fact: type[Fact], record: Record) -> Fact:

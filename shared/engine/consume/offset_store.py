@@ -41,7 +41,7 @@ class Watermark:
     """The next offset to be taken."""
     epoch: int
     session: AsyncClientSession
-    """The owner's own session: all its slices are transactions of it."""
+    """The owner's own session: all its batches are transactions of it."""
 
     def is_of(self, topic_id: str) -> bool:
         """Whether it belongs to the topic of that id."""
@@ -128,12 +128,12 @@ async def read(store: Store, mark: Watermark) -> Watermark:
 
 
 def _majority(store: Store) -> AsyncCollection[Document]:
-    """What cannot be rolled back any more: a lane goes on from it."""
+    """What cannot be rolled back any more: a worker goes on from it."""
     return store.db.watermarks.with_options(read_concern=ReadConcern("majority"))
 
 
 async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSession) -> None:
-    """Move the watermark inside the slice's transaction, if it stands where the slice begins.
+    """Move the watermark inside the batch's transaction, if it stands where the batch begins.
 
     Raises:
         Fenced: it does not, or another owner has taken the partition.

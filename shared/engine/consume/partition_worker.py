@@ -1,7 +1,7 @@
-"""A lane: one partition, strictly serial, its own back-off, its own halt.
+"""A worker: one partition, strictly serial, its own back-off, its own halt.
 
-It takes what is there at once, without lingering: an idle lane commits small slices and answers
-fast; while one slice commits the next gathers, so a busy lane commits full ones. After any doubt
+It takes what is there at once, without lingering: an idle worker commits small batches and answers
+fast; while one batch commits the next gathers, so a busy worker commits full ones. After any doubt
 it drops what it holds, rereads the watermark and seeks to it.
 """
 
@@ -15,20 +15,20 @@ from typing import Final, Protocol
 import structlog
 
 from shared.engine.consume import offset_store
-from shared.engine.consume.batch import Slices
+from shared.engine.consume.batch import BatchCommitter
 from shared.engine.consume.circuit_breaker import CASES
 from shared.engine.consume.offset_store import Watermark
 from shared.engine.failures.crash_points import reach
-from shared.engine.kafka.undecodable_batch import step_over
+from shared.engine.kafka.undecodable_batch import skip_undecodable
 from shared.engine.limits.memory_budget import Pool
 from shared.engine.records import Record
 from shared.engine.store import heartbeat
 from shared.errors import Away, Conflict, Fenced, Halted, Rejected, Taken, Unavailable
 from shared.observability import metrics
 
-__all__ = ["Lane", "Log"]
+__all__ = ["Log", "PartitionWorker"]
 
-_HELD_SLICES: Final = 2
+_QUEUED_BATCHES: Final = 2
 _CONFLICTS: Final = 8
 _READY_TRIES: Final = 100
 _READY_PAUSE_S: Final = 0.02
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 class Log(Protocol):
-    """The partition as its lane sees it."""
+    """The partition as its worker sees it."""
 
     topic: str
     partition: int
@@ -60,26 +60,28 @@ class Log(Protocol):
         ...
 
 
-class Lane:
-    """Takes one partition's records in order, slice by slice."""
+class PartitionWorker:
+    """Takes one partition's records in order, batch by batch."""
 
-    def __init__(self, log: Log, slices: Slices, turns: asyncio.Semaphore, pool: Pool) -> None:
+    def __init__(
+        self, log: Log, committer: BatchCommitter, turns: asyncio.Semaphore, pool: Pool
+    ) -> None:
         self.log = log
-        self.slices = slices
+        self.committer = committer
         self.halted: str | None = None
         """Why it stands still until a person acts."""
-        self.way_on = ""
+        self.remedy = ""
         """What the person can do about it."""
         self.waiting: str | None = None
         """Why it waits and tries again by itself (MongoDB away, say)."""
         self.failing: str | None = None
-        """Why its last try failed; None once a slice had its effect."""
+        """Why its last try failed; None once a batch had its effect."""
         self.declared = False
         """Whether what it waits for is known to be away, so that it is right to wait."""
         self.mark: Watermark | None = None
         self.log_end = 0
         self.moved_at = monotonic()
-        """When it had its turn or brought a slice home; a turn after a failure does not count."""
+        """When it had its turn or brought a batch home; a turn after a failure does not count."""
         self.in_line = False
         """Whether it waits for its turn to commit."""
         self._caught_up_at: float | None = None
@@ -90,8 +92,8 @@ class Lane:
         self._queue: deque[Record] = deque()
         self._bytes = 0
         """Bytes in the queue."""
-        self._sliced = 0
-        """Bytes in the slice that is on its way."""
+        self._in_batch = 0
+        """Bytes in the batch that is on its way."""
         self._paused = True
         self._arrived = asyncio.Event()
         self._rewind = True
@@ -99,9 +101,9 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._tries = 0
         self._taking: int | None = None
-        self._stood_at: int | None = None
-        self._most = slices.door.most
-        self._unreadable: tuple[int, int, str] | None = None
+        self._halted_at: int | None = None
+        self._most = committer.processor.most
+        self._undecodable: tuple[int, int, str] | None = None
 
     @property
     def name(self) -> str:
@@ -111,7 +113,7 @@ class Lane:
     @property
     def lag(self) -> int:
         """Events that lie in the log and have not had their effect: log end minus watermark."""
-        at = self.mark.offset if self.mark else self._stood_at
+        at = self.mark.offset if self.mark else self._halted_at
         return 0 if at is None else max(0, self.log_end - at)
 
     @property
@@ -149,7 +151,7 @@ class Lane:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def leave(self) -> None:
-        """Stop taking, finish the slice in flight, and end."""
+        """Stop taking, finish the batch in flight, and end."""
         self._leaving = True
         self._arrived.set()
         if self._task is not None:
@@ -168,20 +170,20 @@ class Lane:
                 break
             expected += 1
             self._queue.append(record)
-            self._bytes += record.held
+            self._bytes += record.memory_bytes
         self._pool.take(self._bytes - before)
-        self.breathe()
+        self.adjust_flow()
         self._arrived.set()
 
-    def breathe(self) -> None:
+    def adjust_flow(self) -> None:
         """Ask for more as long as the pool of the process has room for it."""
         if self._rewind or self._leaving or self.halted or self.mark is None:
             return
-        held, room = self._bytes + self._sliced, self._pool.room
-        most = _HELD_SLICES * self.slices.door.most
-        if held >= room or len(self._queue) > most:
+        in_memory, free = self._bytes + self._in_batch, self._pool.free_bytes
+        most = _QUEUED_BATCHES * self.committer.processor.most
+        if in_memory >= free or len(self._queue) > most:
             self._pause()
-        elif self._paused and 2 * held <= room and 2 * len(self._queue) <= most:
+        elif self._paused and 2 * in_memory <= free and 2 * len(self._queue) <= most:
             self._paused = False
             self.log.resume()
 
@@ -190,20 +192,20 @@ class Lane:
         self._rewind = True
         self._arrived.set()
 
-    def retake(self) -> None:
+    def reassign(self) -> None:
         """Take the partition again: its log is not the one that was taken."""
         self.mark = None
         self.rewind()
 
-    def step_over(self, at: int, until: int, cause: str) -> None:
+    def skip_undecodable(self, at: int, until: int, cause: str) -> None:
         """Park [at, until) by position, as soon as all before it is done: it cannot be read."""
-        self._unreadable = (at, until, cause)
+        self._undecodable = (at, until, cause)
         self._arrived.set()
 
     def resume(self) -> None:
         """Lift a halt: an operator's word.
 
-        It begins with so few that all may park: a slice of many cases that fail would halt each time.
+        It begins with so few that all may park: a batch of many cases that fail would halt each time.
         """
         self.halted = None
         self._most = min(self._most, CASES - 1)
@@ -213,15 +215,15 @@ class Lane:
         """Go on from the log's start, giving up what lies below it: an operator's word.
 
         Raises:
-            Rejected: the lane does not stand still for that.
+            Rejected: the worker does not stand still for that.
 
         """
         topic_id, start, end = await self.log.bounds()
-        known = await offset_store.stored(self.slices.store, topic_id, self.log.partition)
+        known = await offset_store.stored(self.committer.store, topic_id, self.log.partition)
         if not self.halted or (known is not None and not known < start <= end):
             raise Rejected("no event below the log's start is missing here")
         await offset_store.accept(
-            self.slices.store,
+            self.committer.store,
             topic_id=topic_id,
             topic=self.log.topic,
             partition=self.log.partition,
@@ -231,7 +233,7 @@ class Lane:
         return start
 
     async def ready(self) -> bool:
-        """Wait a moment until the lane has gone back to its watermark; False if it has not."""
+        """Wait a moment until the worker has gone back to its watermark; False if it has not."""
         for _ in range(_READY_TRIES):
             if not self._rewind and self.mark is not None:
                 return True
@@ -250,16 +252,16 @@ class Lane:
         while not self._leaving:
             try:
                 if self._rewind:
-                    await self._go_back()
+                    await self._rewind_to_watermark()
                 if not self._queue:
-                    if self._unreadable is not None:
-                        await self._step_over(*self._unreadable)
+                    if self._undecodable is not None:
+                        await self._skip_undecodable(*self._undecodable)
                         continue
                     self.waiting = None  # nothing fails while there is nothing to do
                     await self._arrived.wait()
                     self._arrived.clear()
                     continue
-                await self._take_slice()
+                await self._take_batch()
                 self._tries = 0
                 self.waiting = self.failing = None
                 self.declared = False
@@ -275,14 +277,14 @@ class Lane:
                 self._rewind = True
                 await self._back_off("other writers keep changing the same cases")
             except Halted as halt:
-                self.way_on = halt.way_on
-                await self._stand_still(str(halt))
+                self.remedy = halt.remedy
+                await self._halt(str(halt))
             except Exception as error:
-                log.exception("lane_failed", lane=self.name, error=type(error).__name__)
+                log.exception("lane_failed", worker=self.name, error=type(error).__name__)
                 self._rewind = True
                 await self._back_off(f"the lane failed with {type(error).__name__}")
 
-    async def _take_slice(self) -> None:
+    async def _take_batch(self) -> None:
         assert self.mark is not None  # noqa: S101 - _go_back made sure
         records: list[Record] = []
         for attempt in range(_CONFLICTS):
@@ -296,91 +298,91 @@ class Lane:
                         started = monotonic()
                         records = self._gather()
                         self._taking = records[-1].offset + 1
-                    self.mark, _ = await self.slices.commit(self.mark, records)
+                    self.mark, _ = await self.committer.commit(self.mark, records)
                 break
             except Conflict as conflict:
                 if attempt == _CONFLICTS - 1:
                     if isinstance(conflict, Taken) and len(records) == 1:
-                        self.mark, _ = await self.slices.refuse(self.mark, records[0], conflict)
+                        self.mark, _ = await self.committer.refuse(self.mark, records[0], conflict)
                         break
                     raise
                 await asyncio.sleep(uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
-                current = await offset_store.read(self.slices.store, self.mark)
+                current = await offset_store.read(self.committer.store, self.mark)
                 if current.offset != self.mark.offset:
                     raise  # a first half was committed: take what is left anew
                 records = self._give_back_half(records)
         reach("lane.between_slices")
-        self._most = min(2 * self._most, self.slices.door.most)
+        self._most = min(2 * self._most, self.committer.processor.most)
         self._taking = None
         self.moved_at = monotonic()
         self._pool.moved()
         self._handled_ms = records[-1].timestamp_ms
-        metrics.slice_taken(self.log.topic, len(records), monotonic() - started)
-        given, self._sliced = self._sliced, 0
+        metrics.batch_taken(self.log.topic, len(records), monotonic() - started)
+        given, self._in_batch = self._in_batch, 0
         self._pool.give(given)
-        self.breathe()
+        self.adjust_flow()
 
-    async def _step_over(self, at: int, until: int, cause: str) -> None:
+    async def _skip_undecodable(self, at: int, until: int, cause: str) -> None:
         assert self.mark is not None  # noqa: S101 - _go_back made sure
-        self._unreadable = None
+        self._undecodable = None
         self._rewind = True
         if self.mark.offset == at:
-            log.error("batch_unreadable", lane=self.name, offset=at, until=until, cause=cause)
-            self.mark = await step_over(
-                self.slices.store,
+            log.error("batch_unreadable", worker=self.name, offset=at, until=until, cause=cause)
+            self.mark = await skip_undecodable(
+                self.committer.store,
                 self.mark,
                 topic=self.log.topic,
                 partition=self.log.partition,
                 until=until,
                 cause=cause,
             )
-            metrics.stepped_over(self.log.topic, until - at)
+            metrics.skipped_undecodable(self.log.topic, until - at)
 
     def _give_back_half(self, records: list[Record]) -> list[Record]:
-        """Rivals for the same cases meet less often in smaller slices."""
+        """Rivals for the same cases meet less often in smaller batches."""
         if len(records) == 1:
             return records
         self._most = len(records) // 2
         for record in reversed(records[self._most :]):
             self._queue.appendleft(record)
-            self._bytes += record.held
-            self._sliced -= record.held
+            self._bytes += record.memory_bytes
+            self._in_batch -= record.memory_bytes
         return records[: self._most]
 
     def _gather(self) -> list[Record]:
         records: list[Record] = []
-        size, most = 0, self.slices.most_bytes
+        size, most = 0, self.committer.most_bytes
         if len(self._queue) <= self._most and self._bytes <= most:
             records, size = list(self._queue), self._bytes
             self._queue.clear()
         else:
             while self._queue and len(records) < self._most:
-                if records and size + self._queue[0].held > most:
+                if records and size + self._queue[0].memory_bytes > most:
                     break
                 records.append(self._queue.popleft())
-                size += records[-1].held
+                size += records[-1].memory_bytes
         self._bytes -= size
-        self._sliced = size
+        self._in_batch = size
         return records
 
     def _drop(self) -> None:
         """Give back all that is held: it will come again."""
-        given = self._bytes + self._sliced
+        given = self._bytes + self._in_batch
         self._queue.clear()
-        self._bytes = self._sliced = 0
+        self._bytes = self._in_batch = 0
         self._taking = None
         self._pool.give(given)
 
-    async def _go_back(self) -> None:
+    async def _rewind_to_watermark(self) -> None:
         self._pause()
         self._drop()
-        seen = self.slices.store.beat
+        seen = self.committer.store.heartbeat
         if self.mark is None:
             topic_id, start, end = await self.log.bounds()
             self.log_end = end
             reach("lane.before_take")
             self.mark = await offset_store.take(
-                self.slices.store,
+                self.committer.store,
                 topic=self.log.topic,
                 topic_id=topic_id,
                 partition=self.log.partition,
@@ -389,34 +391,34 @@ class Lane:
             )
             reach("lane.after_take")
         else:
-            self.mark = await offset_store.read(self.slices.store, self.mark)
-        await heartbeat.check(self.slices.store, seen)
+            self.mark = await offset_store.read(self.committer.store, self.mark)
+        await heartbeat.check(self.committer.store, seen)
         self._rewind = False
         reach("lane.before_seek")
         self.log.seek(self.mark.offset)
-        self.breathe()
+        self.adjust_flow()
 
     def _pause(self) -> None:
         if not self._paused:
             self._paused = True
             self.log.pause()
 
-    async def _stand_still(self, reason: str) -> None:
+    async def _halt(self, reason: str) -> None:
         self.halted = reason
-        self._stood_at = self.mark.offset if self.mark else None
+        self._halted_at = self.mark.offset if self.mark else None
         self._pause()
         self._rewind = True
         self._drop()
         self.mark = None
         metrics.halted(self.log.topic)
-        log.error("lane_halted", lane=self.name, reason=reason)
+        log.error("lane_halted", worker=self.name, reason=reason)
         while self.halted and not self._leaving:
             self._arrived.clear()
             await self._arrived.wait()
 
     async def _back_off(self, reason: str, *, declared: bool = False) -> None:
         if self.waiting != reason:
-            log.warning("lane_waits", lane=self.name, reason=reason)
+            log.warning("lane_waits", worker=self.name, reason=reason)
         self.waiting = self.failing = reason
         self.declared = declared
         pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]

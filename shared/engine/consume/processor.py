@@ -7,27 +7,27 @@ from shared.engine.records import Record
 from shared.engine.store.document import Needs
 from shared.engine.store.unit_of_work import Unit
 
-__all__ = ["NOTHING", "Door"]
+__all__ = ["NOTHING", "Processor"]
 
 A = TypeVar("A")
 
 NOTHING: Mapping[str, Any] = {}
 
 
-class Door(Protocol, Generic[A]):
+class Processor(Protocol, Generic[A]):
     """Turns records into arrivals and lets each have its effect.
 
-    `prepare` may use the network and runs before the transaction, again whenever the slice is
+    `prepare` may use the network and runs before the transaction, again whenever the batch is
     taken again: what it does must be harmless to repeat. `take` works in memory only.
     """
 
     most: int
-    """Records that one slice may hold."""
+    """Records that one batch may hold."""
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[A]:
         """Read the records, in their order, one arrival for each.
 
-        A door may stop early, though not before the first: what it left out is a slice of its own.
+        A door may stop early, though not before the first: what it left out is a batch of its own.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""A subscription: FastStream opens the door to the broker, lanes take what comes through it.
+"""A subscription: FastStream opens the door to the broker, workers take what comes through it.
 
 FastStream declares the topics, joins the group and holds the connection; it calls no handler and
-acknowledges nothing. Each assigned partition gets a lane. Committed offsets in Kafka are a display
+acknowledges nothing. Each assigned partition gets a worker. Committed offsets in Kafka are a display
 for operators' tools: written late, failures ignored, never read by us.
 """
 
@@ -18,16 +18,16 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeEr
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from shared.engine.consume.batch import Slices
-from shared.engine.consume.health_probe import Witness
-from shared.engine.consume.partition_worker import Lane
-from shared.engine.consume.processor import Door
+from shared.engine.consume.batch import BatchCommitter
+from shared.engine.consume.health_probe import HealthProbe
+from shared.engine.consume.partition_worker import PartitionWorker
+from shared.engine.consume.processor import Processor
 from shared.engine.consume.watchdog import Watchdog
-from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.cancellation import is_cancelled
 from shared.engine.failures.crash_points import reach
 from shared.engine.kafka.connection import Partition
 from shared.engine.kafka.connection_errors import name_broken_connections
-from shared.engine.kafka.undecodable_batch import is_unreadable, next_readable
+from shared.engine.kafka.undecodable_batch import is_undecodable, next_decodable
 from shared.engine.limits.bounded_decompression import bound_decompression
 from shared.engine.limits.memory_budget import Pool
 from shared.engine.records import Record
@@ -53,20 +53,20 @@ log = structlog.get_logger()
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
-    """One consumer group member and its lanes."""
+    """One consumer group member and its workers."""
 
     def __init__(
         self,
         *topics: str,
-        door: Door[Any],
+        processor: Processor[Any],
         group: str,
         pattern: str | None = None,
     ) -> None:
         self.topics = topics
         self.pattern = pattern
-        self.door = door
+        self.processor = processor
         self.group = group
-        self.lanes: dict[TopicPartition, Lane] = {}
+        self.workers: dict[TopicPartition, PartitionWorker] = {}
         self._topic_ids: dict[str, tuple[float, asyncio.Task[str]]] = {}
         self._same_until = 0.0
         self.trouble: str | None = None
@@ -79,34 +79,36 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self,
         broker: KafkaBroker,
         *,
-        slices: Slices,
+        committer: BatchCommitter,
         turns: asyncio.Semaphore,
         pool: Pool,
         fetched: int,
         instance: str | None,
-        witness: Witness,
+        health_probe: HealthProbe,
         end: Callable[[str], None],
     ) -> None:
         """Register with FastStream; nothing is read before `start`.
 
         Args:
             broker: FastStream's door.
-            slices: what the lanes do with their records.
-            turns: how many lanes of the process commit at once.
+            committer: what the workers do with their records.
+            turns: how many workers of the process commit at once.
             pool: what they hold together.
             fetched: bytes that are asked for at once.
             instance: our name in the group.
-            witness: who is asked whether others are answered.
+            health_probe: who is asked whether others are answered.
             end: what to do about a process that does not move.
 
         """
         bound_decompression()
         name_broken_connections()
-        self._connection = witness.connection
-        self._slices = slices
+        self._connection = health_probe.connection
+        self._committer = committer
         self._turns = turns
         self._pool = pool
-        self.watchdog = Watchdog(self.group, self.lanes, pool=pool, witness=witness, end=end)
+        self.watchdog = Watchdog(
+            self.group, self.workers, pool=pool, health_probe=health_probe, end=end
+        )
         self._subscriber = broker.subscriber(
             *self.topics,
             pattern=self.pattern,
@@ -134,7 +136,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     @property
     def reading(self) -> set[str]:
         """The topics that are assigned to this process."""
-        return {place.topic for place, lane in self.lanes.items() if lane.mark is not None}
+        return {place.topic for place, worker in self.workers.items() if worker.mark is not None}
 
     @property
     def silent_s(self) -> float:
@@ -149,30 +151,30 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         ]
 
     async def stop(self) -> None:
-        """Finish the slices in flight and end."""
+        """Finish the batches in flight and end."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        places = dict(self.lanes)
-        await self._leave(self.lanes)
+        places = dict(self.workers)
+        await self._leave(self.workers)
         with suppress(Exception):
             async with asyncio.timeout(_LAST_DISPLAY_S):
                 await self._display(places)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish what is in flight on the partitions that go elsewhere."""
-        await self._leave([place for place in revoked if place in self.lanes])
+        await self._leave([place for place in revoked if place in self.workers])
         reach("group.revoked")
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Open a lane for each partition; it takes the watermark by itself."""
+        """Open a worker for each partition; it takes the watermark by itself."""
         self._topic_ids.clear()
         consumer = self._subscriber.consumer
         for place in assigned:
             partition = Partition(consumer, place, self._topic_id)
-            lane = Lane(partition, self._slices, self._turns, self._pool)
-            self.lanes[place] = lane
-            lane.start()
+            worker = PartitionWorker(partition, self._committer, self._turns, self._pool)
+            self.workers[place] = worker
+            worker.start()
         reach("group.assigned")
 
     async def _topic_id(self, topic: str) -> str:
@@ -184,20 +186,20 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         return await asyncio.shield(task)
 
     async def _leave(self, places: Iterable[TopicPartition]) -> None:
-        leaving = [self.lanes.pop(place) for place in list(places)]
-        await asyncio.gather(*(lane.leave() for lane in leaving))
+        leaving = [self.workers.pop(place) for place in list(places)]
+        await asyncio.gather(*(worker.leave() for worker in leaving))
 
     async def _poll(self) -> None:
         suspicious, pause = False, _LOOK_AGAIN_S
-        while not told_to_end():
+        while not is_cancelled():
             try:
                 if suspicious:
                     suspicious = False
                     await self._look_closer()
-                if self._pool.room > 0:
+                if self._pool.free_bytes > 0:
                     await self._deliver()
                     await asyncio.sleep(0)  # what lies ready is delivered without any wait
-                else:  # every lane is paused: what the client holds is what it asked for before
+                else:  # every worker is paused: what the client holds is what it asked for before
                     await self._pool.wait(_POLL_MS / 1000)
                 self.trouble, pause = None, _LOOK_AGAIN_S
             except ConsumerStoppedError:
@@ -212,16 +214,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def _deliver(
         self, *places: TopicPartition, wait_ms: int = _POLL_MS, most: int = _POLLED_RECORDS
     ) -> int:
-        """Hand records to their lanes; returns how many.
+        """Hand records to their workers; returns how many.
 
         As long as they are large they are asked for one by one: the client unpacks a batch when
         its turn comes, and many small ones may unpack to much.
         """
         taken: dict[TopicPartition, list[Record]] = {}
-        count = held = 0
+        count = in_memory = 0
         at_once = 1
-        enough = min(_POLLED_BYTES, self._pool.room)
-        while count < most and held < enough:
+        enough = min(_POLLED_BYTES, self._pool.free_bytes)
+        while count < most and in_memory < enough:
             polled = await self.consumer.getmany(
                 *places, timeout_ms=0 if count else wait_ms, max_records=at_once
             )
@@ -233,14 +235,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 with self._by_ourselves(place):
                     known = [_record(each) for each in records]
                     taken.setdefault(place, []).extend(known)
-                    sizes = [each.held for each in known]
-                    held += sum(sizes)
+                    sizes = [each.memory_bytes for each in known]
+                    in_memory += sum(sizes)
                     largest = max(largest, *sizes)
             at_once = min(_SMALL_AT_ONCE, most) if largest <= _SMALL_BYTES else 1
         for place, known in taken.items():
             with self._by_ourselves(place):
-                if lane := self.lanes.get(place):
-                    lane.offer(known)
+                if worker := self.workers.get(place):
+                    worker.offer(known)
         return count
 
     @contextmanager
@@ -250,16 +252,16 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             yield
         except Exception as error:
             log.exception("offer_failed", place=str(place), error=type(error).__name__)
-            if lane := self.lanes.get(place):
-                lane.rewind()
+            if worker := self.workers.get(place):
+                worker.rewind()
 
     async def _look_closer(self) -> None:
         """After an exception out of a poll: back to the watermarks, and find whose log it is."""
-        for lane in self.lanes.values():
-            lane.rewind()
-        ends = await self.consumer.end_offsets(list(self.lanes))
-        for place, lane in list(self.lanes.items()):
-            if place not in ends or not await lane.ready():
+        for worker in self.workers.values():
+            worker.rewind()
+        ends = await self.consumer.end_offsets(list(self.workers))
+        for place, worker in list(self.workers.items()):
+            if place not in ends or not await worker.ready():
                 continue
             try:
                 await self._read_singly(place, ends[place])
@@ -267,9 +269,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 raise
             except OffsetOutOfRangeError:
                 self._topic_ids.clear()
-                lane.retake()
+                worker.reassign()
             except Exception as cause:  # noqa: BLE001 - see above
-                await self._suspect(place, lane, cause)
+                await self._suspect(place, worker, cause)
 
     async def _read_singly(self, place: TopicPartition, end: int) -> None:
         """Deliver up to `end` one by one: an error comes out where it lies, and idle logs cost nothing."""
@@ -277,21 +279,23 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             if not await self._deliver(place, wait_ms=_ANSWER_MS, most=1):
                 break
 
-    async def _suspect(self, place: TopicPartition, lane: Lane, cause: Exception) -> None:
+    async def _suspect(
+        self, place: TopicPartition, worker: PartitionWorker, cause: Exception
+    ) -> None:
         """What the broker cannot answer passes; what cannot be decoded never will."""
-        if not is_unreadable(cause):
+        if not is_undecodable(cause):
             return
         try:
             at = await self.consumer.position(place)
-            until = await next_readable(self.consumer, place, at)
+            until = await next_decodable(self.consumer, place, at)
         except (KafkaError, Unavailable):
-            lane.rewind()  # the partition went elsewhere, or the broker is away: nothing is skipped
+            worker.rewind()  # the partition went elsewhere, or the broker is away: nothing is skipped
         else:
-            lane.step_over(at, until, type(cause.__cause__ or cause).__name__)
+            worker.skip_undecodable(at, until, type(cause.__cause__ or cause).__name__)
 
     async def _watch(self) -> None:
         """Measure lag as log end minus watermark, show progress, and end what does not move."""
-        while not told_to_end():
+        while not is_cancelled():
             await asyncio.sleep(_DISPLAY_EVERY_S)
             try:
                 await self.watchdog.end_if_deaf()
@@ -302,28 +306,32 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 log.info("lag_unknown", group=self.group, error=type(error).__name__)
 
     async def _measure(self) -> None:
-        if self.lanes:
-            ends = await self.consumer.end_offsets(list(self.lanes))
+        if self.workers:
+            ends = await self.consumer.end_offsets(list(self.workers))
         else:
             ends = {}
             await self.consumer.topics()  # a process without partitions hears the broker too
         self.watchdog.heard()
-        for place, lane in self.lanes.items():
+        for place, worker in self.workers.items():
             if place in ends:  # else it was assigned in the meantime
-                lane.log_end = ends[place]
-                lane.note_lag()
+                worker.log_end = ends[place]
+                worker.note_lag()
         await self.watchdog.look()
-        owned = {place: lane for place, lane in self.lanes.items() if lane.mark or lane.halted}
+        owned = {
+            place: worker for place, worker in self.workers.items() if worker.mark or worker.halted
+        }
         if not owned:
             return
         reach("group.before_display")
         await self._display(owned)
         if monotonic() >= self._same_until:
-            await self._check_topics({place.topic for place, lane in owned.items() if lane.mark})
+            await self._check_topics(
+                {place.topic for place, worker in owned.items() if worker.mark}
+            )
 
-    async def _display(self, lanes: Mapping[TopicPartition, Lane]) -> None:
+    async def _display(self, workers: Mapping[TopicPartition, PartitionWorker]) -> None:
         shown = self.shown()
-        marks = {place: lane.mark for place, lane in lanes.items() if lane.mark}
+        marks = {place: worker.mark for place, worker in workers.items() if worker.mark}
         if marks:
             await self.consumer.commit({at: (mark.offset, shown) for at, mark in marks.items()})
 
@@ -331,11 +339,11 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """A topic that was removed and made again is another log, which only its id tells."""
         self._same_until = monotonic() + _TOPIC_IDS_EVERY_S
         ids = await self._connection.topic_ids(topics)
-        for lane in self.lanes.values():
-            known = ids.get(lane.log.topic)
-            if known is not None and lane.mark is not None and not lane.mark.is_of(known):
+        for worker in self.workers.values():
+            known = ids.get(worker.log.topic)
+            if known is not None and worker.mark is not None and not worker.mark.is_of(known):
                 self._topic_ids.clear()
-                lane.retake()
+                worker.reassign()
 
 
 def _record(record: ConsumerRecord) -> Record:

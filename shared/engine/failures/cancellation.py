@@ -7,10 +7,10 @@ ever. So every loop that is not to end by itself asks here before each round.
 
 import asyncio
 
-__all__ = ["told_to_end"]
+__all__ = ["is_cancelled"]
 
 
-def told_to_end() -> bool:
+def is_cancelled() -> bool:
     """Whether the task that asks was cancelled, even if the exception was swallowed on its way."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""The broker as one process reaches it, and a partition as its lane sees it."""
+"""The broker as one process reaches it, and a partition as its worker sees it."""
 
 import asyncio
 import re
@@ -192,7 +192,7 @@ class Connection:
 
 
 class Partition:
-    """A partition of a running consumer, as its lane sees it."""
+    """A partition of a running consumer, as its worker sees it."""
 
     def __init__(
         self,

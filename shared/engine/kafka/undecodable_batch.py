@@ -17,15 +17,15 @@ from shared.engine.failures.crash_points import reach
 from shared.engine.store.store import Store
 from shared.errors import Unavailable
 
-__all__ = ["UnreadableBatch", "is_unreadable", "next_readable", "step_over"]
+__all__ = ["UndecodableBatch", "is_undecodable", "next_decodable", "skip_undecodable"]
 
 _ANSWER_MS: Final = 1_000
 _PATIENCE: Final = 10
-_UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError)
+_UNDECODABLE: Final = (CorruptRecordException, UnsupportedCodecError)
 _OURS_OR_PASSING: Final = (KafkaError, OSError, MemoryError, AssertionError)
 
 
-class UnreadableBatch(CorruptRecordException):  # type: ignore[misc]  # aiokafka is not typed
+class UndecodableBatch(CorruptRecordException):  # type: ignore[misc]  # aiokafka is not typed
     """A batch that arrived as it was sent and cannot be read; its cause is chained."""
 
     def __init__(self, until: int) -> None:
@@ -34,12 +34,12 @@ class UnreadableBatch(CorruptRecordException):  # type: ignore[misc]  # aiokafka
         """The offset behind it."""
 
 
-def is_unreadable(error: Exception) -> bool:
+def is_undecodable(error: Exception) -> bool:
     """Whether the bytes are at fault: what the broker or the network did passes."""
-    return isinstance(error, _UNREADABLE) or not isinstance(error, _OURS_OR_PASSING)
+    return isinstance(error, _UNDECODABLE) or not isinstance(error, _OURS_OR_PASSING)
 
 
-async def next_readable(consumer: AIOKafkaConsumer, place: TopicPartition, at: int) -> int:
+async def next_decodable(consumer: AIOKafkaConsumer, place: TopicPartition, at: int) -> int:
     """The first offset behind `at` that can be read, or the log's end. Leaves `place` paused.
 
     Raises:
@@ -53,9 +53,9 @@ async def next_readable(consumer: AIOKafkaConsumer, place: TopicPartition, at: i
         try:
             polled = await consumer.getmany(place, timeout_ms=_ANSWER_MS, max_records=1)
         except Exception as error:
-            if not is_unreadable(error):
+            if not is_undecodable(error):
                 raise
-            behind = error.until if isinstance(error, UnreadableBatch) else 0
+            behind = error.until if isinstance(error, UndecodableBatch) else 0
             candidate, unanswered = max(candidate + 1, behind), 0
             continue
         if polled.get(place):
@@ -67,7 +67,7 @@ async def next_readable(consumer: AIOKafkaConsumer, place: TopicPartition, at: i
     return candidate
 
 
-async def step_over(
+async def skip_undecodable(
     store: Store, mark: Watermark, *, topic: str, partition: int, until: int, cause: str
 ) -> Watermark:
     """Park what lies between the watermark and `until`, by its position, and go on behind it."""

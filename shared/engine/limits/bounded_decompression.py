@@ -5,7 +5,7 @@ such batch could end every consumer of the topic, again and again. aiokafka 0.14
 it. So the functions that its record classes unpack with are replaced, once, in the modules where
 these classes look them up: the same bytes come out, or `BatchTooLarge` does before they are there.
 
-The replacement also says of each batch that cannot be read where it ends (`UnreadableBatch`): the
+The replacement also says of each batch that cannot be read where it ends (`UndecodableBatch`): the
 client's error does not, and a hostile batch spans as many offsets as it likes.
 
 A newer aiokafka without these names stops the start (AttributeError); one that no longer looks them
@@ -26,12 +26,12 @@ from aiokafka.record import default_records, legacy_records
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 
-from shared.engine.kafka.undecodable_batch import UnreadableBatch, is_unreadable
+from shared.engine.kafka.undecodable_batch import UndecodableBatch, is_undecodable
 
 __all__ = ["MAX_BATCH_BYTES", "MAX_BATCH_PARTS", "BatchTooLarge", "bound_decompression"]
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
-"""Four times what a topic takes as it is sent, and what a slice takes. Clients end their batches at
+"""Four times what a topic takes as it is sent, and what a batch takes. Clients end their batches at
 1 MB before they compress them, and sealed reports hardly get smaller."""
 
 MAX_BATCH_PARTS: Final = 200_000
@@ -199,6 +199,6 @@ class _Batch:
         try:
             yield from self._batch
         except Exception as error:
-            if not is_unreadable(error):
+            if not is_undecodable(error):
                 raise
-            raise UnreadableBatch(self._batch.next_offset) from error
+            raise UndecodableBatch(self._batch.next_offset) from error

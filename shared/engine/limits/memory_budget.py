@@ -1,11 +1,11 @@
 """What a process holds of events and messages at once: one budget, shared by all that hold any.
 
 A bound for each partition would add up: a process may be given any number of them. So the client,
-the lanes, their slices, the room and the relay take shares of one budget, whatever they are many.
+the workers, their batches, the room and the relay take shares of one budget, whatever they are many.
 
-The lanes share a pool. A lane may take more as long as it holds less than what is left: alone it
+The workers share a pool. A worker may take more as long as it holds less than what is left: alone it
 gets half of the pool, of many each gets the same, and what stands idle reserves nothing. Whoever
-holds anything is on its way to give it back (a lane in doubt, or halted, drops what it holds), and
+holds anything is on its way to give it back (a worker in doubt, or halted, drops what it holds), and
 one record passes however large it is, as soon as anything at all is left.
 """
 
@@ -37,13 +37,13 @@ class Budget:
         return self.mib * _MIB // 8
 
     @property
-    def held(self) -> int:
-        """Bytes of records in the lanes, from their delivery until they had their effect."""
+    def records(self) -> int:
+        """Bytes of records in the workers, from their delivery until they had their effect."""
         return self.mib * _MIB // 2
 
     @property
-    def slice(self) -> int:
-        """Bytes that one slice may take, and again what it may load, and again what it may tell."""
+    def batch(self) -> int:
+        """Bytes that one batch may take, and again what it may load, and again what it may tell."""
         return self.mib * _MIB // 16
 
     @property
@@ -55,26 +55,26 @@ class Budget:
 class Member(Protocol):
     """Whoever holds a part of a pool."""
 
-    def breathe(self) -> None:
+    def adjust_flow(self) -> None:
         """Ask for more, or for nothing, as the pool allows now."""
         ...
 
 
 class Pool:
-    """Bytes that the lanes of one process hold together."""
+    """Bytes that the workers of one process hold together."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._held = 0
+        self._taken = 0
         self._members: set[Member] = set()
         self._freed = asyncio.Event()
         self.full_at = self.moved_at = -inf
-        """When it was full, and when a lane last brought a slice home; by the monotonic clock."""
+        """When it was full, and when a worker last brought a batch home; by the monotonic clock."""
 
     @property
-    def room(self) -> int:
+    def free_bytes(self) -> int:
         """Bytes that are left: none, or less than none, while it is full."""
-        return self._size - self._held
+        return self._size - self._taken
 
     def join(self, member: Member) -> None:
         """Take in a member, which is told when it may go on."""
@@ -86,20 +86,20 @@ class Pool:
 
     def take(self, size: int) -> None:
         """Account for bytes that are held from now on; at the last of the room all stop asking."""
-        self._held += size
-        if self.room <= 0:
+        self._taken += size
+        if self.free_bytes <= 0:
             self.full_at = monotonic()
             self._tell()
 
     def give(self, size: int) -> None:
         """Give bytes back; whoever was short may go on."""
         if size:
-            self._held -= size
+            self._taken -= size
             self._freed.set()
             self._tell()
 
     def moved(self) -> None:
-        """Note that a slice had its effect."""
+        """Note that a batch had its effect."""
         self.moved_at = monotonic()
 
     async def wait(self, seconds: float) -> None:
@@ -111,4 +111,4 @@ class Pool:
 
     def _tell(self) -> None:
         for member in self._members:
-            member.breathe()
+            member.adjust_flow()

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from shared.engine.kafka.connection import Connection
 
-__all__ = ["AbsentTopics"]
+__all__ = ["MissingTopics"]
 
 _ANSWER_S: Final = 0.5
 _ASK_AGAIN_S: Final = 1.0
@@ -23,18 +23,18 @@ class _Absence:
     ask_again_at: float
 
 
-class AbsentTopics:
+class MissingTopics:
     """Remembers since when a topic cannot be found."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._absent: dict[str, _Absence] = {}
+        self._missing: dict[str, _Absence] = {}
 
     @property
     def names(self) -> list[str]:
         """Topics that were just asked for in vain."""
         now = monotonic()
-        return [topic for topic, absence in self._absent.items() if now < absence.ask_again_at]
+        return [topic for topic, absence in self._missing.items() if now < absence.ask_again_at]
 
     async def partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int] | None:
         """Return a topic's partitions, or None while they cannot be had."""
@@ -42,11 +42,11 @@ class AbsentTopics:
             async with asyncio.timeout(_ANSWER_S):
                 partitions = sorted(await producer.partitions_for(topic))
         except (KafkaError, TimeoutError):
-            known = self._absent.get(topic)
+            known = self._missing.get(topic)
             now = monotonic()
-            self._absent[topic] = _Absence(known.since if known else now, now + _ASK_AGAIN_S)
+            self._missing[topic] = _Absence(known.since if known else now, now + _ASK_AGAIN_S)
             return None
-        self._absent.pop(topic, None)
+        self._missing.pop(topic, None)
         return partitions
 
     async def is_gone(self, topic: str) -> bool:
@@ -54,7 +54,7 @@ class AbsentTopics:
 
         A broker that does not answer says nothing of the kind.
         """
-        absence = self._absent.get(topic)
+        absence = self._missing.get(topic)
         if absence is None or monotonic() - absence.since < _GONE_AFTER_S:
             return False
         return await self._connection.lacks(topic)

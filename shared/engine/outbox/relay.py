@@ -19,12 +19,12 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
-from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.cancellation import is_cancelled
 from shared.engine.failures.crash_points import reach
 from shared.engine.kafka.connection import Connection
 from shared.engine.kafka.partitioner import partition_of
-from shared.engine.outbox.missing_topics import AbsentTopics
-from shared.engine.outbox.relay_positions import Published
+from shared.engine.outbox.missing_topics import MissingTopics
+from shared.engine.outbox.relay_positions import RelayPositions
 from shared.engine.records import headers_of
 from shared.engine.store import lease
 from shared.engine.store.document import Document
@@ -51,21 +51,26 @@ class Relay:
     """Publishes what the outbox holds."""
 
     def __init__(
-        self, store: Store, connection: Connection, *, holder: str, tells: Collection[str] = ()
+        self,
+        store: Store,
+        connection: Connection,
+        *,
+        holder: str,
+        owned_topics: Collection[str] = (),
     ) -> None:
         self.store = store
-        self._published = Published(store, tells)
+        self._positions = RelayPositions(store, owned_topics)
         self._connection = connection
         self._holder = holder
         self._producer: AIOKafkaProducer | None = None
-        self._absent = AbsentTopics(connection)
+        self._missing = MissingTopics(connection)
         self._renew_at = 0.0
 
     async def run(self) -> None:
         """Publish until cancelled; what fails is tried again."""
         watching = asyncio.create_task(self._watch(), name="outbox watch")
         try:
-            while not told_to_end():
+            while not is_cancelled():
                 try:
                     await self._step()
                 except (PyMongoError, KafkaError, OSError) as error:
@@ -80,14 +85,14 @@ class Relay:
             watching.cancel()
             await self._close()
             with suppress(PyMongoError):
-                await self._published.save(now=True)
+                await self._positions.save(now=True)
 
     async def _step(self) -> None:
         if self.store.closed is not None or not await self._holds_lease():
             await asyncio.sleep(_RIVAL_S)
             return
         self.store.committed.clear()
-        absent = self._absent.names
+        absent = self._missing.names
         documents = await self._oldest(absent)
         if documents:
             reach("relay.after_read")
@@ -100,9 +105,9 @@ class Relay:
     async def _holds_lease(self) -> bool:
         if monotonic() < self._renew_at:
             return True
-        held = await lease.hold(self.store, "relay", self._holder)
-        self._renew_at = monotonic() + _RENEW_S if held else 0.0
-        return held
+        loaded = await lease.acquire(self.store, "relay", self._holder)
+        self._renew_at = monotonic() + _RENEW_S if loaded else 0.0
+        return loaded
 
     async def _oldest(self, absent: Sequence[str]) -> list[Document]:
         """The oldest, but for those of which nothing is left but what waits for an absent topic."""
@@ -140,7 +145,7 @@ class Relay:
             reach("relay.after_ack")
             await self.store.db.outbox.delete_many({"_id": {"$in": done}})
             reach("relay.after_delete")
-            await self._published.save()
+            await self._positions.save()
         if failed:
             await self._after_failure(documents, placed, failed, broken)
 
@@ -173,7 +178,7 @@ class Relay:
         if not topic.startswith("partner."):
             return False
         refused = isinstance(error, TopicAuthorizationFailedError)
-        return refused or await self._absent.is_gone(topic)
+        return refused or await self._missing.is_gone(topic)
 
     async def _place(
         self,
@@ -183,7 +188,7 @@ class Relay:
     ) -> Place:
         topic: str = message["topic"]
         if topic not in known:
-            known[topic] = await self._absent.partitions(producer, topic)
+            known[topic] = await self._missing.partitions(producer, topic)
         partitions = known[topic]
         if partitions is None:
             return topic, -1
@@ -221,7 +226,7 @@ class Relay:
                 landed = await producer.send_batch(batch, topic, partition=partition)
                 reach("relay.after_send")
                 landed_at = await landed
-                self._published.note(place, landed_at.offset + taken)
+                self._positions.note(place, landed_at.offset + taken)
                 metrics.published(topic, taken)
                 if self.store.tracing is not None:
                     self.store.tracing.tell_published(waiting[:taken], began)
@@ -291,7 +296,7 @@ class Relay:
 
     async def _watch(self) -> None:
         """Wake when another process of the service commits. A wake-up only: the poll is the floor."""
-        while not told_to_end():
+        while not is_cancelled():
             try:
                 inserts: list[dict[str, Any]] = [
                     {"$match": {"operationType": "insert"}},
@@ -300,7 +305,7 @@ class Relay:
                 async with await self.store.db.outbox.watch(inserts) as changes:
                     async for _ in changes:
                         self.store.committed.set()
-                        if told_to_end():
+                        if is_cancelled():
                             return
             except PyMongoError:
                 await asyncio.sleep(1)

@@ -16,7 +16,7 @@ from shared.engine.store import heartbeat
 from shared.engine.store.store import Store
 from shared.errors import Away, Conflict, Unavailable
 
-__all__ = ["COLLECTION", "Published", "key_of"]
+__all__ = ["COLLECTION", "RelayPositions", "key_of"]
 
 COLLECTION: Final = "published"
 
@@ -32,7 +32,7 @@ def key_of(topic: str, partition: int) -> str:
     return f"{topic}|{partition}"
 
 
-class Published:
+class RelayPositions:
     """What one relay was told by the broker and has not noted yet."""
 
     def __init__(self, store: Store, topics: Collection[str]) -> None:
@@ -52,7 +52,7 @@ class Published:
             return
         self._next_at = monotonic() + _EVERY_S
         noted = dict(self._new)
-        seen = self._store.beat
+        seen = self._store.heartbeat
         try:
             async with self._store.transaction() as session:
                 await heartbeat.check(self._store, seen, session)

@@ -1,6 +1,6 @@
 """What stands still, for people: parked cases and unreadable records, redriven or discarded.
 
-Redrive and discard go through the same door as the lane (`drains`): from the mark on, in order of
+Redrive and discard go through the same door as the worker (`drains`): from the mark on, in order of
 sequence, under the version guard. A discard moves the mark past the event, then drains what waited.
 """
 
@@ -11,11 +11,11 @@ from bson import Timestamp
 from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from shared.engine.consume.inbox import Facts
-from shared.engine.consume.processor import Door
+from shared.engine.consume.inbox import Inbox
+from shared.engine.consume.processor import Processor
 from shared.engine.failures.crash_points import reach
-from shared.engine.parking.queries import Standing
-from shared.engine.parking.resume import Drains
+from shared.engine.parking.queries import ParkingQueries
+from shared.engine.parking.resume import Resumer
 from shared.engine.records import row_record
 from shared.engine.store.document import Document, Protocol
 from shared.engine.store.store import Store
@@ -24,21 +24,23 @@ from shared.errors import Rejected
 from shared.staff import audit
 from shared.staff.audit import Why
 
-__all__ = ["Room"]
+__all__ = ["ParkingLot"]
 
 _NOBODY = Why()
 
 
-class Room:
+class ParkingLot:
     """The parked events of one service."""
 
-    def __init__(self, store: Store, facts: Facts | None, doors: Mapping[str, Door[Any]]) -> None:
+    def __init__(
+        self, store: Store, inbox: Inbox | None, processors: Mapping[str, Processor[Any]]
+    ) -> None:
         self.store = store
-        self.facts = facts
-        self.standing = Standing(store.db, store.cases)
-        self._doors = doors
+        self.inbox = inbox
+        self.queries = ParkingQueries(store.db, store.cases)
+        self._processors = processors
         """Doors for records that belong to no case, by the beginning of the topic's name."""
-        self._made: Drains | None = None
+        self._made: Resumer | None = None
 
     async def ensure_indexes(self) -> None:
         """Make the indexes that order and sweeping rest on."""
@@ -51,7 +53,7 @@ class Room:
 
     async def count(self) -> int:
         """How many events or records a person must look at."""
-        return await self.standing.count()
+        return await self.queries.count()
 
     async def redrive(self, row_id: str, why: Why = _NOBODY) -> tuple[int, int]:
         """Try a parked event again, with what waits behind it. Returns (done, left).
@@ -82,7 +84,7 @@ class Room:
             unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
             self._log(unit, "redrive", case_id, why, case_id)
 
-        return await self._drains.go_on(case_id, begin)
+        return await self._resumer.resume(case_id, begin)
 
     async def rehearse(self, case_id: str) -> tuple[int, int]:
         """Tell what a redrive of the case would do now, and do nothing. Returns (done, left).
@@ -96,7 +98,7 @@ class Room:
             protocol = self._protocol(unit, case_id)
             unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
 
-        return await self._drains.rehearse(case_id, begin)
+        return await self._resumer.rehearse(case_id, begin)
 
     async def discard(self, row_id: str, reason: str, who: str = audit.OPERATOR) -> None:
         """Give a parked event up, for a reason that is kept, and let its case go on.
@@ -117,7 +119,7 @@ class Room:
         if "case_id" not in row:
             await self.store.act(once, {}, lambda unit: self._remove(unit, row_id, why))
             return
-        await self._drains.go_on(
+        await self._resumer.resume(
             row["case_id"], lambda unit: self._pass_over(unit, row, why), once=once
         )
 
@@ -147,7 +149,7 @@ class Room:
             protocol = self._protocol(unit, case_id)
             kept = [
                 row["sequence"]
-                for row in unit.room.get(case_id, {}).values()
+                for row in unit.parked_rows.get(case_id, {}).values()
                 if row["source"] == source
             ]
             if protocol.parked or not kept or protocol.marks.get(source, 0) != mark:
@@ -157,20 +159,20 @@ class Room:
             self._log(unit, "accept_gap", passed, Why(who, reason), case_id)
 
         once = f"accept_gap|{case_id}|{source}|{mark}"
-        return await self._drains.go_on(case_id, begin, once=once)
+        return await self._resumer.resume(case_id, begin, once=once)
 
-    async def go_on_above(self, case_id: str, what: str, why: Why) -> None:
-        """Let a case go on above what was told and is not known here; see `Restored.go_on`."""
+    async def resume_above(self, case_id: str, what: str, why: Why) -> None:
+        """Let a case go on above what was told and is not known here; see `RollbackDetector.go_on`."""
 
         def begin(unit: Unit) -> None:
-            protocol = unit.held(self.store.cases, case_id).protocol
-            unit.retold.accept(case_id, protocol.sequences)
+            protocol = unit.document(self.store.cases, case_id).protocol
+            unit.republished.accept(case_id, protocol.sequences)
             if protocol.parked is not None:
                 unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
             self._log(unit, "go_on", what, why, case_id)
 
-        if self.facts is not None:
-            await self._drains.go_on(case_id, begin)
+        if self.inbox is not None:
+            await self._resumer.resume(case_id, begin)
             return
 
         async def step(session: AsyncClientSession) -> None:
@@ -192,22 +194,22 @@ class Room:
         await self.store.persist(step)
 
     async def sweep(self) -> int:
-        """Go on with what stopped for size; see `Drains`."""
-        return 0 if self.facts is None else await self._drains.sweep()
+        """Go on with what stopped for size; see `Resumer`."""
+        return 0 if self.inbox is None else await self._resumer.sweep()
 
     @property
-    def _drains(self) -> Drains:
-        if self.facts is None:
+    def _resumer(self) -> Resumer:
+        if self.inbox is None:
             raise Rejected("this service has no cases with a room")
         if self._made is None:
-            self._made = Drains(self.store, self.facts)
+            self._made = Resumer(self.store, self.inbox)
         return self._made
 
     def _protocol(self, unit: Unit, case_id: str) -> Protocol:
-        held = unit.held(self.store.cases, case_id)
-        if not held.version:
+        loaded = unit.document(self.store.cases, case_id)
+        if not loaded.version:
             raise Rejected("there is no such case")
-        return held.protocol
+        return loaded.protocol
 
     def _remove(self, unit: Unit, row_id: str, why: Why) -> None:
         unit.freed.add(row_id)
@@ -217,28 +219,28 @@ class Room:
         protocol = self._protocol(unit, row["case_id"])
         if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
             raise Rejected("the case does not stand at this event")
-        unit.room.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
+        unit.parked_rows.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
         unit.free(row)
         moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
         unit.touch(self.store.cases, row["case_id"], moved)
         self._log(unit, "discard", row["_id"], why, row["case_id"])
 
     async def _redrive_record(self, row: Document, why: Why) -> tuple[int, int]:
-        door = self._door_of(row)
-        if door is None or "value" not in row:
+        processor = self._processor_of(row)
+        if processor is None or "value" not in row:
             raise Rejected("it cannot be read, so it cannot be taken again: discard it")
-        arrivals = await door.prepare([row_record(row)])
+        arrivals = await processor.prepare([row_record(row)])
         committed: list[Unit] = []
 
         async def step(session: AsyncClientSession) -> bool:
             unit = self.store.unit()
             for arrival in arrivals:
-                case_id = door.case_of(arrival)
+                case_id = processor.case_of(arrival)
                 if case_id is not None:
                     await self.store.load(unit, {self.store.cases: [case_id]}, session)
-                    await self.store.load_room(unit, [case_id], session)
-                await self.store.load(unit, door.needs(arrival), session)
-                door.take(arrival, unit)
+                    await self.store.load_parked(unit, [case_id], session)
+                await self.store.load(unit, processor.needs(arrival), session)
+                processor.take(arrival, unit)
             done = row["_id"] not in unit.kept
             if done:
                 unit.freed.add(row["_id"])
@@ -254,11 +256,11 @@ class Room:
             self.store.settle(unit)
         return (1, 0) if done else (0, 1)
 
-    def _door_of(self, row: Document) -> Door[Any] | None:
-        for beginning, door in self._doors.items():
+    def _processor_of(self, row: Document) -> Processor[Any] | None:
+        for beginning, processor in self._processors.items():
             if row["topic"].startswith(beginning):
-                return door
-        return self.facts
+                return processor
+        return self.inbox
 
     async def _requeue(self, row: Document, why: Why) -> tuple[int, int]:
         async def step(session: AsyncClientSession) -> None:

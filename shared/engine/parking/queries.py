@@ -12,7 +12,7 @@ from shared.engine.store.document import Document
 from shared.engine.store.unit_of_work import WAITING
 from shared.staff import audit
 
-__all__ = ["LATE_S", "LISTED", "Standing", "cause_id"]
+__all__ = ["LATE_S", "LISTED", "ParkingQueries", "cause_id"]
 
 LISTED: Final = 1_000
 """Rows that one look shows."""
@@ -28,7 +28,7 @@ def cause_id(cause: str | None) -> str:
     return sha256((cause or "").encode()).hexdigest()[:8]
 
 
-class Standing:
+class ParkingQueries:
     """Looks at one service's parked rows and its log."""
 
     def __init__(self, db: AsyncDatabase[Document], cases: str) -> None:

@@ -1,6 +1,6 @@
-"""Going on with what waits in a case's room, through the same door and guards as the lane.
+"""Going on with what waits in a case's room, through the same door and guards as the worker.
 
-What a lane left behind for size, what an operator freed, what a gap that was accepted let go: each
+What a worker left behind for size, what an operator freed, what a gap that was accepted let go: each
 is applied in order of sequence from the mark on. Where the database refuses for good, one event at
 a time is tried, so that the one at fault parks and no other.
 """
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
-from shared.engine.consume.inbox import Facts, read_arrival
+from shared.engine.consume.inbox import Inbox, read_arrival
 from shared.engine.failures.crash_points import reach
 from shared.engine.failures.mongo_errors import REFUSED
 from shared.engine.records import row_record
@@ -23,7 +23,7 @@ from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
 from shared.errors import ServiceError
 
-__all__ = ["TOO_MUCH", "Begin", "Drains"]
+__all__ = ["TOO_MUCH", "Begin", "Resumer"]
 
 TOO_MUCH: Final = "it cannot be written, alone in its transaction"
 _ALL: Final = 10_000
@@ -41,16 +41,16 @@ def _nothing(_unit: Unit) -> None:
     """Change nothing."""
 
 
-class Drains:
+class Resumer:
     """Drains the rooms of one service's cases."""
 
-    def __init__(self, store: Store, facts: Facts) -> None:
+    def __init__(self, store: Store, inbox: Inbox) -> None:
         self.store = store
-        self.facts = facts
+        self.inbox = inbox
         self._swept = ""
         """The last case that the sweeper looked at."""
 
-    async def go_on(
+    async def resume(
         self, case_id: str, begin: Begin = _nothing, *, once: str | None = None
     ) -> tuple[int, int]:
         """Apply what is due in a case's room. Returns how many events are done and left.
@@ -67,7 +67,7 @@ class Drains:
         refused = ""
         for most in (_ALL, 1, 0):
             try:
-                return await self._go_on(case_id, begin, once, most, refused)
+                return await self._resume(case_id, begin, once, most, refused)
             except REFUSED as error:
                 refused = type(error).__name__
         raise AssertionError  # pragma: no cover - parking alone writes one small row
@@ -76,12 +76,12 @@ class Drains:
         """Say what `go_on` would do now, in a transaction that is never committed."""
         async with self.store.transaction() as session:
             unit, there = await self._open(case_id, session)
-            before = len(unit.room[case_id])
+            before = len(unit.parked_rows[case_id])
             begin(unit)
-            unit.may_drain = _ALL
-            self.facts.drain(case_id, unit)
+            unit.may_resume = _ALL
+            self.inbox.resume(case_id, unit)
             await session.abort_transaction()
-        left = len(unit.room[case_id])
+        left = len(unit.parked_rows[case_id])
         return (before - left, there - before + left) if left else (there, 0)
 
     async def sweep(self) -> int:
@@ -97,7 +97,7 @@ class Drains:
             reach("sweep.between_cases")
             try:
                 for _ in range(_ROUNDS):
-                    done, left = await self.go_on(case_id)
+                    done, left = await self.resume(case_id)
                     applied += done
                     if not done or not left:
                         break
@@ -105,21 +105,21 @@ class Drains:
                 log.warning("sweep_waits", case_id=case_id, error=type(error).__name__)
         return applied
 
-    async def _go_on(
+    async def _resume(
         self, case_id: str, begin: Begin, once: str | None, most: int, refused: str
     ) -> tuple[int, int]:
         committed: list[Unit] = []
 
         async def step(session: AsyncClientSession) -> tuple[int, int]:
             unit, there = await self._open(case_id, session)
-            before = len(unit.room[case_id])
+            before = len(unit.parked_rows[case_id])
             if not await self._is_done(once, session):
                 begin(unit)
                 if once is not None:
                     unit.add("actions", {"_id": once, "at": unit.now, "outcome": None})
-            unit.may_drain = most
+            unit.may_resume = most
             if most:
-                self.facts.drain(case_id, unit)
+                self.inbox.resume(case_id, unit)
             else:
                 self._park_first(case_id, unit, refused)
             await self.store.write(unit, session)
@@ -127,7 +127,7 @@ class Drains:
                 await self._wake_deadlines(case_id, session)
             committed[:] = [unit]
             reach("drain.before_commit")
-            done = before - len(unit.room[case_id])
+            done = before - len(unit.parked_rows[case_id])
             return done, there - done
 
         outcome = await self.store.persist(step)
@@ -137,7 +137,7 @@ class Drains:
         return outcome
 
     async def _wake_deadlines(self, case_id: str, session: AsyncClientSession) -> None:
-        """Let the ticker look at once at what waited for the case to go on."""
+        """Let the scheduler look at once at what waited for the case to go on."""
         waits = {"case_id": case_id, "waits": {"$exists": True}}
         at_once: list[Document] = [{"$set": {"look_at": "$due_at"}}, {"$unset": "waits"}]
         await self.store.db.due.update_many(waits, at_once, session=session)
@@ -151,26 +151,26 @@ class Drains:
         """Load a case and what is next in its room; returns also how much there is in all."""
         unit = self.store.unit()
         cases = self.store.cases
-        # Claimed before anything is read, or a lane with much traffic of the case is always first.
+        # Claimed before anything is read, or a worker with much traffic of the case is always first.
         await self.store.db[cases].update_one(
             {"_id": case_id}, {"$inc": {"version": 1}}, session=session
         )
         await self.store.load(unit, {cases: [case_id]}, session)
-        held = unit.held(cases, case_id)
-        if held.version:
-            # the case is written in any case: a lane that passes by must meet a conflict
-            unit.touch(cases, case_id, replace(held.protocol, waiting=True))
-        rows, there = await self.store.load_room_of(unit, case_id, session)
+        loaded = unit.document(cases, case_id)
+        if loaded.version:
+            # the case is written in any case: a worker that passes by must meet a conflict
+            unit.touch(cases, case_id, replace(loaded.protocol, waiting=True))
+        rows, there = await self.store.load_parked_of(unit, case_id, session)
         for row in rows:
-            needs = self.facts.needs(read_arrival(row_record(row)))
+            needs = self.inbox.needs(read_arrival(row_record(row)))
             await self.store.load(unit, needs, session)
         return unit, there
 
     def _park_first(self, case_id: str, unit: Unit, refused: str) -> None:
-        row = self.facts.first_due(case_id, unit)
+        row = self.inbox.first_due(case_id, unit)
         if row is not None:
             arrival = read_arrival(row_record(row))
-            self.facts.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
+            self.inbox.park(arrival, unit, f"{TOO_MUCH} ({refused})", refused)
 
     async def _waiting_after(self, case_id: str) -> list[Document]:
         waiting = {"protocol.waiting": True, "protocol.parked": None, "_id": {"$gt": case_id}}

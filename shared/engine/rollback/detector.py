@@ -19,9 +19,9 @@ from shared.engine.consume.subscription import Subscription
 from shared.engine.failures.mongo_errors import translated
 from shared.engine.kafka.connection import Connection
 from shared.engine.outbox import relay_positions
-from shared.engine.parking.parking_lot import Room
+from shared.engine.parking.parking_lot import ParkingLot
 from shared.engine.rollback import republished
-from shared.engine.rollback.topic_scan import Lost, OwnTopics
+from shared.engine.rollback.topic_scan import TopicScan, UnknownFacts
 from shared.engine.store import heartbeat
 from shared.engine.store.document import Document
 from shared.engine.store.store import Store
@@ -30,7 +30,7 @@ from shared.errors import Rejected
 from shared.staff import audit
 from shared.staff.audit import Why
 
-__all__ = ["LOOKING", "Restored"]
+__all__ = ["LOOKING", "RollbackDetector"]
 
 LOOKING: Final = "it is being looked up whether the store was put back to an earlier state"
 
@@ -43,18 +43,18 @@ log = structlog.get_logger()
 Place = tuple[str, int]
 
 
-class Restored:
+class RollbackDetector:
     """Watches over one service's store."""
 
     def __init__(
         self,
         store: Store,
         *,
-        tells: Mapping[str, str],
+        owned_topics: Mapping[str, str],
         subscriptions: Sequence[Subscription],
     ) -> None:
         self.store = store
-        self.own = OwnTopics(store, tells)
+        self.topic_scan = TopicScan(store, owned_topics)
         self._subscriptions = subscriptions
         self.forgetting: list[Callable[[], None]] = []
         """How what is remembered of the store is forgotten, before it opens again."""
@@ -64,13 +64,13 @@ class Restored:
     @property
     def shown(self) -> str:
         """What is kept at the broker beside a position."""
-        return f"{_SHOWN}{self.store.beat}"
+        return f"{_SHOWN}{self.store.heartbeat}"
 
     async def count(self) -> bool:
         """Let the store count one on; False if it counts less than it did: it was put back."""
         try:
             row = await self.store.db[heartbeat.COLLECTION].find_one_and_update(
-                {"_id": heartbeat.ROW, "beat": {"$gte": self.store.beat}},
+                {"_id": heartbeat.ROW, "beat": {"$gte": self.store.heartbeat}},
                 [{"$set": {"beat": {"$add": [{"$ifNull": ["$beat", 0]}, 1]}, "at": "$$NOW"}}],
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
@@ -78,10 +78,10 @@ class Restored:
         except DuplicateKeyError:
             return False  # it is there and counts less; when it counted last stays known
         assert row is not None  # noqa: S101 - an upsert returns what it made
-        if row["beat"] <= self.store.beat:
+        if row["beat"] <= self.store.heartbeat:
             return False
-        self.store.beat = row["beat"]
-        self.store.was_put_back = bool(
+        self.store.heartbeat = row["beat"]
+        self.store.was_rolled_back = bool(
             await self.store.db[republished.COLLECTION].find_one({}, {"_id": 1})
         )
         return True
@@ -99,10 +99,10 @@ class Restored:
             known = await self.store.db[heartbeat.COLLECTION].find_one({"_id": heartbeat.ROW})
             life: Document = known or {"beat": 0, "at": None}
             shown = max(
-                self.store.beat,
+                self.store.heartbeat,
                 await connection.shown([each.group for each in self._subscriptions], _SHOWN),
             )
-            lost, ends = await self.own.compare(connection)
+            lost, ends = await self.topic_scan.compare(connection)
             await self._keep(lost)
             if lost:
                 await self._note_ends(connection)
@@ -111,7 +111,7 @@ class Restored:
             await relay_positions.save(self.store, ends)
             for forget in self.forgetting:
                 forget()
-            self.store.beat = 0
+            self.store.heartbeat = 0
             await self.count()
         except PyMongoError as error:
             raise translated(error) from error
@@ -141,13 +141,13 @@ class Restored:
         Where an operator let a case go on above, what was told before may come later still: it is
         kept as long as anything of that case waits.
         """
-        if not self.store.was_put_back:
+        if not self.store.was_rolled_back:
             self.trouble = None
             return
         rows = await self.store.db[republished.COLLECTION].find().sort("_id", 1).to_list()
         for topic in {row["topic"] for row in rows}:
             mine = {row["subject"]: row for row in rows if row["topic"] == topic}
-            counts = await self.own.counts(topic, mine)
+            counts = await self.topic_scan.counts(topic, mine)
             waiting = await self._waiting([row["subject"] for row in rows if row["accepted"]])
             done = [
                 row["_id"]
@@ -164,10 +164,10 @@ class Restored:
         """Those of which a deadline that has passed, or an event that stands still, is left."""
         passed = {"$expr": {"$lte": ["$due_at", "$$NOW"]}, "case_id": {"$in": subjects}}
         due = self.store.db[timers.COLLECTION].find(passed, {"case_id": 1})
-        room = self.store.db.parked.find({"case_id": {"$in": subjects}}, {"case_id": 1})
-        return {row["case_id"] for row in [*await due.to_list(), *await room.to_list()]}
+        parked = self.store.db.parked.find({"case_id": {"$in": subjects}}, {"case_id": 1})
+        return {row["case_id"] for row in [*await due.to_list(), *await parked.to_list()]}
 
-    async def settle(self, room: Room, why: Why) -> int:
+    async def settle(self, parking_lot: ParkingLot, why: Why) -> int:
         """Take note that the store was put back, and let all cases go on. Returns how many.
 
         Raises:
@@ -179,7 +179,7 @@ class Restored:
         rows = await self.store.db[republished.COLLECTION].find({"accepted": False}).to_list()
         cases = list(dict.fromkeys(row["subject"] for row, _ in await self._unknown(rows)))
         for case_id in cases:
-            await self.go_on(case_id, room, why)
+            await self.go_on(case_id, parking_lot, why)
         unit = self.store.unit()
         entry = audit.entry("parked_go_on", at=unit.now, what="the store was put back", why=why)
         unit.add(audit.COLLECTION, entry)
@@ -194,7 +194,7 @@ class Restored:
         await self.store.persist(step)
         return len(cases)
 
-    async def go_on(self, case_id: str, room: Room, why: Why) -> int:
+    async def go_on(self, case_id: str, parking_lot: ParkingLot, why: Why) -> int:
         """Let a case go on above the numbers that were given out. Returns how many facts that are.
 
         What stood still for it is tried again in the same transaction: nobody comes in between.
@@ -214,7 +214,7 @@ class Restored:
         said = ", ".join(
             f"{row['source']} #{facts[0][0]} to #{facts[-1][0]}" for row, facts in unknown
         )
-        await room.go_on_above(case_id, f"{case_id} {said}", why)
+        await parking_lot.resume_above(case_id, f"{case_id} {said}", why)
         return sum(len(facts) for _, facts in unknown)
 
     async def _unknown(
@@ -223,7 +223,9 @@ class Restored:
         """Of each row the facts that the store has not told again since, in order; if any are left."""
         left = []
         for row in rows:
-            counted = (await self.own.counts(row["topic"], [row["subject"]])).get(row["subject"], 0)
+            counted = (await self.topic_scan.counts(row["topic"], [row["subject"]])).get(
+                row["subject"], 0
+            )
             numbered = sorted((int(number), fact) for number, fact in row["facts"].items())
             facts = [(number, fact) for number, fact in numbered if number > counted]
             if facts:
@@ -258,7 +260,7 @@ class Restored:
             {"_id": _AGAIN}, {"$set": {"until": until}}, upsert=True
         )
 
-    async def _keep(self, lost: Sequence[Lost]) -> None:
+    async def _keep(self, lost: Sequence[UnknownFacts]) -> None:
         if lost:
             await self.store.db[republished.COLLECTION].bulk_write(
                 [
@@ -282,7 +284,7 @@ class Restored:
             )
             log.error("facts_unknown", cases=len(lost), facts=sum(len(one.facts) for one in lost))
 
-    async def _say(self, life: Document, shown: int, lost: Sequence[Lost]) -> None:
+    async def _say(self, life: Document, shown: int, lost: Sequence[UnknownFacts]) -> None:
         """Log that the store was put back, and count on above what was shown."""
         facts = sum(len(one.facts) for one in lost)
         told = {"from": life["at"], "facts": facts, "cases": len(lost)}

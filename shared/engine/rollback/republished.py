@@ -17,7 +17,7 @@ import msgspec
 
 from shared.errors import Rejected
 
-__all__ = ["COLLECTION", "OTHERWISE", "Retold", "digest", "row_id"]
+__all__ = ["COLLECTION", "OTHERWISE", "Republished", "digest", "row_id"]
 
 COLLECTION: Final = "told_before"
 
@@ -46,7 +46,7 @@ class _Told(msgspec.Struct, frozen=True):
     """Whether an operator lets the case go on above it."""
 
 
-class Retold:
+class Republished:
     """What is known of such facts in one unit of work; nearly always nothing."""
 
     __slots__ = ("_accepted", "_known", "_told")
@@ -110,13 +110,15 @@ class Retold:
         self._known.append((key, min(again)))
         return max(counted, min(again)), True
 
-    def clock(self, subject: str, sequences: Mapping[str, int], told_ms: float) -> datetime | None:
+    def clock(
+        self, subject: str, sequences: Mapping[str, int], appended_ms: float
+    ) -> datetime | None:
         """When the subject's next fact was told the first time: the time to decide by again.
 
         Args:
             subject: the case.
             sequences: what it has counted, per stream.
-            told_ms: when the broker took in what is decided about, in ms since 1970: once the case
+            appended_ms: when the broker took in what is decided about, in ms since 1970: once the case
                 may go on, what came after the fact was told is decided by its own time.
 
         """
@@ -128,7 +130,7 @@ class Retold:
             for number, (_, at) in self._left(key, told)
             if at is not None
             and number > sequences.get(_source(key), 0)
-            and not (told.accepted and told_ms > at.timestamp() * 1000)
+            and not (told.accepted and appended_ms > at.timestamp() * 1000)
         ]
         return min(times, default=None)
 

@@ -17,7 +17,7 @@ from shared.engine.rollback import republished
 from shared.engine.store.store import Store
 from shared.errors import Unavailable
 
-__all__ = ["Lost", "OwnTopics"]
+__all__ = ["TopicScan", "UnknownFacts"]
 
 _POLL_MS: Final = 2_000
 _AT_ONCE: Final = 2_000
@@ -29,7 +29,7 @@ Said = tuple[str, datetime | None, str]
 
 
 @dataclass
-class Lost:
+class UnknownFacts:
     """Facts of one subject in one stream that the store does not know."""
 
     subject: str
@@ -38,7 +38,7 @@ class Lost:
     facts: dict[int, Said] = field(default_factory=dict)
 
 
-class OwnTopics:
+class TopicScan:
     """The topics that one service alone writes."""
 
     def __init__(self, store: Store, topics: Mapping[str, str]) -> None:
@@ -46,7 +46,7 @@ class OwnTopics:
         self.topics = topics
         """Each with the collection whose documents count its numbers."""
 
-    async def compare(self, connection: Connection) -> tuple[list[Lost], dict[Place, int]]:
+    async def compare(self, connection: Connection) -> tuple[list[UnknownFacts], dict[Place, int]]:
         """Read the own topics from where the store remembers to have told them."""
         ends = await connection.ends(self.topics)
         noted = {
@@ -59,13 +59,13 @@ class OwnTopics:
             at = start if at > end else max(start, at)  # beyond the end: the topic was made anew
             if at < end:
                 unread[place] = (at, end)
-        lost: dict[str, Lost] = {}
+        lost: dict[str, UnknownFacts] = {}
         if unread:
             async for records in _read(connection, unread):
                 await self._note_unknown(records, lost)
         return list(lost.values()), {place: end for place, (_, end) in ends.items() if end}
 
-    async def _note_unknown(self, records: Sequence[Any], lost: dict[str, Lost]) -> None:
+    async def _note_unknown(self, records: Sequence[Any], lost: dict[str, UnknownFacts]) -> None:
         told: dict[str, list[tuple[str, str, int, Said]]] = {}
         for record in records:
             try:
@@ -87,7 +87,7 @@ class OwnTopics:
             for subject, source, sequence, said in facts:
                 if sequence > counts.get(subject, 0):
                     key = republished.row_id(source, subject)
-                    one = lost.setdefault(key, Lost(subject, source, topic))
+                    one = lost.setdefault(key, UnknownFacts(subject, source, topic))
                     one.facts.setdefault(sequence, said)
 
     async def counts(self, topic: str, subjects: Collection[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Document", "Held", "Key", "Needs", "Protocol"]
+__all__ = ["Document", "Key", "LoadedDocument", "Needs", "Protocol"]
 
 Document = dict[str, Any]
 Key = tuple[str, str]
@@ -34,7 +34,7 @@ class Protocol(msgspec.Struct, frozen=True, gc=False):
         """The same, with one more event taken in."""
         return Protocol({**self.marks, source: sequence}, self.sequences, self.waiting, self.parked)
 
-    def told(self, stream: str, sequence: int) -> "Protocol":
+    def emitted(self, stream: str, sequence: int) -> "Protocol":
         """The same, with one more fact told."""
         sequences = {**self.sequences, stream: sequence}
         return Protocol(self.marks, sequences, self.waiting, self.parked)
@@ -49,7 +49,7 @@ class Protocol(msgspec.Struct, frozen=True, gc=False):
         return stored
 
 
-class Held(msgspec.Struct, gc=False):
+class LoadedDocument(msgspec.Struct, gc=False):
     """A document as the unit holds it."""
 
     fields: Document | None = None
@@ -60,7 +60,7 @@ class Held(msgspec.Struct, gc=False):
     changed: bool = False
 
     @classmethod
-    def stored(cls, document: Document) -> "Held":
+    def stored(cls, document: Document) -> "LoadedDocument":
         """A document as MongoDB gave it."""
         version = document.pop("version")
         protocol = Protocol(**document.pop("protocol", {}))

@@ -16,14 +16,14 @@ from shared.engine.failures.crash_points import reach
 from shared.engine.store.store import Store
 from shared.errors import Fenced
 
-__all__ = ["LEASE_S", "fence", "hold", "own"]
+__all__ = ["LEASE_S", "acquire", "fence", "own"]
 
 LEASE_S: Final = 5
 _RUN_OUT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNTIL: Final = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_S}}
 
 
-async def hold(store: Store, name: str, holder: str) -> bool:
+async def acquire(store: Store, name: str, holder: str) -> bool:
     """Take or renew the lease; False while another holder's has not run out."""
     if await _renewed(store, name, holder):
         return True

@@ -26,7 +26,7 @@ from shared.engine.limits.memory_budget import Budget
 from shared.engine.records import Message
 from shared.engine.rollback import republished
 from shared.engine.store import heartbeat
-from shared.engine.store.document import Document, Held, Needs
+from shared.engine.store.document import Document, LoadedDocument, Needs
 from shared.engine.store.unit_of_work import WAITING, Unit
 from shared.errors import Away, Conflict, Taken, Unavailable
 from shared.observability import metrics
@@ -39,8 +39,8 @@ Operation = Callable[[AsyncClientSession], Awaitable[T]]
 
 _PACKED_MESSAGES: Final = 500
 _PACKED_BYTES: Final = 8 * 1024 * 1024
-_ROOM_ROWS: Final = 500
-_ROOM_FIRST: Final = 4
+_PARKED_ROWS: Final = 500
+_PARKED_FIRST: Final = 4
 _REPLY_BYTES: Final = 16 * 1024 * 1024
 _HEAVY_BYTES: Final = 8 * 1024
 """From this size on a collection's documents are weighed when they are loaded."""
@@ -75,9 +75,9 @@ class Store:
         """Set after a commit that left something in the outbox: wakes the relay."""
         self.closed: str | None = None
         """Why nothing may be decided at present; see `restored`."""
-        self.beat = 0
+        self.heartbeat = 0
         """The last count of its own seconds that this process has seen; see `age`."""
-        self.was_put_back = False
+        self.was_rolled_back = False
         """Whether facts may have been told that the store does not know; see `retold`."""
 
     def unit(self, now: datetime | None = None) -> Unit:
@@ -91,7 +91,7 @@ class Store:
         """Open a snapshot transaction; commit at the end, abort on any error.
 
         Args:
-            session: one to use again and again (a lane's own); a new one by default.
+            session: one to use again and again (a worker's own); a new one by default.
 
         Raises:
             Conflict: another transaction got there first; nothing was written.
@@ -122,18 +122,18 @@ class Store:
 
         """
         for collection, ids in needs.items():
-            wanted = [each for each in dict.fromkeys(ids) if not unit.holds(collection, each)]
+            wanted = [each for each in dict.fromkeys(ids) if not unit.tracks(collection, each)]
             if not wanted:
                 continue
             async for document in self._found(unit, collection, wanted, session):
-                unit.hold(collection, document["_id"], Held.stored(document))
+                unit.track(collection, document["_id"], LoadedDocument.stored(document))
             for each in wanted:
-                unit.hold(collection, each)
-            if self.was_put_back:
+                unit.track(collection, each)
+            if self.was_rolled_back:
                 lost = self.db[republished.COLLECTION].find(
                     {"subject": {"$in": wanted}}, session=session
                 )
-                unit.retold.learn(await lost.to_list())
+                unit.republished.learn(await lost.to_list())
 
     async def _found(
         self, unit: Unit, collection: str, wanted: Sequence[str], session: AsyncClientSession
@@ -158,7 +158,7 @@ class Store:
         for document in documents:
             yield document
 
-    async def load_room(
+    async def load_parked(
         self,
         unit: Unit,
         cases: Iterable[str],
@@ -168,21 +168,21 @@ class Store:
         wanted = [
             case
             for case in dict.fromkeys(cases)
-            if case not in unit.room
-            and (protocol := unit.held(unit.cases, case).protocol).waiting
+            if case not in unit.parked_rows
+            and (protocol := unit.document(unit.cases, case).protocol).waiting
             and not protocol.parked
         ]
         if not wanted:
             return []
         rows, whole = await self._rows({"case_id": {"$in": wanted}}, session)
-        unit.room_is_whole = unit.room_is_whole and whole
+        unit.parked_is_complete = unit.parked_is_complete and whole
         for case in wanted:
-            unit.room[case] = {}
+            unit.parked_rows[case] = {}
         for row in rows:
-            unit.room[row["case_id"]][row["_id"]] = row
+            unit.parked_rows[row["case_id"]][row["_id"]] = row
         return rows
 
-    async def load_room_of(
+    async def load_parked_of(
         self, unit: Unit, case: str, session: AsyncClientSession
     ) -> tuple[list[Document], int]:
         """Fetch what is next in one case's room, of each source, and say how much there is in all.
@@ -190,13 +190,13 @@ class Store:
         What waits for one source's missing event does not hide what another source's can go on
         with.
         """
-        in_room = {"case_id": case}
+        of_case = {"case_id": case}
         rows: list[Document] = []
-        for source in await self.db.parked.distinct("source", in_room, session=session):
-            rows += (await self._rows({**in_room, "source": source}, session))[0]
-        there = await self.db.parked.count_documents(in_room, session=session)
-        unit.room_is_whole = unit.room_is_whole and len(rows) == there
-        unit.room[case] = {row["_id"]: row for row in rows}
+        for source in await self.db.parked.distinct("source", of_case, session=session):
+            rows += (await self._rows({**of_case, "source": source}, session))[0]
+        there = await self.db.parked.count_documents(of_case, session=session)
+        unit.parked_is_complete = unit.parked_is_complete and len(rows) == there
+        unit.parked_rows[case] = {row["_id"]: row for row in rows}
         return rows, there
 
     async def _rows(
@@ -205,13 +205,13 @@ class Store:
         """Rows of the room in order, as many as may be held, and whether that was all."""
         order = [("case_id", 1), ("source", 1), ("sequence", 1)]
         found = self.unopened("parked").find(query, session=session).sort(order)
-        rows, whole = await self.open_up_to(self.budget.slice, found.limit(_ROOM_FIRST))
-        if whole and len(rows) == _ROOM_FIRST:  # they are small, so many may come in one reply
+        rows, whole = await self.open_up_to(self.budget.batch, found.limit(_PARKED_FIRST))
+        if whole and len(rows) == _PARKED_FIRST:  # they are small, so many may come in one reply
             found = self.unopened("parked").find(query, session=session).sort(order)
-            found = found.skip(_ROOM_FIRST).limit(_ROOM_ROWS - _ROOM_FIRST)
-            rest, whole = await self.open_up_to(self.budget.slice, found)
+            found = found.skip(_PARKED_FIRST).limit(_PARKED_ROWS - _PARKED_FIRST)
+            rest, whole = await self.open_up_to(self.budget.batch, found)
             rows += rest
-        return rows, whole and len(rows) < _ROOM_ROWS
+        return rows, whole and len(rows) < _PARKED_ROWS
 
     def unopened(self, collection: str) -> AsyncCollection[RawBSONDocument]:
         """A collection whose documents are not decoded yet, so that they can be weighed."""
@@ -252,10 +252,10 @@ class Store:
         """
         new: dict[str, list[Document]] = {}
         changed: dict[str, list[ReplaceOne[Document]]] = {}
-        for (collection, document_id), held in unit.changes():
-            document = held.as_document(document_id)
-            if held.version:
-                guard = {"_id": document_id, "version": held.version}
+        for (collection, document_id), loaded in unit.changes():
+            document = loaded.as_document(document_id)
+            if loaded.version:
+                guard = {"_id": document_id, "version": loaded.version}
                 changed.setdefault(collection, []).append(ReplaceOne(guard, document))
             else:
                 new.setdefault(collection, []).append(document)
@@ -267,13 +267,13 @@ class Store:
                 raise Conflict(f"a document of {collection} has a new version")
         for collection, documents in new.items():
             await self.db[collection].insert_many(documents, ordered=False, session=session)
-        await self._write_room(unit, session)
-        await self._write_retold(unit, session)
-        await self._write_due(unit, session)
+        await self._write_parked(unit, session)
+        await self._write_republished(unit, session)
+        await self._write_timers(unit, session)
         for packed in pack(unit.messages):
             await self.db.outbox.insert_one(packed, session=session)
 
-    async def _write_room(self, unit: Unit, session: AsyncClientSession) -> None:
+    async def _write_parked(self, unit: Unit, session: AsyncClientSession) -> None:
         operations: list[Any] = [_put(row_id, row) for row_id, row in unit.kept.items()]
         gone = list(unit.freed - unit.kept.keys())
         if gone:
@@ -281,28 +281,28 @@ class Store:
         if operations:
             await self.db.parked.bulk_write(operations, ordered=False, session=session)
 
-    async def _write_retold(self, unit: Unit, session: AsyncClientSession) -> None:
-        for key, known in unit.retold.changes().items():
+    async def _write_republished(self, unit: Unit, session: AsyncClientSession) -> None:
+        for key, known in unit.republished.changes().items():
             gone = {f"facts.{number}": "" for number in known}
             change = {"$set": {"accepted": True}} | ({"$unset": gone} if gone else {})
             await self.db[republished.COLLECTION].update_one({"_id": key}, change, session=session)
 
-    async def _write_due(self, unit: Unit, session: AsyncClientSession) -> None:
+    async def _write_timers(self, unit: Unit, session: AsyncClientSession) -> None:
         operations: list[Any] = [
             DeleteOne({"_id": row_id})
             if row is None
             else ReplaceOne({"_id": row_id}, row, upsert=True)
-            for row_id, row in dict(unit.due).items()
+            for row_id, row in dict(unit.timers).items()
         ]
         if operations:
             await self.db.due.bulk_write(operations, ordered=False, session=session)
 
     def settle(self, unit: Unit) -> None:
         """Say that the unit is committed."""
-        if unit.steps and self.tracing is not None:
-            self.tracing.tell(unit.steps)
+        if unit.spans and self.tracing is not None:
+            self.tracing.tell(unit.spans)
         if unit.messages:
-            metrics.told(unit)
+            metrics.emitted(unit)
             self.committed.set()
 
     async def act(self, key: str, needs: Needs, decide: Callable[[Unit], T]) -> T:
@@ -362,7 +362,7 @@ class Store:
         patient_until, tries = monotonic() + _PATIENCE_S, 0
         async with self.client.start_session() as session:
             while True:
-                seen = self.beat
+                seen = self.heartbeat
                 try:
                     async with self.transaction(session):
                         await heartbeat.check(self, seen, session)

@@ -1,4 +1,4 @@
-"""The unit of work: a slice's documents in memory, and all that one transaction will write.
+"""The unit of work: a batch's documents in memory, and all that one transaction will write.
 
 Handlers load from it, save to it and emit into it; nothing here touches the network.
 """
@@ -13,10 +13,10 @@ from bson import ObjectId
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope
 from shared.engine.records import Message, Record, record_row
-from shared.engine.rollback.republished import Retold
-from shared.engine.store.document import Document, Held, Key, Protocol
+from shared.engine.rollback.republished import Republished
+from shared.engine.store.document import Document, Key, LoadedDocument, Protocol
 from shared.errors import TooMuch
-from shared.observability.tracing import Step, Tracing
+from shared.observability.tracing import Span, Tracing
 
 __all__ = ["WAITING", "Unit"]
 
@@ -25,7 +25,7 @@ WAITING = "waiting"
 
 Savepoint = tuple[int, int, int, int, int, int, int]
 
-_DRAINED = 500
+_RESUMED = 500
 
 
 class Unit:
@@ -36,24 +36,24 @@ class Unit:
         """The collection whose documents are the service's cases."""
         self.now = now
         """The time that rules may rely on, UTC."""
-        self.told_ms: int | None = None
+        self.appended_ms: int | None = None
         """When the broker took in the event that is being handled, in ms since 1970."""
         self.traceparent: str | None = None
         """The trace that the event being handled belongs to."""
         self.tracing = tracing
-        self.steps: list[Step] = []
+        self.spans: list[Span] = []
         """What is told of traces once all is committed."""
         self.messages: list[Message] = []
         self.rows: list[tuple[str, Document]] = []
         self.kept: dict[str, Document] = {}
         self.freed: set[str] = set()
-        self.room: dict[str, dict[str, Document]] = {}
+        self.parked_rows: dict[str, dict[str, Document]] = {}
         """Per case, the events that wait, by row id."""
-        self.may_drain = _DRAINED
+        self.may_resume = _RESUMED
         """How many waiting events may still be applied in this transaction."""
-        self.room_is_whole = True
+        self.parked_is_complete = True
         """Whether all that waits was loaded."""
-        self.due: list[tuple[str, Document | None]] = []
+        self.timers: list[tuple[str, Document | None]] = []
         """Deadlines set, moved or (None) cancelled, in this order; see `shared.engine.timers.timers`."""
         self.failures: list[tuple[str, str]] = []
         """(cause, case) of what was parked."""
@@ -61,18 +61,18 @@ class Unit:
         self.most_bytes: int | None = None
         """Bytes that it may load, and again that it may tell; None where nothing bounds it."""
         self._loaded_bytes = 0
-        self._told_bytes = 0
-        self.retold = Retold()
+        self._outgoing_bytes = 0
+        self.republished = Republished()
         """What was told of these documents before the store was put back."""
         self._rising = int(now.timestamp()).to_bytes(4, "big") + token_bytes(5)
         self._added = 0
-        self._held: dict[Key, Held] = {}
-        self._undo: list[tuple[Held, Document | None, Protocol, bool]] = []
+        self._documents: dict[Key, LoadedDocument] = {}
+        self._undo: list[tuple[LoadedDocument, Document | None, Protocol, bool]] = []
 
     @property
-    def told_at(self) -> datetime:
+    def appended_at(self) -> datetime:
         """When the broker took in the event that is being handled; now, if none is."""
-        told = self.told_ms
+        told = self.appended_ms
         return self.now if told is None else datetime.fromtimestamp(told / 1000, UTC)
 
     def weigh(self, size: int) -> None:
@@ -85,23 +85,25 @@ class Unit:
         self._loaded_bytes += size
         self._check(self._loaded_bytes)
 
-    def weigh_told(self) -> None:
+    def weigh_outgoing(self) -> None:
         """See that it does not tell more than it may; raises TooMuch."""
-        self._check(self._told_bytes)
+        self._check(self._outgoing_bytes)
 
     def _check(self, size: int) -> None:
         if self.most_bytes is not None and size > self.most_bytes:
             raise TooMuch(f"{size} bytes for one transaction")
 
-    def hold(self, collection: str, document_id: str, held: Held | None = None) -> None:
+    def track(
+        self, collection: str, document_id: str, loaded: LoadedDocument | None = None
+    ) -> None:
         """Take a loaded document in (or the knowledge that there is none)."""
         key = (collection, document_id)
-        if key not in self._held:
-            self._held[key] = held or Held()
+        if key not in self._documents:
+            self._documents[key] = loaded or LoadedDocument()
 
-    def holds(self, collection: str, document_id: str) -> bool:
+    def tracks(self, collection: str, document_id: str) -> bool:
         """Whether the document was asked for already."""
-        return (collection, document_id) in self._held
+        return (collection, document_id) in self._documents
 
     def load(self, collection: str, document_id: str) -> Document | None:
         """Return the document as the unit's earlier events left it, or None.
@@ -112,13 +114,13 @@ class Unit:
             LookupError: it is not among what the event `needs`: a bug of the handler.
 
         """
-        fields = self.held(collection, document_id).fields
+        fields = self.document(collection, document_id).fields
         return None if fields is None else _copied(fields)
 
-    def held(self, collection: str, document_id: str) -> Held:
+    def document(self, collection: str, document_id: str) -> LoadedDocument:
         """Return the document with what the engine knows of it."""
         try:
-            return self._held[collection, document_id]
+            return self._documents[collection, document_id]
         except KeyError:
             raise LookupError(
                 f"a document of {collection} is not among the event's needs"
@@ -126,11 +128,11 @@ class Unit:
 
     def save(self, collection: str, document: Document) -> None:
         """Write the whole document at commit, if nobody else wrote it since it was loaded."""
-        self._put(self.held(collection, document["_id"]), document, None)
+        self._put(self.document(collection, document["_id"]), document, None)
 
     def touch(self, collection: str, document_id: str, protocol: Protocol) -> None:
         """Write what the engine knows of a case; its content stays as it is."""
-        self._put(self.held(collection, document_id), None, protocol)
+        self._put(self.document(collection, document_id), None, protocol)
 
     def add(self, collection: str, document: Document) -> None:
         """Insert a row at commit that nobody loads: an audit entry, say.
@@ -152,10 +154,10 @@ class Unit:
         for fact in facts:
             subject, topic = fact.subject(), fact.topic()
             stream = source_of(topic)
-            held = self.held(*(counted_in or (self.cases, subject)))
-            counted = held.protocol.sequences.get(stream, 0)
+            loaded = self.document(*(counted_in or (self.cases, subject)))
+            counted = loaded.protocol.sequences.get(stream, 0)
             value = fact.write()
-            sequence, is_told = self.retold.number(stream, subject, counted, fact.type, value)
+            sequence, is_told = self.republished.number(stream, subject, counted, fact.type, value)
             envelope = Envelope(
                 f"{stream}/{subject}/{sequence}",
                 stream,
@@ -167,9 +169,9 @@ class Unit:
             )
             if not is_told:
                 self.send(Message(topic, subject, envelope, value))
-            self._put(held, None, held.protocol.told(stream, sequence))
+            self._put(loaded, None, loaded.protocol.emitted(stream, sequence))
 
-    def follow(
+    def continue_trace(
         self,
         trace: str | None,
         what: str,
@@ -192,14 +194,14 @@ class Unit:
         }
         self.traceparent, step = self.tracing.begin(trace, what, "consumer", attributes)
         if step is not None:
-            self.steps.append(step)
+            self.spans.append(step)
 
     def send(self, message: Message) -> None:
         """Promise to publish a message that has no sequence, such as a receipt."""
         if self.tracing is not None:
             message.trace = self.traceparent
         self.messages.append(message)
-        self._told_bytes += message.size
+        self._outgoing_bytes += message.size
 
     def set_aside(self, record: Record, reason: str, cause: str | None = None) -> None:
         """Keep a record whole, by its position, that no case can be found for."""
@@ -209,16 +211,16 @@ class Unit:
 
     def keep(self, row: Document) -> None:
         """Put an event into its case's room; a repeat of one that is there changes nothing."""
-        room = self.room.setdefault(row["case_id"], {})
-        if row["state"] == WAITING and row["_id"] in room:
+        parked = self.parked_rows.setdefault(row["case_id"], {})
+        if row["state"] == WAITING and row["_id"] in parked:
             return
-        room[row["_id"]] = row
+        parked[row["_id"]] = row
         self.freed.discard(row["_id"])
         self.kept[row["_id"]] = row
 
     def free(self, row: Document) -> None:
         """Take an event out of its case's room."""
-        self.room[row["case_id"]].pop(row["_id"])
+        self.parked_rows[row["case_id"]].pop(row["_id"])
         self.kept.pop(row["_id"], None)
         self.freed.add(row["_id"])
 
@@ -229,38 +231,40 @@ class Unit:
             len(self.messages),
             len(self.rows),
             len(self.kept),
-            len(self.due),
-            len(self.steps),
-            self.retold.savepoint(),
+            len(self.timers),
+            len(self.spans),
+            self.republished.savepoint(),
         )
 
     def roll_back(self, to: Savepoint) -> None:
         """Undo all that was saved, added, emitted and set aside since the savepoint."""
         undo, messages, rows, kept, due, steps, known = to
-        self.retold.roll_back(known)
-        for step in self.steps[steps:]:
+        self.republished.roll_back(known)
+        for step in self.spans[steps:]:
             step.failed = True
         while len(self._undo) > undo:
-            held, fields, protocol, changed = self._undo.pop()
-            held.fields, held.protocol, held.changed = fields, protocol, changed
-        self._told_bytes -= sum(message.size for message in self.messages[messages:])
+            loaded, fields, protocol, changed = self._undo.pop()
+            loaded.fields, loaded.protocol, loaded.changed = fields, protocol, changed
+        self._outgoing_bytes -= sum(message.size for message in self.messages[messages:])
         del self.messages[messages:]
         del self.rows[rows:]
-        del self.due[due:]
+        del self.timers[due:]
         for row_id in list(self.kept)[kept:]:
             del self.kept[row_id]
 
-    def changes(self) -> list[tuple[Key, Held]]:
+    def changes(self) -> list[tuple[Key, LoadedDocument]]:
         """The documents to be written."""
-        return [(key, held) for key, held in self._held.items() if held.changed]
+        return [(key, loaded) for key, loaded in self._documents.items() if loaded.changed]
 
-    def _put(self, held: Held, fields: Document | None, protocol: Protocol | None) -> None:
-        self._undo.append((held, held.fields, held.protocol, held.changed))
-        held.changed = True
+    def _put(
+        self, loaded: LoadedDocument, fields: Document | None, protocol: Protocol | None
+    ) -> None:
+        self._undo.append((loaded, loaded.fields, loaded.protocol, loaded.changed))
+        loaded.changed = True
         if fields is not None:
-            held.fields = fields
+            loaded.fields = fields
         if protocol is not None:
-            held.protocol = protocol
+            loaded.protocol = protocol
 
 
 def _copied(value: Any) -> Any:

@@ -1,10 +1,10 @@
-"""The ticker: what is due becomes what follows from it, once, on mongod's clock.
+"""The scheduler: what is due becomes what follows from it, once, on mongod's clock.
 
-A slice of due documents is one transaction: they go, their cases are written at the version that
+A batch of due documents is one transaction: they go, their cases are written at the version that
 was loaded, what follows is told through the outbox. Its owner holds a lease, which it writes in the
 same transaction: that fences an owner who was replaced, and tells mongod's time, the only one that
 counts here. A case's deadlines fire in order; those of a parked case wait until it goes on, and one
-that fails holds up its own case alone. However late the ticker is, each fires once.
+that fails holds up its own case alone. However late the scheduler is, each fires once.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
 from shared.engine.consume.inbox import explain
-from shared.engine.failures.cancellation import told_to_end
+from shared.engine.failures.cancellation import is_cancelled
 from shared.engine.failures.crash_points import reach
 from shared.engine.failures.mongo_errors import REFUSED
 from shared.engine.store import heartbeat, lease
 from shared.engine.store.document import Document, Needs
 from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
-from shared.engine.timers.timers import COLLECTION, Deadlines, Due, read_due
+from shared.engine.timers.timers import COLLECTION, Timer, Timers, read_timer
 from shared.errors import Conflict, Fenced, ServiceError
 from shared.observability import metrics
 
-__all__ = ["Ticker"]
+__all__ = ["Scheduler"]
 
 NAME: Final = "ticker"
 """Of its lease."""
@@ -50,18 +50,18 @@ _WITHIN_LONGEST_WAIT: Final = {"$add": ["$$NOW", int(_LONGEST_WAIT.total_seconds
 log = structlog.get_logger()
 
 
-class Ticker:
+class Scheduler:
     """Fires the deadlines of one service."""
 
-    def __init__(self, store: Store, deadlines: Deadlines, *, holder: str) -> None:
+    def __init__(self, store: Store, timers: Timers, *, holder: str) -> None:
         self.store = store
-        self.deadlines = deadlines
+        self.timers = timers
         self._holder = holder
         self._known: AsyncClientSession | None = None
         self._renew_at = 0.0
         self._most = _MOST
         self._in_vain = 0
-        """How many slices in a row met a conflict."""
+        """How many batches in a row met a conflict."""
 
     @property
     def _session(self) -> AsyncClientSession:
@@ -72,13 +72,13 @@ class Ticker:
 
     async def ensure_indexes(self) -> None:
         """Make the indexes by which what is due is found, and what else is due in its case."""
-        due = self.store.db[COLLECTION]
-        await due.create_index([("look_at", 1), ("due_at", 1)])
-        await due.create_index([("case_id", 1), ("due_at", 1)])
+        timer = self.store.db[COLLECTION]
+        await timer.create_index([("look_at", 1), ("due_at", 1)])
+        await timer.create_index([("case_id", 1), ("due_at", 1)])
 
     async def run(self) -> None:
         """Fire what is due until cancelled; what fails is tried again."""
-        while not told_to_end():
+        while not is_cancelled():
             try:
                 await self._step()
             except Fenced:
@@ -93,7 +93,7 @@ class Ticker:
 
     async def measure(self) -> None:
         """Keep the figures of what waits, until cancelled; every process of the service does."""
-        while not told_to_end():
+        while not is_cancelled():
             try:
                 metrics.deadlines_waiting(*await self.overdue())
             except (PyMongoError, OSError) as error:
@@ -102,8 +102,8 @@ class Ticker:
 
     async def overdue(self) -> tuple[int, int, float]:
         """How many deadlines are set, how many have passed, and by how many seconds the oldest."""
-        due = self.store.db[COLLECTION]
-        found = await due.aggregate(
+        timer = self.store.db[COLLECTION]
+        found = await timer.aggregate(
             [
                 # what had to wait is looked at again within `_LONGEST_WAIT`: all that is overdue
                 {"$match": {"$expr": {"$lte": ["$look_at", _WITHIN_LONGEST_WAIT]}}},
@@ -113,7 +113,7 @@ class Ticker:
             ]
         )
         row = next(iter(await found.to_list()), {"n": 0, "late": 0})
-        return await due.estimated_document_count(), row["n"], row["late"] / 1000
+        return await timer.estimated_document_count(), row["n"], row["late"] / 1000
 
     async def _step(self) -> None:
         if not await self.owns():
@@ -123,7 +123,7 @@ class Ticker:
         else:
             began = monotonic()
             await self.fire()
-            await asyncio.sleep(min(_PAUSE_S, monotonic() - began))  # the lanes have their turn
+            await asyncio.sleep(min(_PAUSE_S, monotonic() - began))  # the workers have their turn
 
     async def owns(self) -> bool:
         """Whether this process is the one that fires: it holds the lease, or has just taken it."""
@@ -141,7 +141,7 @@ class Ticker:
         return await self.store.db[COLLECTION].find_one(passed, {"_id": 1}) is not None
 
     async def fire(self) -> None:
-        """Fire one slice of what is due.
+        """Fire one batch of what is due.
 
         It is smaller while rivals for the cases keep coming, or while the database refuses it.
 
@@ -163,7 +163,7 @@ class Ticker:
             self._in_vain = 0
 
     async def _less(self, error: Exception, *, at_once: bool) -> None:
-        """Look for what is at fault in smaller slices; alone, it is put off, and holds up no other."""
+        """Look for what is at fault in smaller batches; alone, it is put off, and holds up no other."""
         if self._most > 1:
             self._most = max(1, self._most // 4)
         elif at_once or self._in_vain > _TRIES:
@@ -171,7 +171,7 @@ class Ticker:
             self._in_vain = 0
 
     async def _slice(self, most: int, *, refused: str | None = None) -> None:
-        seen = self.store.beat
+        seen = self.store.heartbeat
         async with self.store.transaction(self._session) as session:
             now = await lease.fence(self.store, NAME, session)
             await heartbeat.check(self.store, seen, session)
@@ -184,15 +184,17 @@ class Ticker:
             reach("ticker.before_commit")
         reach("ticker.after_commit")
         self.store.settle(unit)
-        metrics.deadlines_fired([due.name for due in fired])
+        metrics.deadlines_fired([timer.name for timer in fired])
 
     async def _load(self, most: int, now: datetime, session: AsyncClientSession) -> list[Document]:
         """The first that are due, and whatever else is due in the same cases, oldest first."""
-        due = self.store.db[COLLECTION]
-        first = due.find({"look_at": {"$lte": now}}, session=session).sort("look_at", 1).limit(most)
+        timer = self.store.db[COLLECTION]
+        first = (
+            timer.find({"look_at": {"$lte": now}}, session=session).sort("look_at", 1).limit(most)
+        )
         cases = list(dict.fromkeys([row["case_id"] async for row in first]))
         passed = {"case_id": {"$in": cases}, "due_at": {"$lte": now}}
-        rows = await due.find(passed, session=session).to_list()
+        rows = await timer.find(passed, session=session).to_list()
         return sorted(rows, key=lambda row: (row["due_at"], row["_id"]))
 
     async def _load_needs(
@@ -201,48 +203,48 @@ class Ticker:
         wanted: dict[str, list[str]] = {unit.cases: []}
         for row in rows:
             wanted[unit.cases].append(row["case_id"])
-            for collection, ids in self._needs(read_due(row)).items():
+            for collection, ids in self._needs(read_timer(row)).items():
                 wanted.setdefault(collection, []).extend(ids)
         await self.store.load(unit, wanted, session)
 
-    def _needs(self, due: Due) -> Needs:
+    def _needs(self, timer: Timer) -> Needs:
         try:
-            return self.deadlines.needs(due)
+            return self.timers.needs(timer)
         except Exception:  # noqa: BLE001 - raised again, and made to wait, when its turn comes
             return {}
 
-    def _take(self, rows: Iterable[Document], unit: Unit, refused: str | None) -> list[Due]:
+    def _take(self, rows: Iterable[Document], unit: Unit, refused: str | None) -> list[Timer]:
         """Fire each, but for those of a case that stands still; return those that fired."""
-        fired: list[Due] = []
-        standing: dict[str, str] = {}
+        fired: list[Timer] = []
+        blocked: dict[str, str] = {}
         for row in rows:
-            due = read_due(row)
-            if unit.held(unit.cases, due.case_id).protocol.parked:
-                standing[due.case_id] = "its case is parked"
+            timer = read_timer(row)
+            if unit.document(unit.cases, timer.case_id).protocol.parked:
+                blocked[timer.case_id] = "its case is parked"
             elif refused:
-                standing[due.case_id] = f"the database refuses what follows ({refused})"
-            elif due.case_id not in standing:
-                why = self._try(due, unit)
+                blocked[timer.case_id] = f"the database refuses what follows ({refused})"
+            elif timer.case_id not in blocked:
+                why = self._try(timer, unit)
                 if why is None:
-                    fired.append(due)
+                    fired.append(timer)
                     continue
-                standing[due.case_id] = why
-            unit.due.append((due.row_id, _later(row, unit.now, standing[due.case_id])))
+                blocked[timer.case_id] = why
+            unit.timers.append((timer.row_id, _later(row, unit.now, blocked[timer.case_id])))
         return fired
 
-    def _try(self, due: Due, unit: Unit) -> str | None:
+    def _try(self, timer: Timer, unit: Unit) -> str | None:
         """Fire it, or leave no trace of the attempt and say why it failed."""
         before = unit.savepoint()
         try:
-            if not self.deadlines.knows(due.name):
+            if not self.timers.knows(timer.name):
                 return "nothing here knows this deadline"
-            self.deadlines.needs(due)  # what it could not tell before stops its own case now
-            self.deadlines.fire(due, unit)
+            self.timers.needs(timer)  # what it could not tell before stops its own case now
+            self.timers.fire(timer, unit)
         except Exception as error:  # noqa: BLE001 - a bug in one rule must stop its own case only
             unit.roll_back(before)
             reason, cause = explain(error)
-            log.warning("deadline_failed", name=due.name, case_id=due.case_id, error=cause)
-            metrics.deadline_failed(due.name)
+            log.warning("deadline_failed", name=timer.name, case_id=timer.case_id, error=cause)
+            metrics.deadline_failed(timer.name)
             return reason
         return None
 

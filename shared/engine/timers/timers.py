@@ -1,4 +1,4 @@
-"""Deadlines as documents: written in the step's own transaction, fired by the ticker (`ticker`).
+"""Deadlines as documents: written in the step's own transaction, fired by the scheduler (`scheduler`).
 
 A due document says when somebody must be told, about what, and in which case's order. It is set,
 moved and cancelled by the transaction that changes what it is about, so the two never disagree. What
@@ -15,12 +15,12 @@ from shared.engine.consume.processor import NOTHING
 from shared.engine.store.document import Document, Needs
 from shared.engine.store.unit_of_work import Unit
 
-__all__ = ["COLLECTION", "Deadlines", "Due", "follow", "read_due"]
+__all__ = ["COLLECTION", "Timer", "Timers", "read_timer", "sync_timers"]
 
 COLLECTION: Final = "due"
 
 
-class Due(msgspec.Struct, frozen=True, gc=False):
+class Timer(msgspec.Struct, frozen=True, gc=False):
     """One deadline, as it was set."""
 
     name: str
@@ -37,7 +37,7 @@ class Due(msgspec.Struct, frozen=True, gc=False):
         return f"{self.subject}|{self.name}"
 
     def as_document(self) -> Document:
-        """As it is stored; `look_at` is when the ticker looks at it, later where it has to wait."""
+        """As it is stored; `look_at` is when the scheduler looks at it, later where it has to wait."""
         return {
             "_id": self.row_id,
             "name": self.name,
@@ -48,12 +48,12 @@ class Due(msgspec.Struct, frozen=True, gc=False):
         }
 
 
-def read_due(row: Document) -> Due:
+def read_timer(row: Document) -> Timer:
     """A stored due document."""
-    return Due(row["name"], row["subject"], row["case_id"], row["due_at"])
+    return Timer(row["name"], row["subject"], row["case_id"], row["due_at"])
 
 
-def follow(
+def sync_timers(
     unit: Unit,
     subject: str,
     *,
@@ -72,18 +72,18 @@ def follow(
 
     """
     for name in before.keys() - now.keys():
-        unit.due.append((f"{subject}|{name}", None))
+        unit.timers.append((f"{subject}|{name}", None))
     for name, at in now.items():
         if before.get(name) != at:
-            due = Due(name, subject, case_id or subject, at)
-            unit.due.append((due.row_id, due.as_document()))
+            timer = Timer(name, subject, case_id or subject, at)
+            unit.timers.append((timer.row_id, timer.as_document()))
 
 
-Handler = Callable[[Due, Unit], None]
-NeedsOf = Callable[[Due], Needs]
+Handler = Callable[[Timer, Unit], None]
+NeedsOf = Callable[[Timer], Needs]
 
 
-class Deadlines:
+class Timers:
     """The deadlines that a service knows, and what each does when it has passed."""
 
     def __init__(self) -> None:
@@ -111,12 +111,12 @@ class Deadlines:
         """Whether this code can fire it: an older one that is rolled back to may not."""
         return name in self._handlers
 
-    def needs(self, due: Due) -> Needs:
+    def needs(self, timer: Timer) -> Needs:
         """What its handler asks for, beside the case's own document."""
-        known = self._handlers.get(due.name)
-        return NOTHING if known is None or known[1] is None else known[1](due)
+        known = self._handlers.get(timer.name)
+        return NOTHING if known is None or known[1] is None else known[1](timer)
 
-    def fire(self, due: Due, unit: Unit) -> None:
+    def fire(self, timer: Timer, unit: Unit) -> None:
         """Take it off, and let it have its effect."""
-        unit.due.append((due.row_id, None))
-        self._handlers[due.name][0](due, unit)
+        unit.timers.append((timer.row_id, None))
+        self._handlers[timer.name][0](timer, unit)

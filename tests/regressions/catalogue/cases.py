@@ -22,16 +22,16 @@ from tests.regressions.edits import (
 
 __all__ = ["CASES"]
 
-TAKE: Final = "shared/engine/consume/inbox.py::Facts.take"
-HANDLE: Final = "shared/engine/consume/inbox.py::Facts._handle"
-APPLY: Final = "shared/engine/consume/inbox.py::Facts._apply"
-KEEP: Final = "shared/engine/consume/inbox.py::Facts._keep"
-PARK: Final = "shared/engine/consume/inbox.py::Facts.park"
-DRAIN: Final = "shared/engine/consume/inbox.py::Facts.drain"
-TAKE_ANY: Final = "shared/engine/consume/batch.py::Slices.take"
-SWEEP: Final = "shared/engine/parking/parking_lot.py::Room.sweep"
-PASS_OVER: Final = "shared/engine/parking/parking_lot.py::Room._pass_over"
-GO_ON: Final = "shared/engine/parking/resume.py::Drains._go_on.step"
+TAKE: Final = "shared/engine/consume/inbox.py::Inbox.take"
+HANDLE: Final = "shared/engine/consume/inbox.py::Inbox._handle"
+APPLY: Final = "shared/engine/consume/inbox.py::Inbox._apply"
+KEEP: Final = "shared/engine/consume/inbox.py::Inbox._keep"
+PARK: Final = "shared/engine/consume/inbox.py::Inbox.park"
+DRAIN: Final = "shared/engine/consume/inbox.py::Inbox.resume"
+TAKE_ANY: Final = "shared/engine/consume/batch.py::BatchCommitter.take"
+SWEEP: Final = "shared/engine/parking/parking_lot.py::ParkingLot.sweep"
+PASS_OVER: Final = "shared/engine/parking/parking_lot.py::ParkingLot._pass_over"
+GO_ON: Final = "shared/engine/parking/resume.py::Resumer._resume.step"
 OWN: Final = "shared/engine/consume/offset_store.py::take"
 
 CASES: Final[tuple[Regression, ...]] = (
@@ -129,7 +129,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         17,
-        "no sweeper resumes a drain that stopped for size",
+        "no sweeper resumes a resume that stopped for size",
         change_expression(SWEEP, "0 if FACTS is None else SWEPT", "0 if FACTS else SWEPT"),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
@@ -168,7 +168,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         19,
-        "a drain decides on what it loaded before its transaction, and writes without a version",
+        "a resume decides on what it loaded before its transaction, and writes without a version",
         WRITE_UNGUARDED,
         change_statement(
             GO_ON,

@@ -1,4 +1,4 @@
-"""Deadlines: set with their case, fired once."""
+"""Timers: set with their case, fired once."""
 
 from typing import Final
 
@@ -14,15 +14,15 @@ from tests.regressions.edits import (
 
 __all__ = ["DEADLINES"]
 
-WRITE_DUE: Final = "shared/engine/store/store.py::Store._write_due"
+WRITE_DUE: Final = "shared/engine/store/store.py::Store._write_timers"
 NEW_UNIT: Final = "shared/engine/store/store.py::Store.unit"
-FOLLOW: Final = "shared/engine/timers/timers.py::follow"
-FIRE: Final = "shared/engine/timers/timers.py::Deadlines.fire"
+FOLLOW: Final = "shared/engine/timers/timers.py::sync_timers"
+FIRE: Final = "shared/engine/timers/timers.py::Timers.fire"
 FENCE: Final = "shared/engine/store/lease.py::fence"
-SLICE: Final = "shared/engine/timers/scheduler.py::Ticker._slice"
-TAKE: Final = "shared/engine/timers/scheduler.py::Ticker._take"
-TRY: Final = "shared/engine/timers/scheduler.py::Ticker._try"
-LOAD: Final = "shared/engine/timers/scheduler.py::Ticker._load"
+SLICE: Final = "shared/engine/timers/scheduler.py::Scheduler._slice"
+TAKE: Final = "shared/engine/timers/scheduler.py::Scheduler._take"
+TRY: Final = "shared/engine/timers/scheduler.py::Scheduler._try"
+LOAD: Final = "shared/engine/timers/scheduler.py::Scheduler._load"
 
 DELETE_THE_FIRED: Final = """
     gone = [due.ROW_ID for due in FIRED]

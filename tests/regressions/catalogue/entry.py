@@ -52,7 +52,7 @@ FOREIGN: Final = frozenset(
     # of aiokafka
     | {"end_offsets", "position"}
 )
-"""Names that shapes may hold besides metavariables and builtins: others give them, and keep them."""
+"""Names that shapes may acquire besides metavariables and builtins: others give them, and keep them."""
 
 STORE_WRITE: Final = "shared/engine/store/store.py::Store.write"
 

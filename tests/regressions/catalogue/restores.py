@@ -7,12 +7,12 @@ from tests.regressions.edits import change_condition, change_expression, change_
 
 __all__ = ["RESTORES"]
 
-COMPARE: Final = "shared/engine/rollback/topic_scan.py::OwnTopics.compare"
-NUMBER: Final = "shared/engine/rollback/republished.py::Retold.number"
-COUNT: Final = "shared/engine/rollback/detector.py::Restored.count"
-READ_AGAIN: Final = "shared/engine/rollback/detector.py::Restored._read_again"
-GO_BACK: Final = "shared/engine/consume/partition_worker.py::Lane._go_back"
-SAVE: Final = "shared/engine/outbox/relay_positions.py::Published.save"
+COMPARE: Final = "shared/engine/rollback/topic_scan.py::TopicScan.compare"
+NUMBER: Final = "shared/engine/rollback/republished.py::Republished.number"
+COUNT: Final = "shared/engine/rollback/detector.py::RollbackDetector.count"
+READ_AGAIN: Final = "shared/engine/rollback/detector.py::RollbackDetector._read_again"
+GO_BACK: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._rewind_to_watermark"
+SAVE: Final = "shared/engine/outbox/relay_positions.py::RelayPositions.save"
 
 RESTORES: Final[tuple[Regression, ...]] = (
     planted(

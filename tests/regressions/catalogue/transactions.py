@@ -23,10 +23,10 @@ from tests.regressions.edits import (
 
 __all__ = ["TRANSACTIONS"]
 
-WRITE_ROOM: Final = "shared/engine/store/store.py::Store._write_room"
+WRITE_ROOM: Final = "shared/engine/store/store.py::Store._write_parked"
 ACT: Final = "shared/engine/store/store.py::Store.act.step"
 PERSIST: Final = "shared/engine/store/store.py::Store.persist"
-COMMIT: Final = "shared/engine/consume/batch.py::Slices._commit"
+COMMIT: Final = "shared/engine/consume/batch.py::BatchCommitter._commit"
 SIZED: Final = "shared/engine/records.py::Message.__post_init__"
 
 LOAD_FOR_ACT: Final = """

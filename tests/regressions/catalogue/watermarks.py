@@ -15,11 +15,11 @@ from tests.regressions.edits import (
 
 __all__ = ["WATERMARKS"]
 
-OFFER: Final = "shared/engine/consume/partition_worker.py::Lane.offer"
-RUN: Final = "shared/engine/consume/partition_worker.py::Lane._run"
-TAKE_SLICE: Final = "shared/engine/consume/partition_worker.py::Lane._take_slice"
-GO_BACK: Final = "shared/engine/consume/partition_worker.py::Lane._go_back"
-COMMIT: Final = "shared/engine/consume/batch.py::Slices._commit"
+OFFER: Final = "shared/engine/consume/partition_worker.py::PartitionWorker.offer"
+RUN: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._run"
+TAKE_SLICE: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._take_batch"
+GO_BACK: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._rewind_to_watermark"
+COMMIT: Final = "shared/engine/consume/batch.py::BatchCommitter._commit"
 MOVE: Final = "shared/engine/consume/offset_store.py::move"
 OWN: Final = "shared/engine/consume/offset_store.py::take"
 MEASURE: Final = "shared/engine/consume/subscription.py::Subscription._measure"

@@ -1,8 +1,8 @@
-"""The downstream service's consumers: whose lane has the partition, and how it takes slices."""
+"""The downstream service's consumers: whose worker has the partition, and how it takes batches."""
 
 from tests.protocol.rules import Rules
 from tests.protocol.state import (
-    Lane,
+    PartitionWorker,
     Scenario,
     Slice,
     State,
@@ -20,42 +20,42 @@ __all__ = ["steps"]
 
 
 def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
-    """What the group, the broker's client and the lanes may do next."""
-    for c in range(len(s.lanes)):
-        yield from _lane(s, c, scenario, rules)
-    if s.lanes and may_fail(s, scenario, "rebalance"):
+    """What the group, the broker's client and the workers may do next."""
+    for c in range(len(s.workers)):
+        yield from _worker(s, c, scenario, rules)
+    if s.workers and may_fail(s, scenario, "rebalance"):
         heir = 1 - s.assigned
         story = f"the group gives the partition to consumer {heir + 1}; the other knows nothing"
-        called = put(s.lanes, heir, Lane("called"))
-        yield fault(story, s._replace(assigned=heir, lanes=called))
+        called = put(s.workers, heir, PartitionWorker("called"))
+        yield fault(story, s._replace(assigned=heir, workers=called))
     if s.left_open and rules.transaction_limit:
         story = "the server ends the transaction that a dead owner left open, after a minute"
         yield Step(story, s._replace(left_open=False))
 
 
-def _lane(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
-    me, who = s.lanes[c], f"consumer {c + 1}"
+def _worker(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
+    me, who = s.workers[c], f"consumer {c + 1}"
     if me.phase == "off":
         return
     if s.assigned != c:
-        yield Step(f"{who} learns that the partition went away", _become(s, c, Lane()))
+        yield Step(f"{who} learns that the partition went away", _become(s, c, PartitionWorker()))
     if me.phase == "called":
         yield from _take_watermark(s, c, scenario, rules)
         return
     if may_fail(s, scenario, "lane killed"):
         left_open = s.left_open or (me.owner and me.slice is not None)
-        dead = _become(s, c, Lane(_restarted(s, c)))._replace(left_open=left_open)
+        dead = _become(s, c, PartitionWorker(_restarted(s, c)))._replace(left_open=left_open)
         yield fault(f"{who} is killed", dead)
     if me.phase == "rewind":
-        yield from _go_back(s, c, rules)
+        yield from _rewind_to_watermark(s, c, rules)
     elif me.slice is not None:
         yield from _commit(s, c, me.slice, scenario, rules)
     else:
         yield from _poll(s, c, scenario, rules)
 
 
-def _become(s: State, c: int, lane: Lane) -> State:
-    return s._replace(lanes=put(s.lanes, c, lane))
+def _become(s: State, c: int, worker: PartitionWorker) -> State:
+    return s._replace(workers=put(s.workers, c, worker))
 
 
 def _restarted(s: State, c: int) -> str:
@@ -66,30 +66,30 @@ def _take_watermark(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps
     """Bump the epoch, end what the owner before left open, and seek."""
     if s.left_open and not rules.kills_sessions:
         return  # the write waits for a transaction that nobody will end
-    others = [x._replace(owner=False) for x in s.lanes]
+    others = [x._replace(owner=False) for x in s.workers]
     if rules.kills_sessions:
         others = [x if x.slice is None else x._replace(phase="rewind", slice=None) for x in others]
     for at in [s.watermark] if rules.seek_on_take else sorted({scenario.trimmed, len(s.topic)}):
-        lanes = put(tuple(others), c, Lane("on", owner=True, at=at))
-        taken = s._replace(lanes=lanes, left_open=False)
+        workers = put(tuple(others), c, PartitionWorker("on", owner=True, at=at))
+        taken = s._replace(workers=workers, left_open=False)
         yield Step(f"consumer {c + 1} takes the watermark and starts at offset {at}", taken)
 
 
-def _go_back(s: State, c: int, rules: Rules) -> Steps:
-    me, who = s.lanes[c], f"consumer {c + 1}"
+def _rewind_to_watermark(s: State, c: int, rules: Rules) -> Steps:
+    me, who = s.workers[c], f"consumer {c + 1}"
     if rules.epoch_guard and not me.owner:
         phase = _restarted(s, c) if rules.fenced_owner_returns else "off"
         then = "takes the partition again" if phase == "called" else "stops"
-        yield Step(f"{who} finds itself fenced and {then}", _become(s, c, Lane(phase)))
+        yield Step(f"{who} finds itself fenced and {then}", _become(s, c, PartitionWorker(phase)))
     else:
-        back = Lane("on", me.owner, s.watermark)
+        back = PartitionWorker("on", me.owner, s.watermark)
         yield Step(
             f"{who} reads the watermark and seeks to offset {s.watermark}", _become(s, c, back)
         )
 
 
 def _poll(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
-    me, who = s.lanes[c], f"consumer {c + 1}"
+    me, who = s.workers[c], f"consumer {c + 1}"
     if me.at < len(s.topic):
         to = min(len(s.topic), me.at + scenario.slice_most)
         story = f"{who} takes {listed(s.topic[me.at : to])} from offset {me.at} and loads the cases"
@@ -100,7 +100,7 @@ def _poll(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
             yield fault(f"{who}'s client skips offset {me.at}", skipped)
     elif s.watermark < me.at and rules.watchdog:
         story = f"the watchdog sees lag without movement and has {who} take the partition again"
-        yield Step(story, _become(s, c, Lane(_restarted(s, c))))
+        yield Step(story, _become(s, c, PartitionWorker(_restarted(s, c))))
     if may_fail(s, scenario, "redelivery") and me.at > scenario.trimmed:
         back = _become(s, c, me._replace(at=scenario.trimmed))
         yield fault(f"{who} is set back to offset {scenario.trimmed}", back)
@@ -109,13 +109,13 @@ def _poll(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
 def _open(s: State, begin: int, to: int, scenario: Scenario, rules: Rules) -> Slice:
     unit = Unit(scenario, rules, mended=s.mended)
     parked_too = not rules.parks_case
-    rooms = both([unit.load_room(s.cases[k], s.rooms[k], parked_too=parked_too) for k in (0, 1)])
+    rooms = both([unit.load_parked(s.cases[k], s.rooms[k], parked_too=parked_too) for k in (0, 1)])
     return Slice(begin, to, s.cases, rooms)
 
 
 def _run(s: State, opened: Slice, scenario: Scenario, rules: Rules) -> Outcome:
     unit = Unit(scenario, rules, mended=s.mended)
-    unit.room_is_whole = all(
+    unit.parked_is_complete = all(
         len(opened.rooms[k]) < rules.room_rows or not opened.cases[k].waiting for k in (0, 1)
     )
     outcome = unit.run(s.topic[opened.begin : opened.to], opened.begin, opened.cases, opened.rooms)
@@ -127,7 +127,7 @@ def _run(s: State, opened: Slice, scenario: Scenario, rules: Rules) -> Outcome:
 def _alone(s: State, opened: Slice, scenario: Scenario, rules: Rules) -> Outcome:
     """Without what waits behind it, in case that is at fault; else it is parked itself."""
     unit = Unit(scenario, rules, mended=s.mended)
-    unit.may_drain = 0
+    unit.may_resume = 0
     fact = s.topic[opened.begin]
     outcome = unit.run((fact,), opened.begin, opened.cases, opened.rooms)
     if not outcome.refused:
@@ -140,7 +140,7 @@ def _alone(s: State, opened: Slice, scenario: Scenario, rules: Rules) -> Outcome
 
 def _commit(s: State, c: int, opened: Slice, scenario: Scenario, rules: Rules) -> Steps:
     """Write everything in one transaction, or nothing."""
-    me, who = s.lanes[c], f"consumer {c + 1}"
+    me, who = s.workers[c], f"consumer {c + 1}"
     outcome = _run(s, opened, scenario, rules)
     onward = me._replace(at=outcome.to, slice=None)
     rewound = me._replace(phase="rewind", slice=None)
@@ -179,12 +179,12 @@ def _halved(s: State, c: int, opened: Slice, scenario: Scenario, rules: Rules) -
     """Look for what the database refuses by halves."""
     middle = (opened.begin + opened.to) // 2
     places = (opened.begin, middle) if rules.halves_left_to_right else (middle, opened.to)
-    half = s.lanes[c]._replace(slice=_open(s, *places, scenario, rules))
+    half = s.workers[c]._replace(slice=_open(s, *places, scenario, rules))
     story = f"the database refuses consumer {c + 1}'s slice; it tries [{places[0]}, {places[1]})"
     return Step(story, _become(s, c, half))
 
 
-def _refusal(s: State, me: Lane, begin: int, rules: Rules) -> str:
+def _refusal(s: State, me: PartitionWorker, begin: int, rules: Rules) -> str:
     if rules.epoch_guard and not me.owner:
         return "its epoch is old"
     stands = {"equal": s.watermark == begin, "at most": s.watermark <= begin, "none": True}
@@ -195,14 +195,14 @@ def _refusal(s: State, me: Lane, begin: int, rules: Rules) -> str:
 
 def _torn(s: State, c: int, opened: Slice, outcome: Outcome, done: State, rules: Rules) -> Steps:
     """The process dies between two transactions that ought to be one."""
-    dead = put(s.lanes, c, Lane(_restarted(s, c)))
+    dead = put(s.workers, c, PartitionWorker(_restarted(s, c)))
     if not rules.marks_in_transaction:
         effects = [s.cases[k]._replace(effects=outcome.cases[k].effects) for k in (0, 1)]
-        torn = s._replace(cases=both(effects), lanes=dead)
+        torn = s._replace(cases=both(effects), workers=dead)
         yield fault(f"consumer {c + 1} saves the effects and dies before the marks", torn)
     kept = any(set(outcome.rooms[k]) - set(opened.rooms[k]) for k in (0, 1))
     if not rules.room_in_transaction and kept:
-        torn = done._replace(rooms=s.rooms, lanes=dead)
+        torn = done._replace(rooms=s.rooms, workers=dead)
         story = f"consumer {c + 1} commits watermark {outcome.to} and dies before the kept rows"
         yield fault(story, torn)
 
