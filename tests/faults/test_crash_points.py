@@ -18,7 +18,7 @@ REACHED = re.compile(r'reach\(\s*"([a-z_.]+)"\s*\)')
 
 PROCESS = """
 import sys
-from shared.engine.crash_points import arm, reach
+from shared.engine.failures.crash_points import arm, reach
 arm("mediation-1")
 for number in range(int(sys.argv[1])):
     reach("relay.after_ack")
