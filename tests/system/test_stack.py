@@ -50,7 +50,7 @@ def test_up_again_is_done_at_once(kafka_and_mongo: LiveStack) -> None:
 
 
 def test_status_tells_what_the_contract_promises(stack: LiveStack) -> None:
-    told = stack.status()
+    told = json.loads(stack.run("status", "--json").stdout)
 
     assert told["state"] == "ready"
     assert set(told) == {"state", "supervisor", "site", "kafka", "mongo", "services"}
