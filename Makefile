@@ -17,7 +17,7 @@ run: setup
 
 # Three workers share two cores, for most tests wait more than they compute (docs/testing.md)
 test: setup
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -n 3
 
 # ONLY="model faults" runs these alone
 nightly: setup

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,26 +14,18 @@ from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import Home
 from deploy.embedded.quickstart import make_archive
 from tests.live import LiveStack
+from tests.scheduling import Scheduling
 from tests.stores import Stores, are_wanted
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=2_000)
 settings.load_profile("ci")
 
-SERVERS: Final = ("stack", "kafka_and_mongo", "intake_uri")
-"""Fixtures that start servers: the tests that use one run on one worker (`--dist loadgroup`)."""
-BESIDE: Final = {"browser", "faults"}
-"""Folders whose tests have a stack of their own, so that it runs beside that of the others."""
 
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share servers together, so that few servers are started."""
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        if server := next((each for each in SERVERS if each in used), None):
-            is_beside = server == "stack" and item.path.parent.name in BESIDE
-            item.add_marker(pytest.mark.xdist_group("stack beside" if is_beside else server))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Keep the tests that share servers on one worker, so that each server is started once."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
