@@ -7,7 +7,7 @@ figure is on the page docs/metrics.md.
 
 import logging
 import sys
-from collections import Counter as RestartCounter
+from collections import Counter as Tally
 from collections.abc import Iterable
 from time import time
 from typing import TYPE_CHECKING
@@ -82,7 +82,7 @@ def committed(topic: str, events: int, seconds: float, unit: "Unit") -> None:
 
 def emitted(unit: "Unit") -> None:
     """Count what a committed unit will tell."""
-    for type_, times in RestartCounter(
+    for type_, times in Tally(
         [message.envelope.type for message in unit.messages]
     ).items():
         _TOLD.labels(type_).inc(times)
