@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from cli.welcome import welcome
@@ -30,6 +30,7 @@ __all__ = ["app"]
 app = typer.Typer()
 
 FAILED = 1
+MEGABYTE = 1_000_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -160,7 +161,7 @@ def _telling(console: Console) -> Iterator[Told]:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[size]}"),
     )
 
     def say(text: str) -> None:
@@ -170,7 +171,7 @@ def _telling(console: Console) -> Iterator[Told]:
         yield Told(say=say)
         return
     with Progress(*columns, console=console, transient=True) as progress:
-        now = progress.add_task("Looking", total=None)
+        now = progress.add_task("Looking", total=None, size="")
         meters: dict[str, Any] = {}
 
         def step(text: str) -> None:
@@ -178,8 +179,9 @@ def _telling(console: Console) -> Iterator[Told]:
 
         def meter(what: str, done: int, total: int) -> None:
             if what not in meters:
-                meters[what] = progress.add_task(f"Fetching: {what}", total=total)
-            progress.update(meters[what], completed=done, total=total)
+                meters[what] = progress.add_task(f"Fetching: {what}", size="")
+            size = f"{done / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB"
+            progress.update(meters[what], completed=done, total=total, size=size)
 
         yield Told(say=say, step=step, meter=meter)
 

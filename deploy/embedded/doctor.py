@@ -53,7 +53,6 @@ def examine(stack: Stack) -> list[Finding]:
         _java,
         _mongod,
         _caddy,
-        _node,
         _jars,
         _design_system,
         _disk,
@@ -113,14 +112,6 @@ def _caddy(_stack: Stack) -> Finding:
     except StackProblem as problem:
         return Finding("Caddy", fine=False, sentence=str(problem))
     return _runs("Caddy", [str(binary), "version"], WAYS_ON)
-
-
-def _node(_stack: Stack) -> Finding:
-    try:
-        binary = npm.node()
-    except StackProblem as problem:
-        return Finding("Node", fine=False, sentence=str(problem))
-    return _runs("Node", [str(binary), "--version"], WAYS_ON)
 
 
 def _jars(stack: Stack) -> Finding:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from deploy.embedded import credentials, download, front, kafka, npm, probes, quickstart
+from deploy.embedded import credentials, download, front, kafka, npm, probes
 from deploy.embedded.brokers import Brokers
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
@@ -186,7 +186,6 @@ class Stack:
     def _download(self, wanted: Wanted, told: Told) -> None:
         if wanted.own_kafka:
             download.fetch_jars(self.home, told.meter)
-            quickstart.make_archive(self.home, told.meter)
         if not wanted.brokers_only:
             npm.fetch_dkfds(self.home, told.meter)
             npm.fetch_htmx(self.home, told.meter)
