@@ -7,13 +7,13 @@ from typing import Final
 
 from bench.pipeline import SAMRAAD, bare_consumer, decide, service
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
-    Told,
     by_turns,
     row_of,
     until,
@@ -70,15 +70,15 @@ CONTENDERS: Final = (
 )
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     world.make_topic(world.topic, PARTITIONS)
-    world.fill(world.topic, ((fact_of(number), 1) for number in range(_TIMES * asked.events)))
-    runs = by_turns(world, CONTENDERS, asked, lambda world, _: world.empty("bench_ours"))
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(_TIMES * size.events)))
+    runs = by_turns(world, CONTENDERS, size, lambda world, _: world.empty("bench_ours"))
     costs = median(
         our.cpu_us - bare.cpu_us
         for our, bare in zip(runs[SAMRAAD], runs["bare getmany"], strict=True)
     )
-    return Told(
+    return Findings(
         [row_of(name, figures) for name, figures in runs.items()],
         [Target.at_most("framework CPU over bare getmany, µs an event", 5, round(costs, 2))],
         {each.name: each.promises for each in CONTENDERS},

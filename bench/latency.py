@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo.errors import PyMongoError
 
 from bench.intake import letters
-from bench.running import Asked, Subject, Target, Told
+from bench.running import Findings, RunSize, Subject, Target
 from bench.world import Sent, World
 from deploy.embedded.paths import CLONE
 
@@ -103,7 +103,7 @@ class _Watch:
         raise TimeoutError(f"after {ANSWER_S} s there is still no notice of {reference}")
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     credentials = _credentials(world)
     public = httpx.get(credentials["jwks_url"], timeout=30).json()["keys"][0]
     producer = Producer({**credentials["kafka"], "enable.idempotence": True, "linger.ms": 0})
@@ -111,7 +111,7 @@ def _measure(world: World, asked: Asked) -> Told:
     dice = Random(3)  # noqa: S311 - pauses
     effects.start()
     taken: list[dict[str, float]] = []
-    for letter in letters(_PARTNER, _FIRST + asked.runs * _IN_A_RUN, public):
+    for letter in letters(_PARTNER, _FIRST + size.runs * _IN_A_RUN, public):
         taken.append(_one(letter, producer, watch, effects))
         sleep(dice.uniform(*PAUSES_S))
     effects.close()
@@ -124,7 +124,7 @@ def _measure(world: World, asked: Asked) -> Told:
         row_of_times("fact read → notice read", "notice", rounds),
     ]
     effect = rows[1]
-    return Told(
+    return Findings(
         rows,
         [
             Target.at_most(
@@ -195,8 +195,8 @@ def _credentials(world: World) -> Mapping[str, Any]:
     )
     if added.returncode:
         raise RuntimeError(f"the partner was not added: {added.stdout}{added.stderr}")
-    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return told
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
 
 
 subject = Subject("Latency: one report at a time on an idle stack", _measure, whole_stack=True)

@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.running import Subject, Told
+from bench.running import Findings, Subject
 from deploy.embedded.paths import CLONE
 
 __all__ = ["DOCS", "as_found", "keep", "load_now", "show"]
@@ -32,7 +32,7 @@ def load_now() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def as_found(name: str, subject: Subject, told: Told, runs: int, load: float) -> Found:
+def as_found(name: str, subject: Subject, findings: Findings, runs: int, load: float) -> Found:
     """A subject's findings with what a sceptic needs to repeat them."""
     return {
         "title": subject.title,
@@ -41,9 +41,9 @@ def as_found(name: str, subject: Subject, told: Told, runs: int, load: float) ->
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": _machine(),
         "load_before": load,
-        "rows": told.rows,
-        "targets": [asdict(each) for each in told.targets],
-        "promises": told.promises,
+        "rows": findings.rows,
+        "targets": [asdict(each) for each in findings.targets],
+        "promises": findings.promises,
     }
 
 
@@ -95,7 +95,7 @@ def _section(found: Found) -> str:
         "",
     ]
     if found["promises"]:
-        lines += [f"- **{name}**: {said}" for name, said in found["promises"].items()]
+        lines += [f"- **{name}**: {promise}" for name, promise in found["promises"].items()]
         lines.append("")
     where = f"{found['machine']}; load before: {found['load_before']:g}."
     what = f"`{found['command']}`, commit {found['commit']}, {found['measured_at'][:10]}"
@@ -133,10 +133,10 @@ def _commit() -> str:
     """The commit that was measured; `+` where files differ from it, but for what we write."""
 
     def git(*asked: str) -> str:
-        told = subprocess.run(
+        completed = subprocess.run(
             ["git", *asked], cwd=CLONE, capture_output=True, text=True, check=False
         )
-        return told.stdout.strip()
+        return completed.stdout.strip()
 
     changed = git("status", "--porcelain", "--", ".", ":!docs/bench*")
     return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")

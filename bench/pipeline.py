@@ -22,10 +22,11 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
     by_turns,
@@ -33,8 +34,7 @@ from bench.running import (
     row_of,
     until,
 )
-from bench.running import Told as Findings
-from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, Followed, Happened, World, fact_of
 from deploy.embedded.database_rights import SMALL_PAGES
 from shared.contracts import Fact
 from shared.engine import Inbox, ParkingLot, Store, Subscription, Unit
@@ -178,9 +178,9 @@ class _BareLoop:
             log = [self._audit(body) for body in bodies]
             await self.database.audit.insert_many(log, ordered=False, session=session)
         now = datetime.now(UTC)
-        told = [
+        messages = [
             {
-                "topic": TOLD,
+                "topic": FOLLOWED_TOPIC,
                 "key": body.case_id,
                 "value": b'{"case_id": "%b", "number": 1}' % body.case_id.encode(),
                 "id": body.case_id,
@@ -191,16 +191,16 @@ class _BareLoop:
             }
             for body in bodies
         ]
-        packed = {"at": Timestamp(0, 0), "messages": told}
+        packed = {"at": Timestamp(0, 0), "messages": messages}
         await self.database.outbox.insert_one(packed, session=session)
 
 
 def decide(fact: Happened, unit: Unit) -> None:
-    """The rule: a case that is not known is taken in, told of, and logged."""
+    """The rule: a case that is not known is stored, a fact of it is emitted, and both are logged."""
     known = unit.load("cases", fact.subject())
     if known is None:
         unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
-        unit.emit(Told(case_id=fact.case_id, number=fact.number))
+        unit.emit(Followed(case_id=fact.case_id, number=fact.number))
         unit.add("audit", {"at": unit.now, "what": fact.subject()})
 
 
@@ -301,9 +301,9 @@ async def tutorial(world: World, events: int) -> Figures:
             if known is None:
                 case = {"_id": fact.subject(), "municipality": fact.municipality}
                 await database.cases.insert_one(case, session=session)
-            told = Told(case_id=fact.case_id, number=fact.number).model_dump_json()
+            body = Followed(case_id=fact.case_id, number=fact.number).model_dump_json()
             now = datetime.now(UTC)
-            await database.outbox.insert_one({"at": now, "body": told}, session=session)
+            await database.outbox.insert_one({"at": now, "body": body}, session=session)
         done += 1
 
     await broker.start()
@@ -351,14 +351,14 @@ CONTENDERS: Final = (
 )
 
 
-def _measure(world: World, asked: Asked) -> Findings:
+def _measure(world: World, size: RunSize) -> Findings:
     world.make_topic(world.topic, PARTITIONS)
-    world.fill(world.topic, ((fact_of(number), 1) for number in range(asked.events)))
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(size.events)))
 
     def before(world: World, _: Contender) -> None:
         world.empty("bench_bare", "bench_ours", "bench_tutorial")
 
-    runs = by_turns(world, CONTENDERS, asked, before)
+    runs = by_turns(world, CONTENDERS, size, before)
     rows = [row_of(name, figures) for name, figures in runs.items()]
     for row, figures in zip(rows, runs.values(), strict=True):
         row["samraad_is"] = ratio(runs[SAMRAAD], figures)

@@ -18,14 +18,14 @@ from bench.world import World
 from shared.runtime.process import collect_rarely
 
 __all__ = [
-    "Asked",
     "Contender",
     "Figures",
+    "Findings",
     "Meter",
     "Run",
+    "RunSize",
     "Subject",
     "Target",
-    "Told",
     "by_turns",
     "ratio",
     "row_of",
@@ -37,8 +37,8 @@ LOOK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How much is to be measured."""
+class RunSize:
+    """How many runs each contender gets, and how many events each run has."""
 
     runs: int
     events: int
@@ -103,7 +103,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Findings:
     """What a subject found: a table, and how it stands to its targets."""
 
     rows: list[dict[str, Any]]
@@ -116,7 +116,7 @@ class Subject:
     """One question that the bench answers."""
 
     title: str
-    measure: Callable[[World, Asked], Told]
+    measure: Callable[[World, RunSize], Findings]
     draw: Callable[[list[dict[str, Any]]], None] | None = None
     """Makes a picture of its rows in docs/."""
     whole_stack: bool = False
@@ -148,19 +148,19 @@ class Meter:
 def by_turns(
     world: World,
     contenders: Sequence[Contender],
-    asked: Asked,
+    size: RunSize,
     before: Callable[[World, Contender], World | None],
 ) -> dict[str, list[Figures]]:
-    """Run all `asked.runs` times, every other round backwards, so that drift hits all alike.
+    """Run all `size.runs` times, every other round backwards, so that drift hits all alike.
 
     `before` makes the world ready for a run, and may give it another one.
     """
     runs: dict[str, list[Figures]] = {each.name: [] for each in contenders}
-    for number in range(asked.runs):
+    for number in range(size.runs):
         for contender in contenders if number % 2 == 0 else list(contenders)[::-1]:
-            print(f"  run {number + 1} of {asked.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
+            print(f"  run {number + 1} of {size.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
             here = before(world, contender) or world
-            events = min(contender.events or asked.events, asked.events)
+            events = min(contender.events or size.events, size.events)
             runs[contender.name].append(
                 run_alone(contender.run, here, events, tuned=contender.tuned)
             )

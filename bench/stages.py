@@ -23,8 +23,8 @@ from rich.table import Table
 
 from bench import page
 from bench.pipeline import decide, service
-from bench.running import Asked, Figures, Meter, Subject, Told, run_alone, until
-from bench.world import PARTITIONS, TOLD, World, fact_of
+from bench.running import Figures, Findings, Meter, RunSize, Subject, run_alone, until
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, World, fact_of
 from shared.engine import Store
 from shared.engine.outbox.relay import Relay
 
@@ -113,15 +113,15 @@ async def whole(world: World, events: int) -> Figures:
         store = Store(client, "bench_ours", cases="cases")
         relay = Relay(store, world.connection, holder="bench")
         sampler, meter = _Sampler(), Meter(world)
-        telling = asyncio.create_task(relay.run())
+        relaying = asyncio.create_task(relay.run())
         sampler.start()
         subscription.start()
         await until(lambda: _published() >= events)
         sampler.stop()
         figures = meter.figures(events)
-        telling.cancel()
+        relaying.cancel()
         with suppress(asyncio.CancelledError):
-            await telling
+            await relaying
     await client.close()
     seen = sampler.found.total()
     shares = {stage: figures.cpu_us * sampler.found[stage] / seen for stage in STAGES}
@@ -129,17 +129,17 @@ async def whole(world: World, events: int) -> Figures:
 
 
 def _published() -> float:
-    return REGISTRY.get_sample_value("samraad_published_total", {"topic": TOLD}) or 0.0
+    return REGISTRY.get_sample_value("samraad_published_total", {"topic": FOLLOWED_TOPIC}) or 0.0
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     world.make_topic(world.topic, PARTITIONS)
-    world.make_topic(TOLD, PARTITIONS)
-    world.fill(world.topic, ((fact_of(number), 1) for number in range(asked.events)))
+    world.make_topic(FOLLOWED_TOPIC, PARTITIONS)
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(size.events)))
     runs = []
-    for _ in range(asked.runs):
+    for _ in range(size.runs):
         world.empty("bench_ours")
-        runs.append(run_alone(whole, world, asked.events))
+        runs.append(run_alone(whole, world, size.events))
     rows = []
     for stage, what in STAGES.items():
         spent = [each.more[stage] for each in runs]
@@ -162,7 +162,7 @@ def _measure(world: World, asked: Asked) -> Told:
             "most": round(max(total), 2),
         }
     )
-    return Told(rows)
+    return Findings(rows)
 
 
 def draw(rows: list[dict[str, Any]], to: Path = _PICTURE) -> None:

@@ -19,8 +19,8 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from bench import relaying
-from bench.running import Asked, Figures, Meter, Run, Subject, Told, run_alone
-from bench.world import PARTITIONS, TOLD, Happened, World, fact_of
+from bench.running import Figures, Findings, Meter, Run, RunSize, Subject, run_alone
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, Happened, World, fact_of
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Inbox, ParkingLot, Record, Store, Unit
@@ -54,7 +54,7 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
         lease.acquire = everybody  # type: ignore[assignment]
     clients = [AsyncMongoClient[dict[str, Any]](world.mongo, tz_aware=True) for _ in range(2)]
     stores = [Store(client, "bench_ours", cases="cases") for client in clients]
-    before, meter = world.ends(TOLD), Meter(world)
+    before, meter = world.ends(FOLLOWED_TOPIC), Meter(world)
     relays = [Relay(each, world.connection, holder=str(n)) for n, each in enumerate(stores)]
     running = [asyncio.create_task(each.run()) for each in relays]
     await relaying.emptied(stores[0])
@@ -62,10 +62,10 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     figures = meter.figures(_MESSAGES)
-    told = (world.ends(TOLD) - before) / _MESSAGES
+    messages = (world.ends(FOLLOWED_TOPIC) - before) / _MESSAGES
     for client in clients:
         await client.close()
-    return replace(figures, more={"measured": told})
+    return replace(figures, more={"measured": messages})
 
 
 async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
@@ -199,25 +199,25 @@ _MEASURES: Final[tuple[tuple[str, str, Run, Run], ...]] = (
 )
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     rows = []
     for rule, what, with_it, without in _MEASURES:
         row: dict[str, Any] = {"rule": rule, "what": what}
         for name, run in (("on", with_it), ("left_out", without)):
             found = []
-            for _ in range(asked.runs):
+            for _ in range(size.runs):
                 _make_ready(world, rule)
                 found.append(run_alone(run, world, 1).more["measured"])
             row[name] = round(median(found), 2)
             row[f"{name}_spread"] = f"{min(found):.2f} - {max(found):.2f}"
-        rows.append({**row, "runs": asked.runs})
-    return Told(rows)
+        rows.append({**row, "runs": size.runs})
+    return Findings(rows)
 
 
 def _make_ready(world: World, rule: str) -> None:
     world.empty(_DATABASE, "bench_ours")
     if rule.startswith("9"):
-        world.make_topic(TOLD, PARTITIONS)
+        world.make_topic(FOLLOWED_TOPIC, PARTITIONS)
         relaying.fill_outbox(world, "bench_ours", _MESSAGES)
 
 

@@ -22,10 +22,19 @@ from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Connection
 
-__all__ = ["PARTITIONS", "TOLD", "Happened", "Told", "World", "fact_of", "record_of", "running"]
+__all__ = [
+    "FOLLOWED_TOPIC",
+    "PARTITIONS",
+    "Followed",
+    "Happened",
+    "World",
+    "fact_of",
+    "record_of",
+    "running",
+]
 
 PARTITIONS: Final = 16
-TOLD: Final = "bench.out"
+FOLLOWED_TOPIC: Final = "bench.out"
 """Where the contenders' facts go."""
 
 _OPERATIONS_S: Final = 60
@@ -49,7 +58,7 @@ class Happened(CaseFact):
         return "bench.in"
 
 
-class Told(CaseFact):
+class Followed(CaseFact):
     """What each contender tells of it."""
 
     type = "bench.told.v1"
@@ -57,7 +66,7 @@ class Told(CaseFact):
 
     def topic(self) -> str:
         """Where their relays write."""
-        return TOLD
+        return FOLLOWED_TOPIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

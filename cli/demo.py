@@ -223,7 +223,7 @@ def _wait_for_intake(running: Running) -> None:
     until = time.monotonic() + _PATIENCE
     while not _answers(running):
         if time.monotonic() > until:
-            running.told("intake", "GET", "/partners")
+            running.request("intake", "GET", "/partners")
         time.sleep(_PAUSE / 4)
 
 
@@ -241,7 +241,7 @@ def _partners(running: Running) -> list[Partner]:
     first_of_kind: dict[str, dict[str, Any]] = {}
     for one in told:
         first_of_kind.setdefault(one["kind"], one)
-    known = {one["id"]: one for one in running.told("intake", "GET", "/partners")}
+    known = {one["id"]: one for one in running.request("intake", "GET", "/partners")}
     admin = kafka_admin(running.kafka("admin"))
     partners = []
     for one in first_of_kind.values():

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cli.parked_rows import OfService, Yes, ask_all, case_of, confirm, moment
 from cli.reach import AsJson, Exit, Running, print_json, reach, say, stop
-from cli.standing import OfService, Yes, ask_all, case_of, confirm, moment
 
 __all__ = ["app"]
 
@@ -76,7 +76,7 @@ def resume(
     resumed = 0
     for halt in halts:
         asked = {"lane": halt["lane"], "reason": reason}
-        resumed += running.told(halt["process"], "POST", "/resume", asked)["resumed"]
+        resumed += running.request(halt["process"], "POST", "/resume", asked)["resumed"]
     if as_json:
         print_json({"resumed": resumed})
     else:
@@ -121,7 +121,7 @@ def accept_gap(
         question, process = f"{_missing(at)} Go on without, for good?", at["service"]
         asked = {name: at[name] for name in ("case_id", "source", "mark")} | {"reason": reason}
     confirm(question, yes=yes)
-    told = running.told(process, "POST", "/accept-gap", asked)
+    told = running.request(process, "POST", "/accept-gap", asked)
     if as_json:
         print_json({"service": at["service"], **told})
     else:
@@ -159,7 +159,7 @@ def go_on(
         at, asked = found["service"], {**asked, "case_id": found["case_id"]}
         question = f"{_lost(found)} Go on above, for good?"
     confirm(question, yes=yes)
-    told = running.told(at, "POST", "/go-on", asked)
+    told = running.request(at, "POST", "/go-on", asked)
     if as_json:
         print_json({"service": at, **told})
     else:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inventor", "new_reference"]
 
-Told = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _OF_AGE: Final = 18
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
@@ -46,28 +46,28 @@ class Inventor:
     def __init__(self, examples: Path, dice: Random) -> None:
         self._dice = dice
         known = json.loads((examples / "people.json").read_text(encoding="utf-8"))["people"]
-        self._people: list[Told] = list(known.values())
+        self._people: list[JsonObject] = list(known.values())
         partners = json.loads((examples / "partners.json").read_text(encoding="utf-8"))
         kind_of = {partner["id"]: partner["kind"] for partner in partners}
-        self._examples: dict[Process | None, list[tuple[str, Told]]] = {}
+        self._examples: dict[Process | None, list[tuple[str, JsonObject]]] = {}
         for file in sorted((examples / "reports" / "valid").glob("*.json")):
             told = json.loads(file.read_text(encoding="utf-8"))
             process = None if told["process"] is None else Process(told["process"])
             self._examples.setdefault(process, []).append((kind_of[told["partner"]], told))
 
-    def example(self, process: Process | None, kinds: Collection[str]) -> tuple[str, Told]:
+    def example(self, process: Process | None, kinds: Collection[str]) -> tuple[str, JsonObject]:
         """Draw an example of a process that a partner of one of these kinds could send."""
         return self._dice.choice([one for one in self._examples[process] if one[0] in kinds])
 
     def report(
-        self, example: Told, *, partner: str, municipalities: Sequence[str], now: datetime
-    ) -> Told:
+        self, example: JsonObject, *, partner: str, municipalities: Sequence[str], now: datetime
+    ) -> JsonObject:
         """Tell an example anew: a fresh reference, days close to now, other people."""
         before = datetime.fromisoformat(example["occurred_at"])
         ago = timedelta(minutes=5 * self._dice.randint(6, 12 * 24 * 10))
         occurred = (now - ago).astimezone(ZONE).replace(second=0, microsecond=0)
         shift = occurred.date() - before.date()
-        told: Told = {
+        told: JsonObject = {
             **example,
             "partner": partner,
             "reference": new_reference(self._dice, now),
@@ -84,7 +84,7 @@ class Inventor:
             ]
         return told
 
-    def _place(self, example: Told, municipalities: Sequence[str]) -> str:
+    def _place(self, example: JsonObject, municipalities: Sequence[str]) -> str:
         place: str = example["municipality"]
         if not municipalities or place in municipalities:
             return place
@@ -100,7 +100,7 @@ class Inventor:
 class _Circle:
     """The people of one report: who belonged together does so again."""
 
-    def __init__(self, dice: Random, people: Sequence[Told], municipality: str) -> None:
+    def __init__(self, dice: Random, people: Sequence[JsonObject], municipality: str) -> None:
         self._dice = dice
         self._people = people
         self._boys = [p["name"]["given"] for p in people if int(p["cpr"][-1]) % 2]
@@ -109,9 +109,9 @@ class _Circle:
         near = [p["address"] for p in people if p["address"]["city"].partition(" ")[0] == town]
         self._homes_here = near or [p["address"] for p in people]
         self._families: dict[str, str] = {}
-        self._homes: dict[str, Told] = {}
+        self._homes: dict[str, JsonObject] = {}
 
-    def other(self, person: Told, before: datetime, occurred: datetime) -> Told:
+    def other(self, person: JsonObject, before: datetime, occurred: datetime) -> JsonObject:
         """Put another in somebody's place: as old, of the same sex, known by as much."""
         told = dict(person)
         is_male = self._is_male(person)
@@ -131,7 +131,7 @@ class _Circle:
             told["email"] = f"{_plain('.'.join(names)) or 'ukendt'}@example.test"
         return told
 
-    def _is_male(self, person: Told) -> bool:
+    def _is_male(self, person: JsonObject) -> bool:
         if digits := digits_of(person.get("cpr") or ""):
             return int(digits[-1]) % 2 == 1
         given = (person.get("name") or {}).get("given")
@@ -139,7 +139,7 @@ class _Circle:
             return given in self._boys
         return self._dice.random() < 1 / 2
 
-    def _born(self, person: Told, before: datetime, occurred: datetime) -> date:
+    def _born(self, person: JsonObject, before: datetime, occurred: datetime) -> date:
         was = _stated(person)
         age = self._dice.randint(20, 75) if was is None else age_on(was, before)
         if age >= _OF_AGE and was is not None:
@@ -148,14 +148,14 @@ class _Circle:
         birthday = day.replace(year=day.year - age, day=min(day.day, 28))
         return birthday - timedelta(days=self._dice.randrange(330))
 
-    def _contradiction(self, person: Told) -> timedelta:
+    def _contradiction(self, person: JsonObject) -> timedelta:
         """Keep a number apart from the stated birthday where it was so."""
         digits = digits_of(person.get("cpr") or "")
         stated = person.get("birth_date")
         differs = digits and stated and birth_date_of(digits) != date.fromisoformat(stated)
         return timedelta(days=1 if differs else 0)
 
-    def _name(self, name: Told, *, is_male: bool) -> Told:
+    def _name(self, name: JsonObject, *, is_male: bool) -> JsonObject:
         told = dict(name)
         if told.get("given"):
             told["given"] = self._dice.choice(self._boys if is_male else self._girls)
@@ -166,7 +166,7 @@ class _Circle:
             told["family"] = self._families[family]
         return told
 
-    def _home(self, address: Told) -> Told:
+    def _home(self, address: JsonObject) -> JsonObject:
         lived = json.dumps(address, sort_keys=True)
         if lived not in self._homes:
             near = self._dice.choice(self._homes_here)
@@ -184,7 +184,7 @@ class _Circle:
         return f"{digits[:6]}-{digits[6:]}"
 
 
-def _stated(person: Told) -> date | None:
+def _stated(person: JsonObject) -> date | None:
     if stated := person.get("birth_date"):
         return date.fromisoformat(stated)
     digits = digits_of(person.get("cpr") or "")

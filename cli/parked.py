@@ -11,8 +11,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from cli.reach import AsJson, Exit, Running, print_json, reach, say, stop
-from cli.standing import (
+from cli.parked_rows import (
     OfService,
     Parked,
     Yes,
@@ -22,6 +21,7 @@ from cli.standing import (
     of_one_service,
     parked_rows,
 )
+from cli.reach import AsJson, Exit, Running, print_json, reach, say, stop
 
 __all__ = ["app"]
 
@@ -79,7 +79,7 @@ def show_one(row_id: Id, service: OfService = None, as_json: AsJson = False) -> 
     found = _one(running, row_id, service)
     told = {
         "service": found.service,
-        **running.told(found.service, "GET", f"/parked/{quote(row_id)}"),
+        **running.request(found.service, "GET", f"/parked/{quote(row_id)}"),
     }
     if as_json:
         print_json(told, indent=1)
@@ -168,7 +168,7 @@ def discard(
     if not as_json:
         say(_meaning(found))
     confirm(f"Give {row_id} at {found.service} up, for good?", yes=yes)
-    told = running.told(found.service, "POST", "/discard", {"id": row_id, "reason": reason})
+    told = running.request(found.service, "POST", "/discard", {"id": row_id, "reason": reason})
     if as_json:
         print_json({"service": found.service, **told})
     else:
@@ -248,7 +248,7 @@ def _outcome(told: dict[str, Any]) -> str:
 def _rehearsed(running: Running, meant: Sequence[Parked]) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
     for ids in _chunks(meant[:REHEARSED]):
-        told += running.told(meant[0].service, "POST", "/rehearse", {"ids": ids})
+        told += running.request(meant[0].service, "POST", "/rehearse", {"ids": ids})
     return told
 
 
@@ -261,7 +261,7 @@ def _redriven(
     console = Console(stderr=True)
     shown = quiet or not console.is_terminal or len(chunks) == 1
     for at, ids in enumerate(track(chunks, "Trying again", disable=shown, console=console), 1):
-        answer = running.told(meant[0].service, "POST", "/redrive", {"ids": ids, **said})
+        answer = running.request(meant[0].service, "POST", "/redrive", {"ids": ids, **said})
         told["redriven"] += answer["redriven"]
         told["left"] += answer["left"]
         if not answer["redriven"] and at < len(chunks):

@@ -138,7 +138,7 @@ def add(
 @app.command("list")
 def show(as_json: AsJson = False) -> None:
     """Show who may send."""
-    partners: list[dict[str, Any]] = reach().told("intake", "GET", "/partners")
+    partners: list[dict[str, Any]] = reach().request("intake", "GET", "/partners")
     if as_json:
         print_json(partners, indent=1)
         return
@@ -224,7 +224,7 @@ def wait_until_read(running: Running, partners: "Iterable[str]") -> list[str]:
         waiting = [
             partner
             for partner in waiting
-            if not running.told("intake", "GET", f"/partners/{partner}").get("reading")
+            if not running.request("intake", "GET", f"/partners/{partner}").get("reading")
         ]
         if not waiting or time.monotonic() > until:
             return waiting

@@ -133,7 +133,7 @@ class Running:
         with web(url) as client:
             return client.request(method, f"{url}/operator{path}", json=body, headers=headers)
 
-    def told(self, service: str, method: str, path: str, body: object = None) -> Any:
+    def request(self, service: str, method: str, path: str, body: object = None) -> Any:
         """Give what a service's operator API answers, or end the command with its sentence."""
         try:
             answer = self.ask(service, method, path, body)

@@ -57,7 +57,7 @@ def register(
     the command, unless they are to `change`.
     """
     partner = credentials.partner
-    known = running.told("intake", "GET", "/partners")
+    known = running.request("intake", "GET", "/partners")
     before = next(
         (
             sorted(one["municipalities"])
@@ -81,5 +81,5 @@ def register(
         "municipalities": wanted,
         "client_secret_sha256": hashlib.sha256(secret).hexdigest(),
     }
-    running.told("intake", "PUT", f"/partners/{partner}", said)
+    running.request("intake", "PUT", f"/partners/{partner}", said)
     return Registered(wanted, before if before is not None and before != wanted else None)

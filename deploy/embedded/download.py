@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.paths import Home
 
 SUMS = Path(__file__).with_name("kafka-jars.sha256")
@@ -105,7 +105,7 @@ def _fetch_jar(path: str, digest: str, place: Path, home: Home) -> None:
     except (OSError, RuntimeError) as problem:
         raise StackProblem(
             f"Kafka's jar {jar} could not be fetched from Maven Central "
-            f"({type(problem).__name__}): is there a way to the network? {WAYS_ON}"
+            f"({type(problem).__name__}): is there a way to the network? {ALTERNATIVES}"
         ) from problem
     if not _matches(file, digest):
         raise StackProblem(f"{jar} from Maven Central is not what its sum in {SUMS.name} says.")

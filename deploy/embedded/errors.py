@@ -1,6 +1,6 @@
 """What stops the stack, told in one sentence with a way on: the command line prints it and ends."""
 
-WAYS_ON = "Ways on: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
+ALTERNATIVES = "Alternatives: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
 
 
 class StackProblem(Exception):

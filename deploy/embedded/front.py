@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deploy.embedded import credentials
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.paths import CLONE, Home, write_private
 
 
@@ -21,7 +21,9 @@ def binary() -> Path:
     """
     file = Path(sys.executable).parent / "caddy"
     if not file.exists():
-        raise StackProblem(f"There is no Caddy for this platform in the Python registry. {WAYS_ON}")
+        raise StackProblem(
+            f"There is no Caddy for this platform in the Python registry. {ALTERNATIVES}"
+        )
     return file
 
 

@@ -21,7 +21,7 @@ LOCK = CLONE / "requirements.lock"
 PROJECT = CLONE / "pyproject.toml"
 LEAST_PYTHON = (3, 11)
 TAIL_LINES = 8
-WAYS_ON = "Ways on: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
+ALTERNATIVES = "Alternatives: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def require_platform() -> None:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         stop(
             f"Kafka's Java and mongod come as wheels for Linux on x86-64 alone, this is "
-            f"{platform.system()} on {platform.machine()}. {WAYS_ON}"
+            f"{platform.system()} on {platform.machine()}. {ALTERNATIVES}"
         )
 
 
@@ -95,7 +95,7 @@ def install(place: Path) -> None:
         sys.stderr.write("\n".join(done.stdout.splitlines()[-TAIL_LINES:]) + "\n")
         stop(
             "The Python packages could not be installed: the registry is out of reach, or it has "
-            f"none for this platform. {WAYS_ON}"
+            f"none for this platform. {ALTERNATIVES}"
         )
     itself = ["--no-index", "--no-deps", "--no-build-isolation", "--editable", str(CLONE)]
     done = run([*pip, *itself])

@@ -91,7 +91,7 @@ def read_staff(file: Path = STAFF) -> list[dict[str, Any]]:
     return staff
 
 
-class Door:
+class RequestFilter:
     """What a request passes before the library sees it (a WSGI middleware)."""
 
     def __init__(self, inner: Application, place: Place, people: frozenset[str]) -> None:
@@ -181,7 +181,7 @@ def make_application(place: Place, staff: list[dict[str, Any]]) -> Application:
         flask.g.oidc_provider_mock_storage.store_client(client)
 
     application.before_request(register)
-    return Door(application, place, frozenset(one["id"] for one in staff))
+    return RequestFilter(application, place, frozenset(one["id"] for one in staff))
 
 
 def main() -> int:

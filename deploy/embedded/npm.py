@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.embedded.download import Meter, draft, only_one, silent, trusted_certificates
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.paths import Home
 
 PACK_SECONDS = 300
@@ -145,7 +145,7 @@ def _node_home() -> Path:
     for place in (spec.submodule_search_locations or []) if spec else []:
         if (Path(place) / "bin" / "node").exists():
             return Path(place)
-    raise StackProblem(f"There is no Node for this platform in the Python registry. {WAYS_ON}")
+    raise StackProblem(f"There is no Node for this platform in the Python registry. {ALTERNATIVES}")
 
 
 def _fetch(package: Package, place: Path) -> Path:
@@ -175,7 +175,7 @@ def _fetch(package: Package, place: Path) -> Path:
     except (ValueError, LookupError, TypeError, OSError) as problem:
         raise StackProblem(
             f"{package.name} could not be fetched from the npm registry: is there a way to the "
-            f"network? {WAYS_ON}"
+            f"network? {ALTERNATIVES}"
         ) from problem
     if base64.b64encode(digest).decode("ascii") != package.sha512:
         raise StackProblem(f"{package.name} from the npm registry is not what its sum says.")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.alarms import Standing
+from deploy.alarms import FiringAlarm
 from deploy.embedded import credentials, external, kafka
-from deploy.embedded.copies import Copy, look, of_service, standing
+from deploy.embedded.copies import Copy, firing_alarms, look, of_service
 from deploy.embedded.programs import issuer_url, service_url, site_url
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import Seen
@@ -21,7 +21,7 @@ class Sight:
     document: Document
     """As the public contract has it."""
     copies: Sequence[Copy]
-    alarms: Sequence[Standing]
+    alarms: Sequence[FiringAlarm]
     seen: Mapping[str, Seen]
 
 
@@ -53,7 +53,7 @@ def see(stack: Stack) -> Sight:
         "mongo": _mongo(stack, seen),
         "services": services,
     }
-    return Sight(document, copies, standing(copies), seen)
+    return Sight(document, copies, firing_alarms(copies), seen)
 
 
 def _nothing_runs() -> Document:

@@ -14,9 +14,9 @@ from fastapi import APIRouter, Header, HTTPException, Path, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pymongo.errors import PyMongoError
 
-from services.intake import audit, partners
-from services.intake.audit import Act
+from services.intake import partners, processing_log
 from services.intake.partners import Partner, PartnerStatus
+from services.intake.processing_log import Act
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.references import PARTNER_ID
@@ -202,14 +202,14 @@ async def register_partner(store: Store, partner_id: str, said: PartnerRegistrat
         if after == before:
             return
         unit.save(partners.COLLECTION, after.as_document())
-        row = audit.entry(
+        row = processing_log.entry(
             Act.CHANGED,
             row_id=str(uuid4()),
             at=unit.now,
             who="operator",
             why=f"partner {partner_id} {_what_happened(before, after)}",
         )
-        unit.add(audit.COLLECTION, row)
+        unit.add(processing_log.COLLECTION, row)
 
     needs = {partners.COLLECTION: [partner_id]}
     await store.act(f"partner|{partner_id}|{uuid4()}", needs, decide)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from services.intake.domain import Letter
-    from services.intake.sealing import SealedReport
+    from services.intake.sealed_report import SealedReport
     from shared.contracts.processes import PartnerKind
     from shared.engine import Record
 

@@ -9,7 +9,7 @@ from services.intake import domain
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.intake.sealing import SealedReport
+    from services.intake.sealed_report import SealedReport
     from shared.contracts.intake import CaseOpened
     from shared.contracts.report import Report
 

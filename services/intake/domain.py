@@ -16,6 +16,7 @@ from shared.contracts.people import age_on
 from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.receipts import FieldError, Rule
+from shared.staff.audit import LegalBasis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from shared.contracts.report import Report
 
 __all__ = [
-    "Basis",
-    "Conflict",
     "Known",
     "Letter",
     "OpensCase",
-    "Rejected",
+    "ReferenceConflict",
+    "Rejection",
     "Repeated",
     "Status",
     "Verdict",
@@ -82,24 +82,6 @@ class WhyWaiting(StrEnum):
     """No service runs this process yet."""
 
 
-class Basis(StrEnum):
-    """Why intake may keep it, as a code that is shown and can be corrected by those who know.
-
-    A lawyer confirms the references before production.
-    """
-
-    MEDIATION_ACT = "mediation_act"
-    """Lov 467/2009 om konfliktråd."""
-    SECTION_115 = "rpl_115"
-    """Retsplejeloven § 115; the disclosure itself names stykke and nummer."""
-    PREVENTION = "police_act_1_2"
-    """Politiloven §§ 1-2: the duty to prevent crime."""
-    YOUTH_CRIME_ACT = "youth_crime_act"
-    """Lov om bekæmpelse af ungdomskriminalitet."""
-    CRIMINAL_CASE = "criminal_case"
-    """The handling of the criminal case itself."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is remembered of a reference under which something came before."""
@@ -139,14 +121,14 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejection:
     """Not taken, and why. The partner mends it and sends it again."""
 
     errors: tuple[FieldError, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class ReferenceConflict:
     """Not taken: what was accepted under this reference says something else, and stands."""
 
     errors: tuple[FieldError, ...] = (CONFLICT,)
@@ -169,7 +151,7 @@ class Waiting:
     """Whether it was told that it has waited for too long."""
 
 
-Verdict = OpensCase | Waits | Rejected | Conflict | Repeated
+Verdict = OpensCase | Waits | Rejection | ReferenceConflict | Repeated
 
 
 def judge(letter: Letter, known: Known | None) -> Verdict:
@@ -182,9 +164,9 @@ def judge(letter: Letter, known: Known | None) -> Verdict:
         if letter.content == known.content:
             return Repeated()
         if not any(error.field in UNBOUND for error in letter.errors):
-            return Conflict()
+            return ReferenceConflict()
     if letter.errors or letter.report is None:
-        return Rejected(letter.errors)
+        return Rejection(letter.errors)
     process = letter.report.process
     if process is None:
         return Waits(letter.report, WhyWaiting.NO_PROCESS)
@@ -311,19 +293,19 @@ def is_not_for_investigation(report: Report) -> bool:
     return report.disclosure is not None or report.process in {Process.PSP, Process.SSP}
 
 
-def basis_of(report: Report) -> Basis:
+def basis_of(report: Report) -> LegalBasis:
     """Say why it may be kept."""
     if is_not_for_investigation(report):
-        return Basis.SECTION_115
+        return LegalBasis.SECTION_115
     match report.process:
         case Process.MEDIATION:
-            return Basis.MEDIATION_ACT
+            return LegalBasis.MEDIATION_ACT
         case Process.YOUTH_BOARD:
-            return Basis.YOUTH_CRIME_ACT
+            return LegalBasis.YOUTH_CRIME_ACT
         case Process.YOUTH_COUNCIL:
-            return Basis.CRIMINAL_CASE
+            return LegalBasis.CRIMINAL_CASE
         case _:
-            return Basis.PREVENTION
+            return LegalBasis.PREVENTION
 
 
 def review_on(received_at: datetime) -> date:

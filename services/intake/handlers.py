@@ -6,12 +6,21 @@ what stands under its reference at that moment, earlier letters of the same batc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from services.intake import audit, cases, domain, persons, reports, traces, triage, withheld
+from services.intake import (
+    cases,
+    domain,
+    persons,
+    processing_log,
+    reports,
+    traces,
+    triage,
+    withheld,
+)
 from services.intake.arrivals import Arrival, Arrived, LeftOut
-from services.intake.audit import Act
-from services.intake.domain import Conflict, OpensCase, Rejected, Repeated, Waits
+from services.intake.domain import OpensCase, ReferenceConflict, Rejection, Repeated, Waits
+from services.intake.processing_log import Act
 from shared.cases.working_time import TRIAGE_WITHIN
 
 if TYPE_CHECKING:
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
 
     from services.intake.blind import BlindIndex
     from services.intake.domain import Verdict
-    from services.intake.preparing import Desk
-    from services.intake.sealing import SealedReport
+    from services.intake.preparing import LetterReader
+    from services.intake.sealed_report import SealedReport
     from shared.cases.working_time import Length
     from shared.contracts.processes import Process
     from shared.contracts.receipts import FieldError
@@ -33,21 +42,31 @@ __all__ = ["RedriveProcessor", "ReportProcessor"]
 Document = dict[str, Any]
 
 
+_VERDICT_CODES: Final[Mapping[type[Verdict], str]] = {
+    OpensCase: "OpensCase",
+    Waits: "Waits",
+    Rejection: "Rejected",
+    ReferenceConflict: "Conflict",
+    Repeated: "Repeated",
+}
+"""How traces name a verdict."""
+
+
 class ReportProcessor:
     """The door of the partners' topics."""
 
     most: int = 100
 
     def __init__(
-        self, desk: Desk, index: BlindIndex, *, triage_within: Length = TRIAGE_WITHIN
+        self, reader: LetterReader, index: BlindIndex, *, triage_within: Length = TRIAGE_WITHIN
     ) -> None:
-        self._desk = desk
+        self._reader = reader
         self._index = index
         self._triage_within = triage_within
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
         """Open, check and seal; what is too much for one step is left to the next."""
-        return await self._desk.prepare(records)
+        return await self._reader.prepare(records)
 
     def case_of(self, arrival: Arrival) -> str | None:  # noqa: ARG002 - the same for every letter
         """Say that no letter has a place in the order of a case."""
@@ -78,7 +97,7 @@ class ReportProcessor:
                 receipt = self._open_case(arrival, verdict, before, unit)
             case Waits():
                 receipt = self._keep_waiting(arrival, verdict, before, unit)
-            case Rejected(errors) | Conflict(errors):
+            case Rejection(errors) | ReferenceConflict(errors):
                 receipt = self._reject(arrival, errors, before, unit)
             case Repeated():
                 receipt = self._repeat(before, unit)
@@ -104,8 +123,8 @@ class ReportProcessor:
             process, subject = verdict.process, str(self._index.case_id(arrival.report_id))
         elif isinstance(verdict, Waits):
             subject = str(arrival.report_id)
-        name = type(verdict).__name__
-        traces.continue_trace(arrival, unit, verdict=name, process=process, subject=subject)
+        code = _VERDICT_CODES[type(verdict)]
+        traces.continue_trace(arrival, unit, verdict=code, process=process, subject=subject)
 
     def _open_case(
         self, arrival: Arrived, opens: OpensCase, before: Document | None, unit: Unit
@@ -228,8 +247,8 @@ class ReportProcessor:
         for row in said:
             unit.add(persons.SAID, row)
         unit.add(
-            audit.COLLECTION,
-            audit.entry(
+            processing_log.COLLECTION,
+            processing_log.entry(
                 Act.COLLECTED,
                 row_id=f"collected|{arrival.report_id}",
                 at=unit.now,
@@ -256,7 +275,7 @@ class RedriveProcessor(ReportProcessor):
             Rejected: what was kept gives no record back.
 
         """
-        return await super().prepare(await self._desk.restored(records))
+        return await super().prepare(await self._reader.restored(records))
 
 
 def _set_aside(arrival: Arrival, unit: Unit, reason: str, cause: str | None) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.database import AsyncDatabase
 
-    from services.intake.sealing import SealedPerson
+    from services.intake.sealed_report import SealedPerson
     from shared.contracts.processes import Process
     from shared.engine import Unit
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from shared.security.data_keys import Keys
     from shared.security.sealed_letters import SealKeys
 
-__all__ = ["MOST_PEOPLE", "Desk"]
+__all__ = ["MOST_PEOPLE", "LetterReader"]
 
 MOST_PEOPLE: Final = 100
 """In one batch, unless one letter alone holds more: each may need a key of its own, about 1 ms."""
@@ -46,7 +46,7 @@ _OPENED_AT_A_TIME: Final = 16
 Document = dict[str, Any]
 
 
-class Desk:
+class LetterReader:
     """Where letters are opened, read and sealed again."""
 
     def __init__(

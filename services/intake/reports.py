@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from services.intake.arrivals import Arrived
     from services.intake.domain import Letter, Waits
-    from services.intake.sealing import SealedReport
+    from services.intake.sealed_report import SealedReport
     from shared.contracts.receipts import FieldError
     from shared.contracts.report import Report
 

@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.intake import cases, persons, reports
 from services.intake.domain import SERVED
+from services.intake.sealed_report import SealedPerson, SealedReport
 from shared.contracts.opened import read_opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from bson.binary import Binary
-
     from services.intake.blind import BlindIndex
     from shared.contracts.report import Report
     from shared.security.data_keys import Keys
 
-__all__ = ["Parted", "PartedPerson", "SealedPerson", "SealedReport", "part", "seal_all"]
+__all__ = ["Parted", "PartedPerson", "part", "seal_all"]
 
 Identity = TypeVar("Identity")
 
@@ -53,29 +52,6 @@ class Parted:
     def key_names(self) -> set[str]:
         """Every key that it takes."""
         return {self.key_name, *(persons.key_name(person.person_id) for person in self.people)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedPerson:
-    """One person of a report as it may be stored."""
-
-    person_id: UUID
-    cpr_mark: str | None
-    marks: tuple[str, ...]
-    sealed: Binary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedReport:
-    """A report as it may be stored; `people` stand in the report's order."""
-
-    people: tuple[SealedPerson, ...]
-    rest: Binary
-
-    @property
-    def person_ids(self) -> tuple[UUID, ...]:
-        """Who stands in it."""
-        return tuple(person.person_id for person in self.people)
 
 
 def part(

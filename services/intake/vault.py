@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import structlog
 
-from services.intake import audit, cases, persons, reports
-from services.intake.audit import Act
-from services.intake.domain import Basis
+from services.intake import cases, persons, processing_log, reports
+from services.intake.processing_log import Act
 from shared.security.data_keys import KeyDestroyed, NotABlob
+from shared.staff.audit import LegalBasis
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from shared.engine import Document, Store
     from shared.security.data_keys import Keys
 
-__all__ = ["CaseSaid", "PersonSaid", "ReportSaid", "Vault"]
+__all__ = ["CaseContent", "PersonContent", "ReportContent", "Vault"]
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonSaid:
+class PersonContent:
     """What one report says of one person, with its source and date."""
 
     person_id: str
@@ -50,15 +50,15 @@ class PersonSaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportSaid:
+class ReportContent:
     """A whole report: what it says beside the people, and its people in their order."""
 
     letter: dict[str, Any] = field(repr=False)
-    people: tuple[PersonSaid, ...]
+    people: tuple[PersonContent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseSaid:
+class CaseContent:
     """What reports say of a case, for the service that handles it. No names: those stay here."""
 
     details: dict[str, Any] = field(repr=False)
@@ -76,7 +76,7 @@ class Vault:
 
     async def disclose_case(
         self, case_id: str, *, processes: Collection[Process], to: str
-    ) -> CaseSaid | None:
+    ) -> CaseContent | None:
         """Hand a case's details to the service of its process; None where it has no such case.
 
         Raises:
@@ -106,14 +106,14 @@ class Vault:
         letter = await self._open(case["sealed"])
         if letter is None:
             return None
-        return CaseSaid(
+        return CaseContent(
             details=letter.get("details", {}),
             disclosure=letter.get("disclosure"),
             text=letter.get("text"),
             parties=case["parties"],
         )
 
-    async def read_report(self, report_id: str, *, by: str, purpose: str) -> ReportSaid | None:
+    async def read_report(self, report_id: str, *, by: str, purpose: str) -> ReportContent | None:
         """Read a report whole; None where there is none, or its case was erased.
 
         Raises:
@@ -156,9 +156,9 @@ class Vault:
         letter = await self._open(sealed)
         if letter is None:
             return None
-        return ReportSaid(letter=letter, people=tuple([await self._person(row) for row in said]))
+        return ReportContent(letter=letter, people=tuple([await self._person(row) for row in said]))
 
-    async def read_person(self, person_id: str, *, by: str, purpose: str) -> list[PersonSaid]:
+    async def read_person(self, person_id: str, *, by: str, purpose: str) -> list[PersonContent]:
         """Read all that reports ever said of a person, oldest first."""
 
         async def fetch(session: AsyncClientSession) -> list[Document]:
@@ -180,16 +180,16 @@ class Vault:
         **told: Any,
     ) -> None:
         basis = kept.get("basis")
-        row = audit.entry(
+        row = processing_log.entry(
             action,
             row_id=str(uuid4()),
             at=self._store.clock(),
-            basis=None if basis is None else Basis(basis),
+            basis=None if basis is None else LegalBasis(basis),
             **told,
         )
-        await self._store.db[audit.COLLECTION].insert_one(row, session=session)
+        await self._store.db[processing_log.COLLECTION].insert_one(row, session=session)
 
-    async def _person(self, row: Document) -> PersonSaid:
+    async def _person(self, row: Document) -> PersonContent:
         """Open what is said of one person; what is damaged hides nothing of the others."""
         said, damaged = None, False
         try:
@@ -197,7 +197,7 @@ class Vault:
         except NotABlob:
             damaged = True
             log.exception("sealed_part_damaged", said_id=str(row["_id"]))
-        return PersonSaid(
+        return PersonContent(
             person_id=row["person_id"],
             report_id=row["report_id"],
             partner=row["partner"],

@@ -14,8 +14,8 @@ from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
 from shared.staff.access import Action, may
-from shared.staff.audit import Basis
-from shared.staff.reading_log import Asked, log_denied, log_reading
+from shared.staff.audit import LegalBasis
+from shared.staff.reading_log import CaseReading, log_denied, log_reading
 from shared.web import N_, LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -36,7 +36,7 @@ def make_pages(store: Store) -> APIRouter:
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
         mediation = await mediations.find(store.db, case_id)
-        asked = Asked(case_id, Action.READ_MEDIATION_CASE, Basis.MEDIATION_ACT)
+        asked = CaseReading(case_id, Action.READ_MEDIATION_CASE, LegalBasis.MEDIATION_ACT)
         if mediation is None or not may(
             staff, Action.READ_MEDIATION_CASE, municipality=mediation.municipality
         ):

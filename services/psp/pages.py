@@ -14,8 +14,8 @@ from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
 from shared.staff.access import Action, may
-from shared.staff.audit import Basis
-from shared.staff.reading_log import Asked, log_denied, log_reading
+from shared.staff.audit import LegalBasis
+from shared.staff.reading_log import CaseReading, log_denied, log_reading
 from shared.web import N_, LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -32,7 +32,7 @@ def make_pages(store: Store) -> APIRouter:
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
         case = await psp_cases.find(store.db, case_id)
-        asked = Asked(case_id, Action.READ_PSP_CASE, Basis.SECTION_115)
+        asked = CaseReading(case_id, Action.READ_PSP_CASE, LegalBasis.SECTION_115)
         if case is None or not may(staff, Action.READ_PSP_CASE, municipality=case.municipality):
             await log_denied(store, staff, asked)
             raise missing()

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-__all__ = ["COLLECTION", "CONTROLLER", "OPERATOR", "REGIME", "Basis", "Why", "entry"]
+__all__ = ["COLLECTION", "CONTROLLER", "OPERATOR", "REGIME", "LegalBasis", "Why", "entry"]
 
 COLLECTION: Final = "audit"
 
@@ -22,19 +22,25 @@ OPERATOR: Final = "operator"
 """An operator who gave no name; one who did is `operator:<name>`."""
 
 
-class Basis(StrEnum):
-    """By what right a person acts, as a code that is shown and can be corrected.
+class LegalBasis(StrEnum):
+    """The legal basis of an act, or of keeping a report, as a code that pages and logs show.
 
-    A lawyer confirms the reference before production.
+    A lawyer confirms the references before production.
     """
 
     OPERATION = "operation"
     """Directive 2016/680 art. 29 (2) (i) and (j): after an interruption systems are restored, and
     what they keep is not corrupted by their own failing."""
     MEDIATION_ACT = "mediation_act"
-    """Lov 467/2009 om konfliktråd: a mediation is coordinated."""
+    """Lov 467/2009 om konfliktråd."""
     SECTION_115 = "rpl_115"
-    """Retsplejeloven § 115: authorities work together about a vulnerable person."""
+    """Retsplejeloven § 115; the disclosure itself names stykke and nummer."""
+    PREVENTION = "police_act_1_2"
+    """Politiloven §§ 1-2: the duty to prevent crime."""
+    YOUTH_CRIME_ACT = "youth_crime_act"
+    """Lov om bekæmpelse af ungdomskriminalitet."""
+    CRIMINAL_CASE = "criminal_case"
+    """The handling of the criminal case itself."""
 
 
 class Why:
@@ -54,7 +60,7 @@ def entry(
     what: str,
     why: Why,
     case_id: str | None = None,
-    basis: Basis = Basis.OPERATION,
+    basis: LegalBasis = LegalBasis.OPERATION,
 ) -> dict[str, Any]:
     """Write an entry on a person's act.
 

@@ -16,7 +16,7 @@ from shared.engine import Store
 from shared.staff import audit
 from shared.staff.access import Action, Staff
 
-__all__ = ["Asked", "log_denied", "log_reading"]
+__all__ = ["CaseReading", "log_denied", "log_reading"]
 
 READ: Final = "read"
 DENIED: Final = "denied"
@@ -24,38 +24,38 @@ DENIED: Final = "denied"
 _KEPT: Final = WriteConcern("majority", j=True, wtimeout=5_000)
 
 
-class Asked(NamedTuple):
+class CaseReading(NamedTuple):
     """Which case a person wants to see, by which permission, and by what right it is kept."""
 
     case_id: UUID
     by: Action
-    basis: audit.Basis
+    basis: audit.LegalBasis
 
 
-async def log_reading(store: Store, staff: Staff, asked: Asked) -> None:
+async def log_reading(store: Store, staff: Staff, reading: CaseReading) -> None:
     """Write that a person is about to see a case; return once that is kept.
 
     Raises:
         PyMongoError: it is not kept, so nothing may be shown.
 
     """
-    await _log(READ, store, staff, asked)
+    await _log(READ, store, staff, reading)
 
 
-async def log_denied(store: Store, staff: Staff, asked: Asked) -> None:
+async def log_denied(store: Store, staff: Staff, reading: CaseReading) -> None:
     """Write that a person wanted to see a case and may not; return once that is kept.
 
     Raises:
         PyMongoError: it is not kept, so nothing may be answered.
 
     """
-    await _log(DENIED, store, staff, asked)
+    await _log(DENIED, store, staff, reading)
 
 
-async def _log(action: str, store: Store, staff: Staff, asked: Asked) -> None:
-    why, case_id = audit.Why(f"staff:{staff.id}", asked.by.value), str(asked.case_id)
+async def _log(action: str, store: Store, staff: Staff, reading: CaseReading) -> None:
+    why, case_id = audit.Why(f"staff:{staff.id}", reading.by.value), str(reading.case_id)
     row = audit.entry(
-        action, at=store.clock(), what=case_id, why=why, case_id=case_id, basis=asked.basis
+        action, at=store.clock(), what=case_id, why=why, case_id=case_id, basis=reading.basis
     )
     kept = store.db[audit.COLLECTION].with_options(write_concern=_KEPT)
     await kept.insert_one({**row, "roles": list(staff.roles)})

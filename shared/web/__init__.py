@@ -25,7 +25,7 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
 - `LoggedIn` (or `Depends(web.staff)`) is the `Staff` who asks: id, name, title, roles, places.
   Who is not logged in is sent to the login and comes back to the same address.
 - `render(request, template, *, status=200, **context)` renders in the language of the request.
-  The layout takes `title` (without "· Samråd"), `page` (the tab's key in `shared.web.layout.TABS`),
+  The layout takes `title` (without "· Samråd"), `page` (the tab's key in `shared.web.rendering.TABS`),
   `crumbs` (pairs of words and address; the last address is None), and `unread` where it is known.
 - `missing()` is the one 404, for what does not exist and for what the person may not see.
 - `words(request)` gives `gettext` and `ngettext` of the request's language; words that stand in
@@ -42,9 +42,10 @@ and reads: `install_specification(app, describe)` gives `/asyncapi` and `/docs`.
 """
 
 from shared.staff.access import Staff
-from shared.web.layout import WebSettings, install, render
+from shared.web.installation import WebSettings, install
 from shared.web.login import install_login
 from shared.web.problems import missing
+from shared.web.rendering import render
 from shared.web.session import LoggedIn, staff
 from shared.web.specification import install_specification
 from shared.web.words import N_, words

@@ -22,7 +22,8 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from shared.staff.access import Role, Staff
 from shared.web.guard import policy
-from shared.web.layout import WebSettings, render
+from shared.web.installation import WebSettings
+from shared.web.rendering import render
 from shared.web.session import sessions_of
 
 CLIENT_ID: Final = "samraad"

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as RaisedWithStatus
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from shared.web.rendering import render
 from shared.web.session import LoginRequired
 
 PROBLEM: Final = "application/problem+json"
@@ -45,9 +46,9 @@ async def on_http_exception(request: Request, raised: Exception) -> Response:
     """Answer what was raised with a status: the 404 page, else a problem document."""
     assert isinstance(raised, RaisedWithStatus)  # noqa: S101  # registered for nothing else
     if raised.status_code == HTTPStatus.NOT_FOUND and wants_page(request):
-        return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
+        return render(request, "not-found.html", status=HTTPStatus.NOT_FOUND)
     if wants_page(request):
-        return _page(request, "problem.html", raised.status_code, code=None)
+        return render(request, "problem.html", status=raised.status_code, code=None)
     # A conflict is refused by us, in a sentence of our own that is meant for people.
     is_told = raised.status_code == HTTPStatus.CONFLICT and isinstance(raised.detail, str)
     answer = document(raised.status_code, **({"detail": raised.detail} if is_told else {}))
@@ -60,8 +61,8 @@ async def on_invalid(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, RequestValidationError)  # noqa: S101  # registered for nothing else
     if wants_page(request):
         if request.method == "GET":
-            return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
-        return _page(request, "problem.html", HTTPStatus.UNPROCESSABLE_ENTITY, code=None)
+            return render(request, "not-found.html", status=HTTPStatus.NOT_FOUND)
+        return render(request, "problem.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, code=None)
     errors = [
         {"field": "/".join(str(part) for part in error["loc"]), "rule": error["type"]}
         for error in raised.errors()
@@ -95,11 +96,5 @@ def on_failure(request: Request, raised: Exception) -> Response:
     ]
     _log.error("page failed", code=code, raised=type(raised).__name__, where=where)
     if wants_page(request):
-        return _page(request, "problem.html", HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
+        return render(request, "problem.html", status=HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
     return document(HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
-
-
-def _page(request: Request, template: str, status: int, **context: object) -> Response:
-    from shared.web.layout import render  # noqa: PLC0415  # layout registers these answers
-
-    return render(request, template, status=status, **context)

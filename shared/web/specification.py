@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from shared.contracts.asyncapi import MEDIA_TYPE
-from shared.web.layout import render
+from shared.web.rendering import render
 
 __all__ = ["install_specification"]
 

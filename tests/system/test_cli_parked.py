@@ -19,19 +19,19 @@ from tests.live import LiveStack, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from tests.system.command_line import DONE, FAILED, REFUSED, WRONG_USE, CommandLine
 from tests.system.cut import lose_the_beginning
-from tests.system.desk import DONE, FAILED, REFUSED, WRONG_USE, Desk
 
 
 @pytest.fixture
-def half_added(desk: Desk) -> Iterator[Desk]:
+def half_added(samraad: CommandLine) -> Iterator[CommandLine]:
     """A partner that the broker knows and intake does not: an add that broke off."""
-    desk.add()
-    whole = json.loads(desk.file.read_text())
-    partner = f"{desk.partner}-half"
-    apply_partner(connect(desk.stack.kafka("admin")), partner, "half-made")
-    text = json.dumps(whole).replace(desk.partner, partner)
-    half = Desk(desk.stack, desk.folder, partner)
+    samraad.add()
+    whole = json.loads(samraad.file.read_text())
+    partner = f"{samraad.partner}-half"
+    apply_partner(connect(samraad.stack.kafka("admin")), partner, "half-made")
+    text = json.dumps(whole).replace(samraad.partner, partner)
+    half = CommandLine(samraad.stack, samraad.folder, partner)
     half.file.write_text(text.replace(whole["kafka"]["sasl.password"], "half-made"))
     yield half
     for row in half.parked():
@@ -40,7 +40,7 @@ def half_added(desk: Desk) -> Iterator[Desk]:
 
 
 def test_a_half_done_add_is_completed_and_what_was_sent_before_is_redriven(
-    half_added: Desk,
+    half_added: CommandLine,
 ) -> None:
     report = half_added.report()
     assert half_added.emit(report, "--timeout", "2") == (
@@ -69,13 +69,13 @@ def test_a_half_done_add_is_completed_and_what_was_sent_before_is_redriven(
     )
 
 
-def own_rows(desk: Desk) -> list[dict[str, Any]]:
-    rows = desk.parked("--service", "intake")
-    return [row for row in rows if row["topic"].startswith(f"partner.{desk.partner}.")]
+def own_rows(samraad: CommandLine) -> list[dict[str, Any]]:
+    rows = samraad.parked("--service", "intake")
+    return [row for row in rows if row["topic"].startswith(f"partner.{samraad.partner}.")]
 
 
 def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
-    stack: LiveStack, office: Desk
+    stack: LiveStack, office: CommandLine
 ) -> None:
     case_id = str(uuid4())
     tell(stack, case_id, 1, "intake.case_opened.v1", b'{"case_id": "not even one"}')
@@ -112,7 +112,7 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
 
 
 def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
-    stack: LiveStack, office: Desk
+    stack: LiveStack, office: CommandLine
 ) -> None:
     cases = [str(uuid4()) for _ in range(2)]
     fact = f"intake.{uuid4().hex[:6]}"
@@ -168,7 +168,9 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
             assert office.run(*give_up, "--reason", "made by a test", "--yes").returncode == DONE
 
 
-def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(stack: LiveStack, office: Desk) -> None:
+def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(
+    stack: LiveStack, office: CommandLine
+) -> None:
     case_id = str(uuid4())
     tell(stack, case_id, 3, "intake.something_new.v1", b"{}")
     look = ("halts", "list", "--late", "0", "--json")
@@ -192,33 +194,33 @@ def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(stack: LiveStack, offi
 
 
 def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes_on(
-    stack: LiveStack, desk: Desk
+    stack: LiveStack, samraad: CommandLine
 ) -> None:
-    assert desk.add().returncode == DONE
-    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
-    topic = f"partner.{desk.partner}.reports"
+    assert samraad.add().returncode == DONE
+    assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == DONE
+    topic = f"partner.{samraad.partner}.reports"
 
-    cut = lose_the_beginning(stack, desk)
+    cut = lose_the_beginning(stack, samraad)
 
     assert cut
 
     def halted() -> list[dict[str, Any]]:
-        told = json.loads(desk.run("halts", "list", "--service", "intake", "--json").stdout)
+        told = json.loads(samraad.run("halts", "list", "--service", "intake", "--json").stdout)
         return [each for each in told["partitions"] if each["lane"].startswith(f"{topic}[")]
 
     wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to stand still")
     assert all("are gone" in each["reason"] and each["way_on"] for each in halted())
-    assert desk.run("halts", "list", "--service", "intake").returncode == FAILED
-    resumed = desk.run("halts", "resume", halted()[0]["lane"], "--service", "intake", "--yes")
+    assert samraad.run("halts", "list", "--service", "intake").returncode == FAILED
+    resumed = samraad.run("halts", "resume", halted()[0]["lane"], "--service", "intake", "--yes")
     assert resumed.returncode == DONE, resumed.stderr
     wait_until(lambda: len(halted()) == len(cut), 30, "it to stand still again: nothing is mended")
     for each in halted():
-        ran = desk.run("halts", "accept-gap", each["lane"], "--reason", "cut by a test", "--yes")
+        ran = samraad.run("halts", "accept-gap", each["lane"], "--reason", "cut by a test", "--yes")
         assert ran.returncode == DONE, ran.stderr
 
     wait_until(lambda: not halted(), 60, "no partition to stand still")
-    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
-    log = json.loads(desk.run("parked", "log", "--service", "intake", "--json").stdout)
+    assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == DONE
+    log = json.loads(samraad.run("parked", "log", "--service", "intake", "--json").stdout)
     mine = [entry for entry in log if topic in entry["what"]]
     assert {entry["action"] for entry in mine} == {"parked_resume", "parked_accept_gap"}
 

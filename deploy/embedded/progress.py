@@ -12,7 +12,7 @@ def _quiet(_text: str) -> None:
 
 
 @dataclass(frozen=True)
-class Told:
+class ProgressListener:
     """Whom to tell how far it is."""
 
     say: Callable[[str], None] = _quiet

@@ -128,7 +128,7 @@ def _whole(
         seen += len(page)
         if len(page) < PAGE:
             return
-        page = running.told(service, "GET", f"/parked?{urlencode({**chosen, 'skip': seen})}")
+        page = running.request(service, "GET", f"/parked?{urlencode({**chosen, 'skip': seen})}")
 
 
 def confirm(question: str, *, yes: bool) -> None:

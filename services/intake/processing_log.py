@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.intake.domain import Basis
+    from shared.staff.audit import LegalBasis
 
 __all__ = ["COLLECTION", "CONTROLLER", "Act", "entry"]
 
@@ -39,7 +39,7 @@ def entry(  # noqa: PLR0913 - everything the law wants said of an act
     at: datetime,
     who: str,
     why: str,
-    basis: Basis | None = None,
+    basis: LegalBasis | None = None,
     report_id: UUID | str | None = None,
     case_id: UUID | str | None = None,
     person_ids: Iterable[UUID | str] = (),
