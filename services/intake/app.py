@@ -30,7 +30,7 @@ __all__ = ["GROUP", "make_app"]
 SIGNALS = "intake.signals"
 
 GROUP = "intake.reports"
-"""A consumer group of its own: each new partner topic rebalances it."""
+"""A consumer group of its own, because each new partner topic rebalances it."""
 
 
 def make_app(settings: Settings) -> FastAPI:

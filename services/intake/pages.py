@@ -1,6 +1,6 @@
-"""The secretariat's triage list: what waits for a decision, and what was turned away and why.
+"""The secretariat's triage list: reports that wait for a decision, and rejected ones with reasons.
 
-Shows references, places, sources and deadlines; no person and nothing that a report says.
+It shows references, places, sources and deadlines; no person and no content of a report.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ REASONS: Final = {
 
 
 class ListFilter(BaseModel):
-    """What the list is narrowed to, as the address says it."""
+    """The query parameters of the list."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,7 +72,7 @@ class ListFilter(BaseModel):
     side: int = Field(1, ge=1, le=1000)
 
     def query(self, **changes: object) -> str:
-        """Write it as the query of an address."""
+        """Return them as the query of a URL."""
         return urlencode(self.model_copy(update=changes).model_dump(exclude_defaults=True))
 
 

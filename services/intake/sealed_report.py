@@ -25,12 +25,12 @@ class SealedPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedReport:
-    """A report as it may be stored; `people` stand in the report's order."""
+    """A report as it may be stored; `people` are in the report's order."""
 
     people: tuple[SealedPerson, ...]
     rest: Binary
 
     @property
     def person_ids(self) -> tuple[UUID, ...]:
-        """Who stands in it."""
+        """The ids of its people, in the report's order."""
         return tuple(person.person_id for person in self.people)

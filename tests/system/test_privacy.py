@@ -205,7 +205,7 @@ async def test_the_vault_tells_all_of_it_to_those_who_may_read(
             assert read is not None
             said: list[Any] = [read.letter]
             for person in read.people:
-                said += [one.said for one in await vault.read_person(person.person_id, **reader)]
+                said += [one.content for one in await vault.read_person(person.person_id, **reader)]
             text = json.dumps(said, ensure_ascii=False)
             marks = told.reports[kind].marks
             assert {name for name, mark in marks.items() if mark not in text} == set()
