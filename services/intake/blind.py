@@ -28,7 +28,7 @@ class BlindIndex:
         self._key = key
 
     def content(self, canonical: bytes) -> str:
-        """Return the mark of a letter's content: the same for the same content under another seal."""
+        """Return the mark of a letter's content; it does not depend on the seal."""
         return self._mark("content", canonical).hex()
 
     def cpr(self, digits: str) -> str:

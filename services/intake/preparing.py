@@ -158,7 +158,7 @@ class LetterReader:
                 parted[each.identity] = part(
                     report, each.opened, report_id=each.report_id, index=self._index, known=known
                 )
-            except Exception as error:  # noqa: BLE001 - as above: one letter must not stop the others
+            except Exception as error:  # noqa: BLE001 - as above: one letter stops no other
                 unread[each.identity] = error
         sealed = await seal_all(parted, self._keys)
         reach("intake.sealed")

@@ -1,7 +1,7 @@
 """The keys that open sealed reports: JWK files in one directory, read again when they change.
 
-One file per key, `<name>.json`, 0600. Every key in the directory opens letters; the JWKS that
-partners fetch has those that are not retired. To rotate: put a second key beside the first; when partners
+One file per key, `<name>.json`, 0600. Every key in the directory opens letters; the JWKS for
+partners has those that are not retired. To rotate: put a second key beside the first; when partners
 have fetched it, write `"retired_at": "<day>"` into the first one's file; remove that file 15 days
 later, once nothing that is set aside names it. Until then what was sealed to it still opens.
 """

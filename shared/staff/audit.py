@@ -1,7 +1,7 @@
-"""What every log entry says: who did what, when and why, who answers for it, and by what right.
+"""Entries of the audit log: who did what, when and why, the controller, and the legal basis.
 
-An entry goes in with the transaction of what it tells. It names ids only: a log that repeated what
-was read would itself have to be guarded from its readers.
+An entry is written in the transaction of the act itself. It holds ids only: a log that repeated the
+data would itself need protection from its readers.
 """
 
 from datetime import datetime
@@ -13,13 +13,13 @@ __all__ = ["COLLECTION", "CONTROLLER", "OPERATOR", "REGIME", "LegalBasis", "Why"
 COLLECTION: Final = "audit"
 
 CONTROLLER: Final = "sydoestjyllands-politi"
-"""Who answers for what the services keep. What partners keep of it themselves is theirs."""
+"""The controller of the data in the services. Partners are controllers of their own copies."""
 
 REGIME: Final = "police_law"
 """Retshåndhævelsesloven: police work to prevent crime, also where there is no criminal case."""
 
 OPERATOR: Final = "operator"
-"""An operator who gave no name; one who did is `operator:<name>`."""
+"""An operator without a name; with a name it is `operator:<name>`."""
 
 
 class LegalBasis(StrEnum):
@@ -29,8 +29,8 @@ class LegalBasis(StrEnum):
     """
 
     OPERATION = "operation"
-    """Directive 2016/680 art. 29 (2) (i) and (j): after an interruption systems are restored, and
-    what they keep is not corrupted by their own failing."""
+    """Directive 2016/680 art. 29 (2) (i) and (j): systems are restored after an
+    interruption, and a failure does not corrupt their data."""
     MEDIATION_ACT = "mediation_act"
     """Lov 467/2009 om konfliktråd."""
     SECTION_115 = "rpl_115"
@@ -44,7 +44,7 @@ class LegalBasis(StrEnum):
 
 
 class Why:
-    """Who acts, and why, as the entry will say it."""
+    """Who acts, and why."""
 
     __slots__ = ("reason", "who")
 
@@ -62,15 +62,15 @@ def entry(
     case_id: str | None = None,
     basis: LegalBasis = LegalBasis.OPERATION,
 ) -> dict[str, Any]:
-    """Write an entry on a person's act.
+    """Return an entry on a person's act.
 
     Args:
         action: what was done, as a code.
-        at: when.
-        what: the id of what it was done to.
-        why: by whom, and why.
-        case_id: the case that it changed or told of.
-        basis: by what right; an operator's, unless another is given.
+        at: the time of the act.
+        what: the id of the object of the act.
+        why: who acts, and the reason.
+        case_id: the case that was changed or shown.
+        basis: the legal basis; that of operation by default.
 
     """
     return {

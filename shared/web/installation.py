@@ -18,31 +18,31 @@ STATIC: Final = Path(__file__).parent / "static"
 
 
 class WebSettings(Protocol):
-    """What the pages need of a service's settings (see `shared.runtime.settings.ServiceSettings`)."""
+    """The settings that pages need (see `shared.runtime.settings.ServiceSettings`)."""
 
     @property
     def site_url(self) -> str:
-        """Where staff reach the site."""
+        """The URL of the site for staff."""
 
     @property
     def issuer(self) -> str:
-        """The login's issuer."""
+        """The URL of the OIDC issuer."""
 
     @property
     def client_secret_file(self) -> Path | None:
-        """Our secret with the issuer; only the service with the login needs it."""
+        """The client secret at the issuer; only the service with the login needs it."""
 
     @property
     def session_secret_file(self) -> Path | None:
-        """What signs the session cookie; the same for all services."""
+        """The secret that signs the session cookie; the same for all services."""
 
     @property
     def assets_dir(self) -> Path | None:
-        """The design system's files, where no web server stands in front."""
+        """The design system's files; None if a web server in front serves them."""
 
     @property
     def demo(self) -> bool:
-        """Whether everything is synthetic; the pages say so."""
+        """Whether all data is synthetic; the pages show that."""
 
 
 def install(app: FastAPI, settings: WebSettings, *, service: str, templates: Path) -> None:

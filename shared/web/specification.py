@@ -1,4 +1,4 @@
-"""What a service says of itself: AsyncAPI for programs, and a page of it for people.
+"""The description of a service: AsyncAPI for programs, and a page of it for people.
 
 The page is plain HTML: it needs no script, so the policy of all pages holds for it as well. It is
 for developers and in English, like the contracts that it shows.
@@ -27,7 +27,7 @@ def install_specification(
 ) -> None:
     """Serve a service's AsyncAPI document at `/asyncapi` and in words at `/docs`.
 
-    `others` are documents of those who talk with it, each served at `/asyncapi/<its name>`.
+    `others` are documents of its communication partners, each served at `/asyncapi/<its name>`.
     """
     router = APIRouter(include_in_schema=False)
     own = cache(describe)
@@ -62,13 +62,13 @@ def _route(describe: Callable[[], Document]) -> Callable[[], Any]:
 
 
 def _operations(document: Document) -> list[Document]:
-    """List what is told and read: topic, direction, and the messages by name."""
-    told = []
+    """Return the operations: direction, topic, partitions and the names of the messages."""
+    operations = []
     for operation in document["operations"].values():
         channel = document["channels"][operation["channel"]["$ref"].rpartition("/")[2]]
         kafka = channel["bindings"]["kafka"]
         keys = [one["$ref"].rpartition("/")[2] for one in operation["messages"]]
-        told.append(
+        operations.append(
             {
                 "action": operation["action"],
                 "topic": channel["address"],
@@ -76,14 +76,14 @@ def _operations(document: Document) -> list[Document]:
                 "messages": [channel["messages"][key]["$ref"].rpartition("/")[2] for key in keys],
             }
         )
-    return told
+    return operations
 
 
 def _schema_of(document: Document, message: Document) -> str:
-    """Write the schema of a message's content, with the definitions that it uses."""
+    """Return the schema of a message's content as JSON, with the definitions that it uses."""
     schemas = document["components"]["schemas"]
     name = message["name"]
     wanted = {
-        key: told for key, told in schemas.items() if key == name or key.startswith(f"{name}.")
+        key: each for key, each in schemas.items() if key == name or key.startswith(f"{name}.")
     }
     return json.dumps(wanted, indent=1, ensure_ascii=False)
