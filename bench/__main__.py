@@ -40,7 +40,7 @@ SUBJECTS: dict[str, Subject] = {
 
 
 def main() -> None:
-    """Measure what was asked for, print it, and keep it in docs/ if that was asked for too."""
+    """Measure the chosen subjects, print the findings, and save them in docs/ if wanted."""
     given = _arguments()
     names = given.only or list(SUBJECTS)
     console = Console(stderr=given.json)

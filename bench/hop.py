@@ -1,6 +1,6 @@
 """How long the engine alone takes on idle brokers: one thin fact, through two services.
 
-The first service takes the fact in, and tells one of it; the second takes that in. Each runs in a
+The first service stores the fact and emits another; the second stores that one. Each runs in a
 process of its own, with its relay, as services do.
 """
 
@@ -34,7 +34,7 @@ _WARMING: Final = 20
 
 
 def take(fact: Followed, unit: Unit) -> None:
-    """The second service's rule: a case that it is told of is taken in and logged."""
+    """The second service's rule: a new case is stored and logged."""
     if unit.load("cases", fact.subject()) is None:
         unit.save("cases", {"_id": fact.subject(), "number": fact.number})
         unit.add("audit", {"at": unit.now, "what": fact.subject()})

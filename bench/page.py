@@ -132,9 +132,9 @@ def _written(value: Any) -> str:
 def _commit() -> str:
     """The commit that was measured; `+` where files differ from it, but for what we write."""
 
-    def git(*asked: str) -> str:
+    def git(*arguments: str) -> str:
         completed = subprocess.run(
-            ["git", *asked], cwd=CLONE, capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=CLONE, capture_output=True, text=True, check=False
         )
         return completed.stdout.strip()
 

@@ -1,6 +1,6 @@
 """The same work three ways: as little as can be done, by our engine, and as tutorials do it.
 
-Each reads facts of different cases, keeps a document for each, and tells one fact of each. The
+Each reads facts of different cases, keeps a document for each, and emits one fact for each. The
 bare loop does nothing else; ours validates the model, applies a rule, numbers and guards, and
 writes an audit row; the tutorial way commits once for each event.
 """

@@ -122,7 +122,7 @@ async def ours(world: World, events: int) -> Figures:
 
 async def emptied(store: Store) -> None:
     """Wait until all was acknowledged and deleted."""
-    while await store.db.outbox.estimated_document_count():  # noqa: ASYNC110 - tells nobody
+    while await store.db.outbox.estimated_document_count():  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.005)
 
 

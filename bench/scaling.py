@@ -42,7 +42,7 @@ _INSERTED_AT_ONCE: Final = 5_000
 
 
 def change(fact: Happened, unit: Unit) -> None:
-    """The rule: a case that is known takes the fact in, tells of it, and it is logged."""
+    """The rule: a known case stores the fact, emits one, and both are logged."""
     known = unit.load("cases", fact.subject())
     if known is None:
         raise LookupError("the store does not hold the case")

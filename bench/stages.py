@@ -107,7 +107,7 @@ def _stage_of(place: str) -> str | None:
 
 
 async def whole(world: World, events: int) -> Figures:
-    """A service with its relay, until all is told."""
+    """Run a service with its relay until everything is published."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     async with service(world, decide) as subscription:
         store = Store(client, "bench_ours", cases="cases")

@@ -37,14 +37,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 @app.command()
 def up(
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return when all is ready, and leave it running.")
+        bool,
+        typer.Option(
+            "--detach", "-d", help="Return when everything is ready, and leave it running."
+        ),
     ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="With staff, partners and a stream of synthetic reports.")
     ] = False,
     port: Annotated[
         list[str] | None,
-        typer.Option("--port", metavar="NAME=NUMBER", help="Use this port, or refuse."),
+        typer.Option("--port", metavar="NAME=NUMBER", help="Use this port, or fail."),
     ] = None,
     copies: Annotated[
         list[str] | None,
@@ -52,13 +55,13 @@ def up(
     ] = None,
     traces: Annotated[
         bool | None,
-        typer.Option(help="Write what each report sets off, for `samraad trace`, from now on."),
+        typer.Option(help="Write traces from now on, for `samraad trace`."),
     ] = None,
     brokers_only: Annotated[
         bool, typer.Option("--brokers-only", help="Kafka and MongoDB, without the services.")
     ] = False,
 ) -> None:
-    """Start the whole system here, or what is missing of it; in the foreground until Ctrl-C."""
+    """Start the whole system, or its missing parts; in the foreground until Ctrl-C."""
     stack, console = Stack(), Console(stderr=True)
     with _in_one_sentence(console), _ended_by_signals():
         wanted = Wanted(demo=demo, brokers_only=brokers_only, copies=given_copies(copies or []))
@@ -95,7 +98,7 @@ def down() -> None:
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Check what this machine needs to have: one line each, with a way on."""
+    """Check the requirements on this machine: one line each, with what to do."""
     findings = examination.examine(Stack())
     if as_json:
         typer.echo(json.dumps([finding.as_document() for finding in findings], indent=1))
@@ -110,12 +113,12 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console) -> None:
-    """Stay until Ctrl-C or SIGTERM, then stop everything; or until the supervisor is gone."""
+    """Wait until Ctrl-C or SIGTERM, then stop everything; or until the supervisor has ended."""
     console.print("Ctrl-C ends it.")
     try:
         supervisor.wait()
     except KeyboardInterrupt:
-        with _shown_progress(console) as progress, _deaf_to_signals():
+        with _shown_progress(console) as progress, _ignoring_signals():
             stack.down(progress)
         console.print("Everything is stopped; the data stays.")
         return
@@ -126,7 +129,7 @@ def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console)
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this command the way Ctrl-C does, which a shell's `&` turns off."""
+    """Let SIGTERM and SIGHUP end this command like Ctrl-C; `&` in a shell disables Ctrl-C."""
 
     def interrupt(_number: int, _frame: "FrameType | None") -> None:
         raise KeyboardInterrupt
@@ -137,8 +140,8 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_signals() -> Iterator[None]:
-    """Let a second Ctrl-C not break a clean stop."""
+def _ignoring_signals() -> Iterator[None]:
+    """Ignore signals, so that a second Ctrl-C does not interrupt a clean stop."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     yield

@@ -1,4 +1,4 @@
-"""`samraad trace`: what one report set off, span by span, as a tree with times."""
+"""`samraad trace`: the spans that follow from one report, as a tree with times."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @dataclass(frozen=True, slots=True)
 class WrittenSpan:
-    """One line that a process wrote."""
+    """One span as a process wrote it: a line of a trace file."""
 
     line: dict[str, Any]
 
@@ -50,7 +50,7 @@ class WrittenSpan:
 
     @property
     def parent(self) -> str | None:
-        """What set it off."""
+        """The id of the span that caused it; None for the first."""
         parent: str | None = self.line["parent"]
         return parent
 
@@ -63,17 +63,17 @@ class WrittenSpan:
         """Return an attribute, or None."""
         return self.line["attributes"].get(name)
 
-    def is_about(self, asked: str, mark: str) -> bool:
-        """Whether it is asked for: by its trace, its partner's reference, or its case's name or id."""
+    def is_about(self, query: str, mark: str) -> bool:
+        """Return whether a trace id, a reference, or a case's name or id matches the span."""
         subject = str(self.attribute(SUBJECT) or "")
         code = case_name(subject, "") if subject else ""
-        named = bool(code) and asked.upper().endswith(code.upper())
-        return asked == self.trace or self.attribute(REFERENCE) == mark or asked == subject or named
+        named = bool(code) and query.upper().endswith(code.upper())
+        return query == self.trace or self.attribute(REFERENCE) == mark or query == subject or named
 
 
 @app.command()
 def trace(
-    asked: Annotated[
+    query: Annotated[
         str,
         typer.Argument(
             metavar="REFERENCE|CASE|TRACEID",
@@ -82,11 +82,11 @@ def trace(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show what one report set off, in all services: 0 shown, 1 not found, 3 nothing is traced."""
+    """Show what followed from one report in all services: 0 shown, 1 not found, 3 no traces."""
     folder = Home.from_environment().traces
     if not folder.is_dir():
-        _stop("Nothing is traced here: start with `samraad up --traces`.", NOT_RUNNING)
-    spans = _found(folder, asked)
+        _stop("No traces are written here: start with `samraad up --traces`.", NOT_RUNNING)
+    spans = _found(folder, query)
     if not spans:
         _stop("No trace of it was written.", FAILED)
     if as_json:
@@ -103,18 +103,18 @@ def _stop(sentence: str, code: int) -> None:
     raise typer.Exit(code)
 
 
-def _found(folder: Path, asked: str) -> list[WrittenSpan]:
-    """Find the traces that are asked for, whole, the oldest span first."""
-    mark = reference_mark(asked)
-    wanted = {asked} if TRACE_ID.match(asked) else set()
+def _found(folder: Path, query: str) -> list[WrittenSpan]:
+    """Return all spans of the matching traces, the oldest span first."""
+    mark = reference_mark(query)
+    wanted = {query} if TRACE_ID.match(query) else set()
     if not wanted:
-        wanted = {span.trace for span in _read(folder) if span.is_about(asked, mark)}
+        wanted = {span.trace for span in _read(folder) if span.is_about(query, mark)}
     once = {span.id: span for span in _read(folder) if span.trace in wanted}
     return sorted(once.values(), key=lambda span: span.began_ns)
 
 
 def _read(folder: Path) -> Iterator[WrittenSpan]:
-    """Read what all processes wrote; a last line that is being written is left out."""
+    """Read the spans of all processes; an incomplete last line is left out."""
     for file in sorted(folder.glob("*.jsonl")):
         with file.open(encoding="utf-8") as lines:
             for line in lines:
@@ -123,7 +123,7 @@ def _read(folder: Path) -> Iterator[WrittenSpan]:
 
 
 def _tree(spans: Sequence[WrittenSpan]) -> Tree:
-    """Draw one trace; what has a parent that nobody wrote down stands at its root."""
+    """Draw one trace; a span whose parent was not written is drawn at the root."""
     first = spans[0].began_ns
     began = datetime.fromtimestamp(first / 1e9, UTC).isoformat(timespec="milliseconds")
     root = Tree(Text(f"{spans[0].trace}  {began.replace('+00:00', 'Z')}"))

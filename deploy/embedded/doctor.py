@@ -34,7 +34,7 @@ GIGABYTE = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: fine, or not, with a way on."""
+    """The result of one check: fine, or not, with what to do."""
 
     what: str
     fine: bool
@@ -157,7 +157,7 @@ def _memory(stack: Stack) -> Finding:
             fine = free >= LEAST_MEMORY_MEGABYTES
             way_on = "" if fine else f": {LEAST_MEMORY_MEGABYTES} are needed; end other programs."
             return Finding("Memory", fine=fine, sentence=f"{free} MB free{way_on}")
-    return Finding("Memory", fine=False, sentence="The kernel does not tell how much is free.")
+    return Finding("Memory", fine=False, sentence="The kernel does not show how much is free.")
 
 
 def _ports(stack: Stack) -> Finding:
@@ -170,8 +170,8 @@ def _ports(stack: Stack) -> Finding:
         return Finding(
             "Ports", fine=False, sentence=f"Taken by others: {names}; `samraad up` takes new ones."
         )
-    told = ", ".join(f"{name} {port}" for name, port in ports.items())
-    return Finding("Ports", fine=True, sentence=told)
+    ports_in_words = ", ".join(f"{name} {port}" for name, port in ports.items())
+    return Finding("Ports", fine=True, sentence=ports_in_words)
 
 
 def _processes(stack: Stack) -> Finding:
@@ -233,8 +233,10 @@ def _secrets(stack: Stack) -> Finding:
 
 def _clock(_stack: Stack) -> Finding:
     now = time.gmtime()
-    told = time.strftime("%Y-%m-%dT%H:%M:%SZ", now)
+    time_shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", now)
     if now.tm_year < EARLIEST_YEAR:
-        return Finding("Clock", fine=False, sentence=f"{told} cannot be right: set the clock.")
+        return Finding(
+            "Clock", fine=False, sentence=f"{time_shown} cannot be right: set the clock."
+        )
     zone = "with time zones" if find_spec("tzdata") or Path("/usr/share/zoneinfo").is_dir() else ""
-    return Finding("Clock", fine=True, sentence=f"{told} {zone}".strip())
+    return Finding("Clock", fine=True, sentence=f"{time_shown} {zone}".strip())

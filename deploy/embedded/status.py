@@ -100,18 +100,18 @@ def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
 
 def _service(stack: Stack, name: str, copies: Sequence[Copy]) -> Document:
     """Sum up a service: lag is the sum of its copies', for each owns partitions of its own."""
-    told = [copy.health for copy in copies]
-    states = {health.state for health in told}
+    healths = [copy.health for copy in copies]
+    states = {health.state for health in healths}
     document: Document = {
         "url": service_url(stack.ports, name),
-        "state": told[0].state if len(states) == 1 else "degraded",
+        "state": healths[0].state if len(states) == 1 else "degraded",
         "instances": [copy.as_document() for copy in copies if copy.pid is not None],
-        "lag": _sum(health.lag for health in told),
-        "outbox": next((health.outbox for health in told if health.outbox is not None), None),
-        "parked": next((health.parked for health in told if health.parked is not None), None),
+        "lag": _sum(health.lag for health in healths),
+        "outbox": next((health.outbox for health in healths if health.outbox is not None), None),
+        "parked": next((health.parked for health in healths if health.parked is not None), None),
         "log": str(stack.home.logs / f"{name}.log"),
     }
-    halted = list(dict.fromkeys(sentence for health in told for sentence in health.halted))
+    halted = list(dict.fromkeys(sentence for health in healths for sentence in health.halted))
     if halted:
         document["halted"] = halted
     return document

@@ -75,7 +75,7 @@ def test_a_lost_file_gets_a_new_password_and_the_old_one_is_refused(samraad: Com
     assert json.loads(again.stdout)["password"] == "new"
     refused = samraad.run("emit", "-", "--credentials", str(lost), stdin=samraad.report())
     assert refused.returncode == REFUSED
-    assert "does not take this login" in refused.stderr
+    assert "does not accept this login" in refused.stderr
     assert samraad.emit(samraad.report())[0] == DONE
 
 

@@ -1,4 +1,4 @@
-"""What stands still, put right from the command line, on the real stack."""
+"""Parked events and halted partitions, handled from the command line on the real stack."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
             == [("mediation", 1), ("notify", 1)]
         ),
         30,
-        "the case to stand still where it is read, with one event behind",
+        "the case to be parked where it is read, with one event behind",
     )
     row_id = rows()[0]["id"]
     shown = office.run("parked", "list")
@@ -124,7 +124,7 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
         found = office.parked("--service", "mediation")
         return [row for row in found if row.get("case_id") in cases]
 
-    wait_until(lambda: [row["behind"] for row in rows()] == [1, 1], 60, "two cases to stand still")
+    wait_until(lambda: [row["behind"] for row in rows()] == [1, 1], 60, "two cases to be parked")
     causes = {row["cause"] for row in rows()}
     (cause,) = causes
     of_cause = ("--cause", cause, "--service", "mediation")
@@ -138,7 +138,7 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
     assert all((would[case]["done"], would[case]["left"]) == (0, 2) for case in cases)
     asked = office.run("parked", "redrive", *of_cause, stdin="n\n")
     assert asked.returncode == FAILED
-    assert "would stand still again" in asked.stderr
+    assert "would be parked again" in asked.stderr
     before = office.run("parked", "log", "--service", "mediation", "--json").stdout
     assert not any(case in before for case in cases), "a dry run is no act"
 
@@ -208,17 +208,17 @@ def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes
         told = json.loads(samraad.run("halts", "list", "--service", "intake", "--json").stdout)
         return [each for each in told["partitions"] if each["lane"].startswith(f"{topic}[")]
 
-    wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to stand still")
+    wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to be halted")
     assert all("are gone" in each["reason"] and each["way_on"] for each in halted())
     assert samraad.run("halts", "list", "--service", "intake").returncode == FAILED
     resumed = samraad.run("halts", "resume", halted()[0]["lane"], "--service", "intake", "--yes")
     assert resumed.returncode == DONE, resumed.stderr
-    wait_until(lambda: len(halted()) == len(cut), 30, "it to stand still again: nothing is mended")
+    wait_until(lambda: len(halted()) == len(cut), 30, "it to be halted again: nothing is fixed")
     for each in halted():
         ran = samraad.run("halts", "accept-gap", each["lane"], "--reason", "cut by a test", "--yes")
         assert ran.returncode == DONE, ran.stderr
 
-    wait_until(lambda: not halted(), 60, "no partition to stand still")
+    wait_until(lambda: not halted(), 60, "no partition to be halted")
     assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == DONE
     log = json.loads(samraad.run("parked", "log", "--service", "intake", "--json").stdout)
     mine = [entry for entry in log if topic in entry["what"]]

@@ -62,8 +62,8 @@ def test_stores_that_are_put_back_lose_nothing_and_double_nothing(
     assert samraad.emit(samraad.report())[0] == DONE, "the service is open"
     shown = samraad.run("halts", "list")
     assert shown.returncode == FAILED
-    assert "its store was put back to" in shown.stdout
-    assert f"mediation told #2 {OF_STAFF}, which its store does not know" in shown.stdout
+    assert "its store was restored to" in shown.stdout
+    assert f"mediation published #2 {OF_STAFF}, which its store does not have" in shown.stdout
     after = _answers(stack, samraad)
     assert {reference: after[reference] for reference in answers} == answers
     assert _told_of(stack, cases) == told, "nothing is told a second time"
