@@ -66,7 +66,7 @@ def main() -> None:
 
 @contextmanager
 def _world(names: list[str], *, services: bool) -> Iterator[World]:
-    """Brokers, or a whole stack, where there is something to measure on it."""
+    """Start the brokers or the whole stack, if a subject needs it."""
     if not names:
         yield World(kafka={}, mongo="", mongod=0, home=page.DOCS)
         return

@@ -1,4 +1,4 @@
-"""What the way from the client library to a batch costs: subscription and worker, without a store."""
+"""The cost from the client library to a batch: subscription and worker, without a store."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ _TIMES: Final = 2
 
 
 async def bare(world: World, events: int) -> Figures:
-    """getmany, and nothing is done with what it gives."""
+    """Call getmany and discard the result."""
     async with bare_consumer(world) as consumer:
         meter, taken = Meter(world), 0
         while taken < _TIMES * events:
@@ -40,18 +40,18 @@ async def bare(world: World, events: int) -> Figures:
 
 
 class _NoCommitter(BatchCommitter):
-    """Takes every batch and does nothing with it."""
+    """Accepts every batch and discards it."""
 
     taken = 0
 
     async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
-        """Move the mark in memory."""
+        """Move the watermark in memory."""
         _NoCommitter.taken += len(records)
         return replace(mark, offset=records[-1].offset + 1), self.store.unit()
 
 
 async def ours(world: World, events: int) -> Figures:
-    """The subscription's poll, its workers, back-pressure and gathering of batches."""
+    """Run the subscription: its poll, workers, back-pressure and batches."""
     async with service(world, decide, _NoCommitter) as subscription:
         meter = Meter(world)
         subscription.start()

@@ -1,4 +1,4 @@
-"""How long the engine alone takes on idle brokers: one thin fact, through two services.
+"""The engine's latency on idle brokers: one thin fact through two services.
 
 The first service stores the fact and emits another; the second stores that one. Each runs in a
 process of its own, with its relay, as services do.
@@ -64,7 +64,7 @@ async def _run(world: World, name: str, ready: Event, over: Event) -> None:
 
 @contextmanager
 def _services(world: World) -> Iterator[None]:
-    """Both services, each in a process of its own, until it is left."""
+    """Run both services, each in a process of its own, inside the context."""
     spawned = get_context("spawn")
     over = spawned.Event()
     processes = []

@@ -79,7 +79,7 @@ Document = dict[str, Any]
 
 
 async def bare(world: World, events: int, *, keys: Path) -> Figures:
-    """Open, validate, make a key a person and a case, encrypt, write: once, in batches of 100."""
+    """Open, validate, make a key per person and case, encrypt and write, in batches of 100."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     loop = _BareIntake(client, keys)
     await loop.make_ready()
@@ -104,7 +104,7 @@ async def bare(world: World, events: int, *, keys: Path) -> Figures:
 
 
 class _BareIntake:
-    """What must be done for a letter, and nothing else."""
+    """The minimum of work for a letter."""
 
     def __init__(self, client: AsyncMongoClient[Document], keys: Path) -> None:
         self.client = client
@@ -120,7 +120,7 @@ class _BareIntake:
         )
 
     async def make_ready(self) -> None:
-        """Make the collections and the index that a key's name needs."""
+        """Make the collections and the index of key names."""
         for name in ("reports", "cases", "said", "outbox", "watermarks"):
             await self.database.create_collection(name)
         await self.database["keys"].create_index(
@@ -130,7 +130,7 @@ class _BareIntake:
         )
 
     async def serve(self, queue: "asyncio.Queue[ConsumerRecord]") -> None:
-        """Take what is there, again and again."""
+        """Process batches until all letters are done."""
         while True:
             records = [await queue.get()]
             while not queue.empty() and len(records) < _MOST:

@@ -1,4 +1,4 @@
-"""Memory against backlog: what a service and a relay hold while much waits for them."""
+"""Memory against backlog: the peak of a service and a relay with a large backlog."""
 
 from dataclasses import replace
 from statistics import median

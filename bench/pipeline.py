@@ -1,4 +1,4 @@
-"""The same work three ways: as little as can be done, by our engine, and as tutorials do it.
+"""The same work in three ways: a bare loop, our engine, and the way of tutorials.
 
 Each reads facts of different cases, keeps a document for each, and emits one fact for each. The
 bare loop does nothing else; ours validates the model, applies a rule, numbers and guards, and
@@ -63,7 +63,7 @@ TRACED: Final = "Samråd, every event traced"
 BARE: Final = "bare loop"
 TUTORIAL: Final = "the tutorial way"
 PLAIN: Final = ", as Python comes"
-"""With asyncio's own event loop and the collector's own settings: what nobody tuned."""
+"""The contenders with asyncio's event loop and the collector's default settings."""
 MAJORITY: Final = WriteConcern("majority", j=True)
 SLICE: Final = 500
 WORKERS: Final = 2
@@ -101,7 +101,7 @@ async def bare_loop(world: World, events: int) -> Figures:
 
 
 async def same_documents(world: World, events: int) -> Figures:
-    """The bare loop, but what it writes is what the engine has to write, an audit row too."""
+    """The bare loop, with the same writes as the engine, also an audit row."""
     protocol = {"marks": {"/bench/in": 1}, "sequences": {"/bench/out": 1}}
     return await _bare_loop(
         world,
@@ -135,7 +135,7 @@ async def _bare_loop(world: World, events: int, case: Write, audit: Write | None
 
 
 class _BareLoop:
-    """What must be done for a batch, and nothing else."""
+    """The minimum of work for a batch."""
 
     def __init__(
         self, client: AsyncMongoClient[Document], case: Write, audit: Write | None
@@ -149,7 +149,7 @@ class _BareLoop:
         self._decoder = msgspec.json.Decoder(_Body)
 
     async def serve(self, place: TopicPartition, queue: "asyncio.Queue[Any]") -> None:
-        """Take what is there, again and again."""
+        """Process batches until all facts are done."""
         while True:
             records = [await queue.get()]
             while not queue.empty() and len(records) < SLICE:
@@ -196,7 +196,7 @@ class _BareLoop:
 
 
 def decide(fact: Happened, unit: Unit) -> None:
-    """The rule: a case that is not known is stored, a fact of it is emitted, and both are logged."""
+    """The rule: a new case is stored, a fact of it is emitted, and both are logged."""
     known = unit.load("cases", fact.subject())
     if known is None:
         unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
@@ -210,7 +210,7 @@ async def ours(world: World, events: int) -> Figures:
 
 
 async def ours_traced(world: World, events: int) -> Figures:
-    """The same, with a step of a trace written to a file for every event."""
+    """The same, with a span written to a file for every event."""
     process = f"bench-{uuid4()}"
     file = TraceFile(world.home / "traces", service="bench", process=process)
     return await _ours(world, events, Tracing([file]))
@@ -234,7 +234,7 @@ async def service(
     fact: type[Fact] = Happened,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Subscription]:
-    """A service with one handler for one fact, its partitions taken, ready to read."""
+    """Return a service with one handler for one fact, with its partitions assigned."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, database, cases="cases")
     store.tracing = tracing
@@ -252,7 +252,7 @@ async def service(
 async def taken(
     world: World, subscription: Subscription, committer: BatchCommitter
 ) -> AsyncIterator[None]:
-    """A subscription wired as `shared.runtime.process` does it, all its partitions taken, ready to read."""
+    """Return a subscription wired like `shared.runtime.process`, with all partitions assigned."""
     broker = make_broker(world.connection, instance=None)
     budget = committer.store.budget
     subscription.declare(

@@ -88,7 +88,7 @@ async def _send(
 
 
 def _headers(message: Mapping[str, Any]) -> list[tuple[str, bytes]]:
-    """What stands on a fact's record."""
+    """Return the message of a fact."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", message["id"].encode()),
@@ -103,7 +103,7 @@ def _headers(message: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 
 
 async def ours(world: World, events: int) -> Figures:
-    """The relay as every service runs it, until its outbox is empty."""
+    """Run the relay like every service until its outbox is empty."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _OURS, cases="cases")
     relay = Relay(store, world.connection, holder="bench")
@@ -131,7 +131,7 @@ def _published() -> float:
 
 
 def fill_outbox(world: World, database: str, messages: int) -> None:
-    """Leave in an outbox what full batches leave there."""
+    """Fill an outbox like full batches do."""
     now = datetime.now(UTC)
     with world.database_client() as client:
         outbox = client[database].outbox
@@ -156,8 +156,8 @@ CONTENDERS: Final = (
         "bare relay",
         bare,
         "At least once, deleted after the acknowledgement. Reads without a snapshot (a document "
-        "may be told before one that it follows from), goes on after a failed send (order is "
-        "lost), sends double when it runs twice, ends on a topic that is away.",
+        "may be published before one that it follows from), continues after a failed send (order "
+        "is lost), sends double when it runs twice, ends on a topic that is away.",
     ),
     Contender(
         SAMRAAD,

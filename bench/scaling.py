@@ -1,4 +1,4 @@
-"""Whether an event costs the same with many cases in store, and with few or many partitions."""
+"""The cost of an event with many stored cases, and with few or many partitions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,9 +33,9 @@ __all__ = ["cases", "partitions"]
 _IN_STORE: Final = (10_000, 100_000, 1_000_000)
 _ROOMY_MB: Final = 1_024
 _AS_SHIPPED_MB: Final = 256
-"""What the stack on one machine gives its database: a million cases do not fit."""
+"""The cache of the database in the embedded stack; a million cases do not fit in it."""
 _EVENTS: Final = 10_000
-"""Each of another case, in the smallest store too."""
+"""Each event is of another case, in the smallest store too."""
 _SETTLED_S: Final = 60
 _PARTITIONS: Final = (1, 16, 64)
 _INSERTED_AT_ONCE: Final = 5_000
@@ -61,12 +61,12 @@ async def _among(world: World, events: int, *, database: str) -> Figures:
 
 
 def _case(number: int) -> UUID:
-    """The id of a case: spread over all ids, as theirs are."""
+    """Return the id of a case, evenly distributed like real ones."""
     return UUID(bytes=sha256(str(number).encode()).digest()[:16])
 
 
 def _store(world: World, database: str, how_many: int) -> None:
-    """Fill a store with cases as the engine leaves them."""
+    """Fill a store with cases as the engine stores them."""
 
     def documents() -> Iterator[dict[str, Any]]:
         for number in range(how_many):
@@ -90,7 +90,7 @@ def _store(world: World, database: str, how_many: int) -> None:
 
 
 def _give_cache(world: World, megabytes: int) -> None:
-    """Set the size of the database's cache, and wait until what was written is on disk."""
+    """Set the size of the database's cache, and wait until all writes are on disk."""
     with world.database_client() as client:
         setting = f"cache_size={megabytes}M"
         client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=setting)
@@ -140,7 +140,7 @@ def _measure_cases(world: World, size: RunSize) -> Findings:
 
 
 def _cost(figures: Figures) -> float:
-    """CPU of client and database for an event."""
+    """Return the CPU time of client and database for an event."""
     return figures.cpu_us + figures.mongod_us
 
 

@@ -1,4 +1,4 @@
-"""What figures and traces cost on the hot path: `python -m bench.sight`. No broker, no database.
+"""The cost of metrics and traces on the hot path: `python -m bench.sight`. No broker, no database.
 
 The engine's own cost for an event is some 17 µs (`make bench`); this is what is added to it.
 """

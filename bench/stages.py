@@ -1,4 +1,4 @@
-"""Where an event's CPU time goes, by stage: a sample of what the process does, every millisecond.
+"""An event's CPU time by stage: the process is sampled every millisecond.
 
 A service and its relay run as they do in production; a timer of the process's CPU time looks at the
 stack, and the innermost frame that belongs to a stage names it.
@@ -68,23 +68,23 @@ _BY_FILE: Final = (
     ("shared/engine/limits/bounded_decompression.py", "fetch"),
 )
 _WITHOUT_OWNER: Final = frozenset({"encode", "commit", "fetch"})
-"""Libraries that serve several stages: whoever called them, further out, may name another."""
+"""Libraries that serve several stages: an outer caller determines the stage."""
 
 
 class _Sampler:
-    """Counts in which stage the process is found."""
+    """Counts the stages in the samples."""
 
     def __init__(self) -> None:
         self.found: Counter[str] = Counter()
         self._stages: dict[Any, str | None] = {}
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start sampling."""
         signal.signal(signal.SIGPROF, self._look)
         signal.setitimer(signal.ITIMER_PROF, _EVERY_S, _EVERY_S)
 
     def stop(self) -> None:
-        """End looking."""
+        """Stop sampling."""
         signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _look(self, _: int, frame: FrameType | None) -> None:

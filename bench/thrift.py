@@ -1,4 +1,4 @@
-"""What the rules save that the protocol calls thrift: each on, and left out in a variant of ours.
+"""The savings of the protocol's optional rules: each on, and left out in a variant of ours.
 
 Nothing is lost or doubled without them (docs/protocol.md, rules 9, 12 and 18); work is. The
 variants live here alone: a function of the engine is replaced in a process of its own.
@@ -69,7 +69,7 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
 
 
 async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
-    """An owner that was replaced and does not know it works on beside its successor."""
+    """A replaced owner continues beside its successor, because it does not know of it."""
     if not with_epoch:
         offset_store.move = _move_without_epoch
         offset_store.read = _read_without_epoch
@@ -92,7 +92,7 @@ async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
 
 
 async def _own(committer: BatchCommitter, mark: Watermark, records: Sequence[Record]) -> int:
-    """What a worker does: a batch, and after any doubt back to the watermark; says how often."""
+    """Work like a worker: a batch, after any doubt back to the watermark; return how often."""
     refused = 0
     with suppress(Fenced):
         while mark.offset < len(records):
@@ -126,7 +126,7 @@ async def _read_without_epoch(store: Store, mark: Watermark) -> Watermark:
 
 
 async def poison(world: World, _: int, *, with_parking: bool) -> Figures:
-    """Cases whose first event always fails, more events behind it, and the sweeper at work."""
+    """Process cases whose first event always fails, with events behind it and the sweeper."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _DATABASE, cases="cases")
     attempts = 0
@@ -154,17 +154,17 @@ async def poison(world: World, _: int, *, with_parking: bool) -> Figures:
 
 
 class _NeverParked(Inbox):
-    """Keeps what fails, but lets its case stand open."""
+    """Parks a failed event, but leaves its case open."""
 
     def park(self, arrival: Any, unit: Unit, reason: str, cause: str) -> None:
-        """Keep the event alone."""
+        """Park the event only."""
         super().park(arrival, unit, reason, cause)
         protocol = unit.document(unit.cases, arrival.case_id).protocol
         unit.touch(unit.cases, arrival.case_id, changed(protocol, parked=None))
 
 
 def _records(how_many: int, cases: Sequence[UUID] = ()) -> Iterator[Record]:
-    """Records of a partition: of a case each, or of these cases by turns."""
+    """Return records of a partition: each of another case, or of these cases in turn."""
     now = datetime.now(UTC)
     for offset in range(how_many):
         case = cases[offset % len(cases)] if cases else uuid4()
@@ -180,7 +180,7 @@ def _records(how_many: int, cases: Sequence[UUID] = ()) -> Iterator[Record]:
 _MEASURES: Final[tuple[tuple[str, str, Run, Run], ...]] = (
     (
         "9: the relay's lease",
-        "records told for a message, two relays at work",
+        "records published for a message, two relays at work",
         partial(two_relays, with_lease=True),
         partial(two_relays, with_lease=False),
     ),

@@ -1,4 +1,4 @@
-"""The environment of every contender: brokers of its own, a topic full of facts of different cases."""
+"""The environment of the contenders: brokers, and a topic full of facts of different cases."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -164,7 +164,7 @@ def fact_of(number: int, case_id: UUID | None = None) -> Happened:
 
 @contextmanager
 def running(*, services: bool = False) -> Iterator[World]:
-    """Start Kafka and MongoDB in a temporary home, with `services` those too; stop them at the end."""
+    """Start Kafka and MongoDB (and the services) in a temporary home; stop them at the end."""
     with TemporaryDirectory(prefix="samraad-bench-") as folder:
         home = Home(root=Path(folder) / "home", cache=Home.from_environment().cache)
         stack = Stack(home)
