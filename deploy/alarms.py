@@ -188,7 +188,7 @@ ALARMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FiringAlarm:
-    """An alarm that stands for a service now."""
+    """An alarm that is firing for a service."""
 
     service: str
     alarm: Alarm
@@ -196,7 +196,7 @@ class FiringAlarm:
 
     @property
     def sentence(self) -> str:
-        """What is to be said of it."""
+        """The alarm in one sentence, with its value."""
         return f"{self.service}: {self.alarm.says.format(value=self._in_words())}"
 
     def _in_words(self) -> str:
@@ -210,11 +210,11 @@ class FiringAlarm:
 
 
 def firing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[FiringAlarm]:
-    """Return what stands for a service, from the figures of its processes by metric."""
-    told = list(figures)
+    """Return the firing alarms of a service, from the figures of its processes by metric."""
+    processes = list(figures)
     found = []
     for alarm in ALARMS:
-        values = [value for each in told for value in each.get(alarm.metric, ())]
+        values = [value for each in processes for value in each.get(alarm.metric, ())]
         figure = alarm.judge(values)
         if figure is not None:
             found.append(FiringAlarm(service, alarm, figure))

@@ -69,7 +69,7 @@ class Brokers:
                 for task in tasks:
                     task.result()
             except BaseException:
-                self._given_up.set()  # whoever still waits for the other broker stops waiting
+                self._given_up.set()  # a thread that still waits for the other broker stops
                 raise
 
     def _settle_kafka(self) -> None:

@@ -1,4 +1,4 @@
-"""Each process of each service as it stands now: what the supervisor, the machine and it itself say."""
+"""The state of each process: from the supervisor, the machine and the process itself."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +87,7 @@ def of_service(copies: Iterable[Copy], service: str) -> list[Copy]:
 
 
 def firing_alarms(copies: Sequence[Copy]) -> list[alarms.FiringAlarm]:
-    """Return the alarms that stand now, service by service."""
+    """Return the firing alarms, service by service."""
     return [
         alarm
         for service in dict.fromkeys(copy.service for copy in copies)

@@ -1,6 +1,6 @@
 """The one site that staff see: Caddy joins the services' pages and the design system's files.
 
-It listens on the loopback interface alone, keeps no configuration of its own, has no admin door,
+It listens on the loopback interface alone, keeps no configuration of its own, has no admin interface,
 and passes on only what is meant for browsers and partners: `/<service>/…`, `/.well-known/…`,
 `/schemas/…` and `/assets/…`.
 """

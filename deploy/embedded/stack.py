@@ -1,6 +1,6 @@
 """The whole stack on one machine: bringing it up, taking it down, from wherever it stands.
 
-`up` may run at any time and again: it starts what is missing, mends logins and rights, leaves alone
+`up` may run at any time and again: it starts what is missing, restores logins and rights, leaves alone
 what runs as it should, and finds its data.
 """
 

@@ -86,13 +86,13 @@ class MasterKey:
         except OSError as error:
             raise ValueError(f"{path}: the master key cannot be read ({error.strerror}).") from None
         try:
-            said = json.loads(content)
-            provider, credentials = said["provider"], said["credentials"]
+            settings = json.loads(content)
+            provider, credentials = settings["provider"], settings["credentials"]
             return cls(
                 provider=provider,
                 credentials=credentials,
-                key=said.get("key"),
-                tls=said.get("tls"),
+                key=settings.get("key"),
+                tls=settings.get("tls"),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             if len(content) == _LOCAL_BYTES:
