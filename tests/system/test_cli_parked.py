@@ -182,7 +182,7 @@ def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(
     wait_until(lambda: len(waiting()) == 2, 60, "the case to wait at both of its readers")
     assert {(each["mark"], each["next"]) for each in waiting()} == {(0, 3)}
     shown = office.run("halts", "list", "--late", "0").stdout
-    assert "#1 to #2 have not come from /intake/cases/mediation" in shown
+    assert "#1 to #2 have not arrived from /intake/cases/mediation" in shown
     go_on = ("halts", "accept-gap", "--case", case_id, "--late", "0", "--reason", "a test's own")
     assert office.run(*go_on, "--yes").returncode == WRONG_USE, "two services wait"
 
