@@ -60,12 +60,12 @@ async def ours(world: World, events: int) -> Figures:
 
 
 CONTENDERS: Final = (
-    Contender("bare getmany", bare, "Holds records; promises nothing."),
+    Contender("bare getmany", bare, "Holds records; no guarantees."),
     Contender(
         SAMRAAD,
         ours,
-        "Every record weighed, so that memory stays bounded; offsets without a hole or a repeat; "
-        "slices of one partition, in order; back to the watermark after any doubt.",
+        "Bounds memory by weighing every record; offsets without a gap or a repeat; batches of "
+        "one partition, in order; returns to the watermark after any doubt.",
     ),
 )
 
@@ -85,4 +85,4 @@ def _measure(world: World, size: RunSize) -> Findings:
     )
 
 
-subject = Subject("The framework: from the broker to a slice, with nothing done in it", _measure)
+subject = Subject("The framework: from the broker to a batch, without processing it", _measure)

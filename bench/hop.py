@@ -100,18 +100,18 @@ def _measure(world: World, size: RunSize) -> Findings:
             sleep(dice.uniform(*PAUSES_S))
         effects.close()
     rounds = [took[start : start + _IN_A_RUN] for start in range(_WARMING, len(took), _IN_A_RUN)]
-    row = row_of_times("fact acknowledged → effect in the next service", "effect", rounds)
+    row = row_of_times("event acknowledged → effect in the next service", "effect", rounds)
     return Findings(
         [row],
         [
             Target.at_most(
-                "idle, thin fact → effect in the next service, p50 ms", 12, row["p50_ms"]
+                "idle, thin event → effect in the next service, p50 ms", 12, row["p50_ms"]
             ),
             Target.at_most(
-                "idle, thin fact → effect in the next service, p99 ms", 30, row["p99_ms"]
+                "idle, thin event → effect in the next service, p99 ms", 30, row["p99_ms"]
             ),
         ],
     )
 
 
-subject = Subject("Latency of the engine alone: one thin fact through two services", _measure)
+subject = Subject("Latency of the engine alone: one thin event through two services", _measure)

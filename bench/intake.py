@@ -258,18 +258,18 @@ def _measure(world: World, size: RunSize) -> Findings:
         Contender(
             "bare open-validate-encrypt-write",
             partial(bare, keys=keys),
-            "The same seal, the same model and the same kind of key for each person and case, one "
-            "transaction a slice. Takes a report twice that comes twice, knows no person again, "
-            "applies none of the rules of docs/rules.md, answers no mistake, ends on a letter "
-            "that does not open, guards nothing, logs nothing.",
+            "The same encryption, the same model and the same kind of key for each person and case, "
+            "one transaction per batch. Accepts a repeated report twice, does not recognise people, "
+            "applies none of the rules of docs/rules.md, rejects nothing, ends on a letter that it "
+            "cannot decrypt, has no guards and no audit log.",
             events=how_many,
         ),
         Contender(
             SAMRAAD,
             partial(ours, keys=keys),
-            "Each report once whatever its partner repeats, people found again under a blind "
-            "index, all rules and all faults found, receipt and fact in the same transaction, an "
-            "audit row; what cannot be taken is set aside unreadable.",
+            "Each report once, however often its partner repeats it; people are recognised by a blind "
+            "index; all rules are applied and all errors reported; receipt and event in the same "
+            "transaction, with an audit row; letters that cannot be read are parked, encrypted.",
             events=how_many,
         ),
     )
@@ -288,4 +288,6 @@ def _measure(world: World, size: RunSize) -> Findings:
     )
 
 
-subject = Subject("Intake: sealed reports, each with its people, to receipts and cases", _measure)
+subject = Subject(
+    "Intake: encrypted reports, each with its people, to receipts and cases", _measure
+)

@@ -121,7 +121,7 @@ def _measure(world: World, size: RunSize) -> Findings:
         row_of_times(
             "report acknowledged → effect in the next service (change stream)", "effect", rounds
         ),
-        row_of_times("fact read → notice read", "notice", rounds),
+        row_of_times("event read → notice read", "notice", rounds),
     ]
     effect = rows[1]
     return Findings(

@@ -42,4 +42,4 @@ def _measure(world: World, size: RunSize) -> Findings:
     return Findings(rows)
 
 
-subject = Subject("Memory: the most that a process held while so many events waited", _measure)
+subject = Subject("Memory: the maximum of a process by number of waiting events", _measure)

@@ -62,8 +62,8 @@ SAMRAAD: Final = "Samråd"
 TRACED: Final = "Samråd, every event traced"
 BARE: Final = "bare loop"
 TUTORIAL: Final = "the tutorial way"
-PLAIN: Final = ", as Python comes"
-"""The contenders with asyncio's event loop and the collector's default settings."""
+PLAIN: Final = ", default settings"
+"""With asyncio's own event loop and the collector's own settings: what nobody tuned."""
 MAJORITY: Final = WriteConcern("majority", j=True)
 SLICE: Final = 500
 WORKERS: Final = 2
@@ -320,28 +320,28 @@ CONTENDERS: Final = (
     Contender(
         BARE,
         bare_loop,
-        "One transaction a slice, so a crash neither loses nor doubles what Kafka gives again. "
-        "Trusts the bytes (no model), knows no order of a case, no repeat at a new offset, no "
-        "rival owner or writer, no poison: one bad record ends it. No audit row.",
+        "One transaction per batch, so a crash neither loses nor duplicates what Kafka delivers "
+        "again. Does not validate, does not order the events of a case, and does not handle "
+        "repeats at a new offset, rival owners or writers: one bad record ends it. No audit row.",
     ),
     Contender(
         "bare loop, our documents",
         same_documents,
-        "The same, and writes what the engine writes: marks, sequences and an audit row.",
+        "The same, and writes the documents of the engine: marks, sequences and an audit row.",
     ),
     Contender(
         SAMRAAD,
         ours,
-        "Everything: each effect once and in the order of its case, also after repeats, gaps, "
-        "rivals, zombies and unclear commits; poison parks its own case; the model is validated, "
-        "the rule applied, the fact numbered, the audit row written.",
+        "All guarantees: each effect once and in the order of its case, also after repeats, gaps, "
+        "rivals, zombies and unclear commits; a failing event parks only its own case; the event "
+        "is validated, the rule applied, the new event numbered, the audit row written.",
     ),
-    Contender(TRACED, ours_traced, "The same, and each event's step can be found in a trace."),
+    Contender(TRACED, ours_traced, "The same, and each event's step is in a trace."),
     Contender(
         TUTORIAL,
         tutorial,
-        "One transaction an event with an inbox row, acknowledged whatever happens: an event "
-        "whose handler raises is lost. No order after a repeat, no relay that keeps order.",
+        "One transaction per event with an inbox row, always acknowledged: an event whose handler "
+        "raises is lost. No order after a repeat, no relay that keeps the order.",
         events=_TUTORIAL_EVENTS,
     ),
     Contender(BARE + PLAIN, bare_loop, "As the bare loop.", tuned=False),
@@ -374,7 +374,7 @@ def _measure(world: World, size: RunSize) -> Findings:
     )
 
 
-subject = Subject("A service: one event, one new case, one fact, 16 partitions", _measure)
+subject = Subject("A service: each event opens a case and emits an event, 16 partitions", _measure)
 
 
 async def _make_collections(database: Any) -> None:

@@ -156,15 +156,15 @@ CONTENDERS: Final = (
         "bare relay",
         bare,
         "At least once, deleted after the acknowledgement. Reads without a snapshot (a document "
-        "may be published before one that it follows from), continues after a failed send (order "
-        "is lost), sends double when it runs twice, ends on a topic that is away.",
+        "may be published before its cause), continues after a failed send (the order is lost), "
+        "sends twice when two relays run, ends on a missing topic.",
     ),
     Contender(
         SAMRAAD,
         ours,
         "At least once and in commit order within a partition: one snapshot, from the oldest, "
-        "nothing after a failed send; a lease against double sends; absent topics hold up no "
-        "other.",
+        "nothing after a failed send; a lease prevents double sends; missing topics delay no "
+        "other topic.",
     ),
 )
 

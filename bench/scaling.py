@@ -164,5 +164,7 @@ def _measure_partitions(world: World, size: RunSize) -> Findings:
     return Findings([row_of(name, figures) for name, figures in runs.items()])
 
 
-cases = Subject("Cases in store: each event changes one of them, at random", _measure_cases)
-partitions = Subject("Partitions: the service of `pipeline` on fewer and more", _measure_partitions)
+cases = Subject("Stored cases: each event changes one of them, at random", _measure_cases)
+partitions = Subject(
+    "Partitions: the service of `pipeline` with fewer and more of them", _measure_partitions
+)

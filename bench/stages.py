@@ -33,14 +33,14 @@ __all__ = ["subject"]
 _EVERY_S: Final = 0.001
 _PICTURE: Final = page.DOCS / "bench-stages.svg"
 STAGES: Final = {
-    "fetch": "from the broker's bytes to records in a lane",
+    "fetch": "from the broker's bytes to records in a worker",
     "decode": "envelope and model",
-    "load": "the slice's cases, in one query",
-    "decide": "order, rule, what is to be written",
+    "load": "the batch's cases, in one query",
+    "decide": "order, rule, documents to write",
     "encode": "documents and messages to bytes",
     "commit": "statements and transaction",
     "relay": "outbox to acknowledged records",
-    "loop": "event loop, collector, the rest",
+    "loop": "event loop, garbage collector, the rest",
 }
 _BY_FILE: Final = (
     ("shared/engine/outbox/", "relay"),

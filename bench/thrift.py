@@ -180,19 +180,19 @@ def _records(how_many: int, cases: Sequence[UUID] = ()) -> Iterator[Record]:
 _MEASURES: Final[tuple[tuple[str, str, Run, Run], ...]] = (
     (
         "9: the relay's lease",
-        "records published for a message, two relays at work",
+        "records published per message, with two relays",
         partial(two_relays, with_lease=True),
         partial(two_relays, with_lease=False),
     ),
     (
         "12: the owner's epoch",
-        f"slices refused in {_BATCHES}, beside an owner that was replaced unawares",
+        f"batches refused in {_BATCHES}, beside a replaced owner that does not know it",
         partial(a_zombie, with_epoch=True),
         partial(a_zombie, with_epoch=False),
     ),
     (
         "18: the rest of the case is parked too",
-        f"attempts at a poisoned event, {_BEHIND} behind it, until the sweeper passed by once",
+        f"attempts at a failing event with {_BEHIND} behind it, until the sweeper ran once",
         partial(poison, with_parking=True),
         partial(poison, with_parking=False),
     ),
@@ -221,4 +221,4 @@ def _make_ready(world: World, rule: str) -> None:
         relaying.fill_outbox(world, "bench_ours", _MESSAGES)
 
 
-subject = Subject("Thrift: what rules save that no effect rests on", _measure)
+subject = Subject("Savings: what the rules save that correctness does not need", _measure)

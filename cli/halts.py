@@ -113,7 +113,7 @@ def accept_gap(
     if lane is not None:
         matching = [halt for halt in _halts(running, service) if halt["lane"] == lane]
         at = _only(matching, "No such partition is halted.")
-        question, process = f"{at['reason']}. Continue without them, for ever?", at["process"]
+        question, process = f"{at['reason']}. Continue without them permanently?", at["process"]
         body = {"lane": lane, "reason": reason}
     else:
         gaps, _ = ask_all(running, service, f"/gaps?late_s={late}")
@@ -124,7 +124,7 @@ def accept_gap(
             if _is(str(case), gap)
         ]
         at = _only(matching, "No such case waits for an event.")
-        question, process = f"{_missing(at)} Continue without, for ever?", at["service"]
+        question, process = f"{_missing(at)} Continue without them permanently?", at["service"]
         body = {name: at[name] for name in ("case_id", "source", "mark")} | {"reason": reason}
     confirm(question, yes=yes)
     result = running.request(process, "POST", "/accept-gap", body)
@@ -163,7 +163,7 @@ def go_on(
         matching = [one for one in unknown if _is(str(case), one)]
         found = _only(matching, "The store has all published facts of this case.")
         at, body = found["service"], {**body, "case_id": found["case_id"]}
-        question = f"{_lost(found)} Continue after them, for ever?"
+        question = f"{_lost(found)} Continue after them permanently?"
     confirm(question, yes=yes)
     result = running.request(at, "POST", "/go-on", body)
     if as_json:
@@ -260,7 +260,7 @@ def _show_gap(console: Console, gap: dict[str, Any]) -> None:
 def _missing(gap: dict[str, Any]) -> str:
     first, last = int(gap["mark"]) + 1, int(gap["next"]) - 1
     which = f"#{first} has" if first == last else f"#{first} to #{last} have"
-    return f"{which} not arrived from {gap['source']}; {gap['waiting']} events wait for it."
+    return f"{which} not arrived from {gap['source']}; {gap['waiting']} wait for it."
 
 
 def _only(found: list[dict[str, Any]], nothing: str) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def discard(
     found = _one(running, row_id, service)
     if not as_json:
         say(_meaning(found))
-    confirm(f"Discard {row_id} at {found.service} for ever?", yes=yes)
+    confirm(f"Discard {row_id} at {found.service} permanently?", yes=yes)
     result = running.request(found.service, "POST", "/discard", {"id": row_id, "reason": reason})
     if as_json:
         print_json({"service": found.service, **result})

@@ -8,7 +8,11 @@ from shared.contracts.asyncapi import asyncapi
 __all__ = ["describe"]
 
 
-def describe(participant: str) -> dict[str, Any]:
-    """Give the AsyncAPI document of a service or of `partner`, as it is served and committed."""
+def describe(participant: str, *, schemas_at: str = "") -> dict[str, Any]:
+    """Return the AsyncAPI document of a service or of `partner`, whole in itself as it is served.
+
+    With `schemas_at` it refers to the schemas of the types below that address, as it is committed.
+    """
     declared = load()
-    return asyncapi(participant, (*declared.topics, *declared.any_partner_topics))
+    topics = (*declared.topics, *declared.any_partner_topics)
+    return asyncapi(participant, topics, schemas_at=schemas_at)

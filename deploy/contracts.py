@@ -1,14 +1,12 @@
 """The published contracts: generated, committed, frozen, and compared with what was published.
 
-`docs/schemas/` and `docs/asyncapi/` hold what the code says now. `docs/published/` holds every
-revision that ever was committed, and is append-only: `SHA256SUMS` names the digest of each, no line
-of it may ever go, and the repository's history is asked whether one did. So whoever changes model
-and schema in one commit still meets the old revision, and whoever takes that away is seen too.
+`docs/schemas/` and `docs/asyncapi/` hold what the code says now, `docs/published/` what was ever
+published (`published.py`). A commit that changes model and schema together is still compared with
+the old revision, and a commit that drops that revision is found in the history.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -17,34 +15,39 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deploy.asyncapi import describe
 from deploy.declaration import load
-from deploy.history import lines_ever_added
+from deploy.published import (
+    PUBLISH,
+    PUBLISHED,
+    ROWS,
+    Finding,
+    altered,
+    append_rows,
+    read_revisions,
+    read_rows,
+    retired,
+    write_sums,
+)
 from shared.contracts.asyncapi import PARTNER
-from shared.contracts.growth import breaks
+from shared.contracts.growth import breaks, without_words
 from shared.contracts.schemas import LETTERS, MODELS, schema
-from shared.contracts.wire_growth import frozen_form, wire_breaks
+from shared.contracts.wire import rows
+from shared.contracts.wire_growth import name_of, row_breaks, row_is_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.contracts.growth import Break
+    from shared.contracts.wire import Row
 
-__all__ = [
-    "Contract",
-    "ContractsBroken",
-    "Finding",
-    "contracts",
-    "examine",
-    "publish",
-]
+__all__ = ["Contracts", "ContractsBroken", "current", "examine", "publish"]
 
 Document = dict[str, Any]
 
-PUBLISHED: Final = Path("docs/published")
-"""Below the clone."""
-SUMS: Final = PUBLISHED / "SHA256SUMS"
-_LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+/[1-9][0-9]*\.json)\Z", re.ASCII)
+_SCHEMAS: Final = Path("docs/schemas")
+_ASYNCAPI: Final = Path("docs/asyncapi")
+_SCHEMAS_AT: Final = "../schemas/"
+"""Where a committed AsyncAPI document finds the committed schemas."""
 _VERSION: Final = re.compile(r"\.v([1-9][0-9]*)\Z", re.ASCII)
-_PUBLISH: Final = "Run `samraad contracts publish` and commit what it writes"
 
 
 class ContractsBroken(ValueError):
@@ -56,228 +59,162 @@ class ContractsBroken(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that must not be committed so."""
+class Contracts:
+    """Everything that others rely on."""
 
-    kind: str
-    """`breaks`, `altered` (a published revision), `unpublished` or `outdated` (a generated file)."""
-    sentence: str
+    schemas: Mapping[str, Document]
+    """JSON Schemas by `ce_type`."""
+    rows: Sequence[Row]
+    """The table of topics."""
+    asyncapi: Mapping[str, Document]
+    """Documents by participant. They follow from the other two, so they are not frozen."""
 
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """One thing that others rely on: the schema of a type, or what a participant does."""
-
-    name: str
-    """A `ce_type`, or `asyncapi.<participant>`."""
-    document: Document
-
-    @property
-    def file(self) -> Path:
-        """Where its present form is committed, below the clone."""
-        if self.is_wire:
-            return Path("docs/asyncapi") / f"{self.name.removeprefix('asyncapi.')}.json"
-        return Path("docs/schemas") / f"{self.name}.json"
-
-    @property
-    def is_wire(self) -> bool:
-        """Whether it is an AsyncAPI document."""
-        return self.name.startswith("asyncapi.")
-
-    @property
-    def frozen(self) -> Document:
-        """What of it is frozen in a revision."""
-        return frozen_form(self.document) if self.is_wire else self.document
-
-    def breaks_with(self, revision: Document) -> list[Break]:
-        """Find how it breaks with a revision of its own."""
-        if self.is_wire:
-            return wire_breaks(revision, self.frozen)
-        return breaks(revision, self.frozen, told=self.name not in LETTERS)
-
-    @property
-    def next_version(self) -> str:
-        """Name what a breaking change must be called."""
-        if self.is_wire:
-            return "a .v2 of the type"
-        return _VERSION.sub(lambda found: f".v{int(found.group(1)) + 1}", self.name)
+    def files(self) -> dict[Path, str]:
+        """Return the text of each generated file, by its path below the clone."""
+        return {
+            **{_SCHEMAS / f"{name}.json": _text(said) for name, said in self.schemas.items()},
+            **{_ASYNCAPI / f"{name}.json": _text(said) for name, said in self.asyncapi.items()},
+        }
 
 
-def contracts() -> list[Contract]:
-    """Give everything that the code publishes now."""
-    types = [Contract(ce_type, schema(ce_type) or {}) for ce_type in MODELS]
-    participants = (*load().services, PARTNER)
-    return [*types, *(Contract(f"asyncapi.{who}", describe(who)) for who in participants)]
+def current() -> Contracts:
+    """Return what the code publishes now."""
+    declared = load()
+    return Contracts(
+        schemas={ce_type: schema(ce_type) or {} for ce_type in MODELS},
+        rows=rows((*declared.topics, *declared.any_partner_topics)),
+        asyncapi={
+            participant: describe(participant, schemas_at=_SCHEMAS_AT)
+            for participant in (*declared.services, PARTNER)
+        },
+    )
 
 
-def examine(root: Path) -> list[Finding]:
-    """Find whatever of the contracts in this clone must not be committed; nothing is written.
+def examine(root: Path, now: Contracts | None = None) -> list[Finding]:
+    """Find what of the contracts in this clone must not be committed; nothing is written.
 
-    What breaks is told alone: nothing is to be generated before it is mended.
+    Where something breaks, nothing is asked to be published.
     """
-    revisions, now = _revisions(root), contracts()
-    found = [*_altered(root), *_broken(now, revisions)]
+    now = now or current()
+    found = [*altered(root), *_broken(root, now)]
     if any(one.kind == "breaks" for one in found):
         return found
-    return [*found, *_unpublished(now, revisions), *_outdated(root, now)]
+    return [*found, *_unpublished(root, now), *_outdated(root, now)]
 
 
-def publish(root: Path) -> list[Path]:
-    """Write what changed: the generated files, and a new revision of each contract that grew.
+def publish(root: Path, now: Contracts | None = None) -> list[Path]:
+    """Write what changed: generated files, a revision of each schema that grew, rows of topics.
 
     Raises:
         ContractsBroken: something breaks with what was published; nothing is written then.
 
     """
-    revisions, now = _revisions(root), contracts()
-    altered = [found for found in _altered(root) if found.kind == "altered"]
-    if refused := [*altered, *_broken(now, revisions)]:
+    now = now or current()
+    missing = [found for found in altered(root) if found.kind == "altered"]
+    if refused := [*missing, *_broken(root, now)]:
         raise ContractsBroken(refused)
-    written = []
-    for contract in now:
-        texts = {contract.file: _text(contract.document)}
-        known = revisions.get(contract.name, {})
-        if not _is_published(contract, known):
-            number = max(known, default=0) + 1
-            texts[PUBLISHED / contract.name / f"{number}.json"] = _text(contract.frozen)
-        for path, text in texts.items():
-            file = root / path
-            if not _holds(file, text):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
-                written.append(path)
-    sums = "".join(f"{_digest(root, name)}  {name}\n" for name in _files(root))
-    (root / SUMS).write_text(sums, encoding="utf-8")
+    texts = now.files()
+    for ce_type, number in _grown(root, now).items():
+        texts[PUBLISHED / ce_type / f"{number}.json"] = _text(now.schemas[ce_type])
+    written = [path for path, text in texts.items() if not _holds(root / path, text)]
+    for path in written:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(texts[path], encoding="utf-8")
+    if added := _new_rows(root, now):
+        append_rows(root, added)
+        written.append(ROWS)
+    write_sums(root)
     return written
-
-
-def _is_published(contract: Contract, known: Mapping[int, Document]) -> bool:
-    return bool(known) and known[max(known)] == contract.frozen
-
-
-def _holds(file: Path, text: str) -> bool:
-    return file.exists() and file.read_text(encoding="utf-8") == text
 
 
 def _text(document: Document) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _files(root: Path) -> list[str]:
-    return sorted(
-        (
-            file.relative_to(root / PUBLISHED).as_posix()
-            for file in (root / PUBLISHED).glob("*/*.json")
-        ),
-        key=lambda name: (name.partition("/")[0], int(Path(name).stem)),
-    )
+def _holds(file: Path, text: str) -> bool:
+    return file.exists() and file.read_text(encoding="utf-8") == text
 
 
-def _digest(root: Path, name: str) -> str:
-    return hashlib.sha256((root / PUBLISHED / name).read_bytes()).hexdigest()
+def _grown(root: Path, now: Contracts) -> dict[str, int]:
+    """Return the number of the next revision of each schema that grew or is new.
+
+    Corrected wording is no growth.
+    """
+    revisions = read_revisions(root)
+    grown = {}
+    for ce_type, said in now.schemas.items():
+        known = revisions.get(ce_type, {})
+        last = max(known, default=0)
+        if not last or without_words(known[last]) != without_words(said):
+            grown[ce_type] = last + 1
+    return grown
 
 
-def _revisions(root: Path) -> dict[str, dict[int, Document]]:
-    """Read every revision, by contract and number."""
-    found: dict[str, dict[int, Document]] = {}
-    for name in _files(root):
-        contract, _, file = name.partition("/")
-        told = json.loads((root / PUBLISHED / name).read_text(encoding="utf-8"))
-        found.setdefault(contract, {})[int(file.removesuffix(".json"))] = told
-    return found
+def _new_rows(root: Path, now: Contracts) -> list[Row]:
+    """Return each row that is not the last one of its name in the table."""
+    last = {name_of(row): row for row in read_rows(root)}
+    return [row for row in now.rows if last.get(name_of(row)) != row]
 
 
-def _broken(
-    now: list[Contract], revisions: Mapping[str, Mapping[int, Document]]
-) -> Iterator[Finding]:
-    """Compare with every revision, not the last alone: none may be worked around by two steps."""
-    by_name = {contract.name: contract for contract in now}
-    for name, known in revisions.items():
-        contract = by_name.get(name)
-        if contract is None:
-            like = [one.name for one in now if _is_renamed(known, one, revisions)]
+def _broken(root: Path, now: Contracts) -> Iterator[Finding]:
+    """Compare with every revision, not the last alone: no break can be made in two steps."""
+    revisions = read_revisions(root)
+    for ce_type, known in revisions.items():
+        said = now.schemas.get(ce_type)
+        if said is None:
+            like = [one for one in now.schemas if _is_renamed(known, one, revisions, now)]
             hint = f" (renamed to {like[0]}?)" if like else ""
             yield Finding(
                 "breaks",
-                f"{name}: it is no longer published{hint}. Keep it as long as somebody may send or "
-                "read it, and publish what replaces it beside it.",
+                f"{ce_type}: it is no longer published{hint}. Keep it as long as somebody may send "
+                "or read it, and publish what replaces it beside it.",
             )
             continue
-        said = {
-            found.sentence(contract.next_version): None
+        version_2 = _VERSION.sub(lambda found: f".v{int(found.group(1)) + 1}", ce_type)
+        found = [
+            one
             for number in sorted(known)
-            for found in contract.breaks_with(known[number])
-        }
-        yield from (Finding("breaks", f"{name} {sentence}") for sentence in said)
+            for one in breaks(known[number], said, told=ce_type not in LETTERS)
+        ]
+        yield from _findings(ce_type, found, version_2)
+    present = {name_of(row): row for row in now.rows}
+    for name, old in ((name_of(row), row) for row in read_rows(root)):
+        row = present.get(name)
+        yield from _findings(
+            name, row_breaks(old, row) if row else [row_is_gone(old)], "a .v2 of the type"
+        )
+
+
+def _findings(name: str, found: Sequence[Break], version_2: str) -> Iterator[Finding]:
+    for sentence in dict.fromkeys(one.sentence(version_2) for one in found):
+        yield Finding("breaks", f"{name} {sentence}")
 
 
 def _is_renamed(
-    known: Mapping[int, Document], one: Contract, revisions: Mapping[str, Mapping[int, Document]]
+    known: Mapping[int, Document],
+    one: str,
+    revisions: Mapping[str, Mapping[int, Document]],
+    now: Contracts,
 ) -> bool:
-    """Tell whether a contract that is new says what another, that is gone, said last."""
-    last = known[max(known)]
-    is_same_kind = one.is_wire == ("channels" in last)
-    return one.name not in revisions and is_same_kind and not one.breaks_with(last)
+    """Tell whether a type that is new says what another, that is gone, said last."""
+    return one not in revisions and not breaks(known[max(known)], now.schemas[one])
 
 
-def _unpublished(
-    now: list[Contract], revisions: Mapping[str, Mapping[int, Document]]
-) -> Iterator[Finding]:
-    for contract in now:
-        known = revisions.get(contract.name, {})
-        if not _is_published(contract, known):
-            what = "it grew" if known else "it is new"
-            sentence = f"{contract.name}: {what}, and is not published yet. {_PUBLISH}."
-            yield Finding("unpublished", sentence)
+def _unpublished(root: Path, now: Contracts) -> Iterator[Finding]:
+    changed = [(ce_type, number > 1) for ce_type, number in _grown(root, now).items()]
+    known = {name_of(row) for row in read_rows(root)}
+    changed += [(name, name in known) for name in map(name_of, _new_rows(root, now))]
+    for name, is_known in changed:
+        what = "it grew" if is_known else "it is new"
+        yield Finding("unpublished", f"{name}: {what}, and is not published yet. {PUBLISH}.")
 
 
-def _outdated(root: Path, now: list[Contract]) -> Iterator[Finding]:
-    wanted = {root / contract.file: _text(contract.document) for contract in now}
+def _outdated(root: Path, now: Contracts) -> Iterator[Finding]:
+    wanted = now.files()
     for file, text in wanted.items():
-        if not _holds(file, text):
-            name = file.relative_to(root)
-            yield Finding("outdated", f"{name}: it is not what the code says. {_PUBLISH}.")
-    there = {*(root / "docs/schemas").glob("*.json"), *(root / "docs/asyncapi").glob("*.json")}
-    for file in sorted(there - set(wanted)):
-        name = file.relative_to(root)
-        yield Finding("outdated", f"{name}: nothing publishes it. Delete it.")
-
-
-def _altered(root: Path) -> Iterator[Finding]:
-    """See that each revision is there, byte by byte, and that none ever went."""
-    listed = root / SUMS
-    lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
-    known = {}
-    for line in lines:
-        match = _LINE.match(line)
-        if match is None:
-            yield Finding("altered", f"{SUMS}: a line is no digest and file. Restore it from git.")
-        else:
-            known[match.group(2)] = match.group(1)
-    there = _files(root)
-    for name, digest in known.items():
-        if name not in there:
-            yield _restored(name, "it is gone")
-        elif _digest(root, name) != digest:
-            yield _restored(name, "it is not what was published")
-    for name in there:
-        if name not in known:
-            sentence = f"{PUBLISHED}/{name}: its digest is not listed. {_PUBLISH}."
-            yield Finding("unpublished", sentence)
-    for digest, name in sorted(_ever_listed(root)):
-        if known.get(name) != digest:
-            yield _restored(name, "the list once named it with a digest that is not there now")
-
-
-def _restored(name: str, what: str) -> Finding:
-    return Finding(
-        "altered",
-        f"{PUBLISHED}/{name}: {what}. A published revision is never changed: restore the file and "
-        f"its line in {SUMS} from git, and publish the change as a revision of its own.",
-    )
-
-
-def _ever_listed(root: Path) -> set[tuple[str, str]]:
-    """Read from git which digests were ever listed."""
-    found = (_LINE.match(line) for line in lines_ever_added(root, SUMS))
-    return {(line.group(1), line.group(2)) for line in found if line is not None}
+        if not _holds(root / file, text):
+            yield Finding("outdated", f"{file}: it is not what the code says. {PUBLISH}.")
+    there = [file for folder in (_SCHEMAS, _ASYNCAPI) for file in (root / folder).glob("*.json")]
+    stale = {file.relative_to(root) for file in there} - set(wanted)
+    for file in (*sorted(stale), *retired(root)):
+        yield Finding("outdated", f"{file}: nothing publishes it. Delete it.")

@@ -17,17 +17,16 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.domain import Desk
 from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge, deadlines_of
+from services.notify.rules import UNKNOWN, Desk, rule_of
 from shared import web
-from shared.contracts import mediation, psp
-from shared.contracts.intake import TriageOverdue, TriageWaiting
-from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
 from shared.errors import Rejected
 from shared.staff.access import Action, Staff, may
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
+from shared.web.words import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,26 +48,8 @@ DESKS: Final = {
     Desk.MEDIATION: N_("Konfliktråd"),
     Desk.PSP: N_("PSP"),
 }
-ABOUT: Final = {
-    TriageWaiting.type: N_("Henvendelse venter på visitation"),
-    mediation.CaseReceived.type: N_("Ny sag: parterne skal kontaktes"),
-    psp.CaseReceived.type: N_("Ny sag: skal vurderes til PSP"),
-    TriageOverdue.type: N_("Frist overskredet: henvendelse venter stadig på visitation"),
-    mediation.StepDue.type: N_("Frist overskredet: næste skridt i sagen mangler"),
-    psp.StepDue.type: N_("Frist overskredet: næste skridt i sagen mangler"),
-}
-STEPS: Final = {
-    mediation.Step.CONTACT_PARTIES.value: N_("Frist overskredet: parterne skulle være kontaktet"),
-    psp.Step.JUDGE_NECESSITY.value: N_("Frist overskredet: sagen skulle være vurderet til PSP"),
-}
-"""What should have been done, where a notice is about a step whose time has passed."""
-WORK_AT: Final = {
-    Desk.TRIAGE: "/intake/triage",
-    Desk.MEDIATION: "/mediation/cases/{subject}",
-    Desk.PSP: "/psp/cases/{subject}",
-}
-"""Where the work that a notice is about is done."""
-
+OTHER_DESK: Final = N_("Anden tjeneste")
+"""What the work of a service that is not known here belongs to."""
 NOTHING: Final = Found([], 0)
 
 
@@ -205,6 +186,7 @@ class _Pages:
         if len(shown) < urgent.total + rest.total:
             newest = await inbox.newest(apart_from=shown)
         words = web.words(request)
+        language = language_of(request)
         return {
             "page": "inbox",
             "title": words.gettext("Indbakke (%(unread)s)")
@@ -214,10 +196,10 @@ class _Pages:
             "urgent": urgent.total,
             "open": urgent.total + rest.total + done.total if asked.vis == "open" else None,
             "sections": [
-                _section("haster", N_("Haster"), urgent, staff),
-                _section("nyest", N_("Netop kommet"), newest, staff),
-                _section("ulaest", N_("Ulæste"), rest, staff),
-                _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff),
+                _section("haster", N_("Haster"), urgent, staff, language),
+                _section("nyest", N_("Netop kommet"), newest, staff, language),
+                _section("ulaest", N_("Ulæste"), rest, staff, language),
+                _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff, language),
             ],
             "asked": asked,
             "desks": [(str(key), words.gettext(name)) for key, name in DESKS.items()],
@@ -227,21 +209,22 @@ class _Pages:
         }
 
 
-def _section(key: str, heading: str, found: Found, staff: Staff) -> dict[str, Any]:
-    rows = [_shown(notice, staff, key) for notice in found.notices]
+def _section(key: str, heading: str, found: Found, staff: Staff, language: str) -> dict[str, Any]:
+    rows = [_shown(notice, staff, key, language) for notice in found.notices]
     return {"key": key, "heading": heading, "rows": rows, "total": found.total}
 
 
-def _shown(notice: Document, staff: Staff, section: str) -> dict[str, Any]:
+def _shown(notice: Document, staff: Staff, section: str, language: str) -> dict[str, Any]:
+    """What a row says; of a notice whose rule is not known here it says plainly that there is one."""
     mine = [mark["at"] for mark in notice["acknowledged"] if mark["by"] == staff.id]
-    desk = Desk(notice["desk"])
+    rule = rule_of(notice["about"], notice.get("step"))
     return {
         "id": notice["_id"],
-        "about": STEPS.get(notice.get("step") or "", ABOUT[notice["about"]]),
-        "desk": DESKS[desk],
+        "about": (rule.says if rule else UNKNOWN).in_language(language),
+        "desk": DESKS.get(notice["desk"], OTHER_DESK),
         "reference": notice["reference"],
-        "place": MUNICIPALITIES[notice["municipality"]].name,
-        "address": WORK_AT[desk].format(subject=notice["subject"]),
+        "place": place_name(notice["municipality"]),
+        "address": rule.work_at.format(subject=notice["subject"]) if rule else None,
         "due_at": notice["due_at"],
         "acknowledged_at": mine[0] if mine else None,
         "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],

@@ -1,37 +1,40 @@
 """AsyncAPI 3 of one participant: which topics it writes and reads, and what lies on them.
 
 Generated from the declared topics and the models, so it can say nothing that is not so. Each
-service serves its own at `/asyncapi`; a partner's is the same for all partners.
+service serves its own at `/asyncapi`, whole in itself; a partner's is the same for all partners.
+The committed documents refer to the committed schemas instead.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.contracts import source_of
-from shared.contracts.envelope import (
-    JSON_CONTENT_TYPE,
-    LETTER_CONTENT_TYPE,
-    MAX_SEALED,
-    UPDATE_SUBMITTED,
+from shared.contracts.envelope import JSON_CONTENT_TYPE, LETTER_CONTENT_TYPE
+from shared.contracts.headers import PARTNER_PATTERN
+from shared.contracts.schemas import MODELS, RECEIPTS, schema, schema_path
+from shared.contracts.wire import (
+    CORRELATION,
+    LOGIN,
+    NOT_TAKEN_YET,
+    PROTOCOL,
+    REPLIES,
+    REPORTS,
+    SEALED,
+    Form,
+    form_of,
+    headers_of,
+    key_of,
+    types_on,
 )
-from shared.contracts.headers import (
-    PARTNER_PATTERN,
-    REFERENCE_PATTERN,
-    fact_headers,
-    letter_headers,
-    reply_headers,
-)
-from shared.contracts.processes import Process
-from shared.contracts.schemas import FACTS, LETTERS, MODELS, RECEIPTS, schema, schema_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
-    from shared.contracts import Fact
+    from shared.contracts.wire import DeclaredTopic
 
-__all__ = ["MEDIA_TYPE", "PARTNER", "DeclaredTopic", "asyncapi", "topics_of"]
+__all__ = ["MEDIA_TYPE", "PARTNER", "asyncapi"]
 
 MEDIA_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 """As what it is served."""
@@ -40,9 +43,8 @@ PARTNER: Final = "partner"
 
 Document = dict[str, Any]
 
-_NOT_TAKEN_YET: Final = frozenset({UPDATE_SUBMITTED})
-"""Published to prepare for: intake rejects it with `unsupported`."""
 _BINDING: Final = "0.5.0"
+_WITHIN: Final = "#/components/schemas/"
 _DOES: Final = MappingProxyType(
     {
         "intake": "Takes reports in, answers each, knows the people, opens one case per process.",
@@ -54,46 +56,31 @@ _DOES: Final = MappingProxyType(
 )
 
 
-class DeclaredTopic(Protocol):
-    """A topic as `deploy/topics.yaml` declares it."""
+def asyncapi(
+    participant: str, topics: Iterable[DeclaredTopic], *, schemas_at: str = ""
+) -> Document:
+    """Describe what a service, or `PARTNER`, writes and reads on those of the topics that are its.
 
-    @property
-    def name(self) -> str:
-        """Its name; a partner's has `{partner}` in it."""
-
-    @property
-    def partitions(self) -> int:
-        """How many it has, for good."""
-
-    @property
-    def config(self) -> Mapping[str, str]:
-        """Kafka's settings of it."""
-
-    @property
-    def writes(self) -> Sequence[str]:
-        """Who writes it."""
-
-    @property
-    def reads(self) -> Sequence[str]:
-        """Who reads it."""
-
-
-def asyncapi(participant: str, topics: Iterable[DeclaredTopic]) -> Document:
-    """Describe what a service, or `PARTNER`, tells and reads on those of the topics that are its."""
+    The schemas of the types stand within the document, or, with `schemas_at`, are referred to as
+    the files `<ce_type>.json` below that address.
+    """
     channels: Document = {}
     operations: Document = {}
-    carried: dict[str, None] = {}
+    carried: dict[str, list[str]] = {}
     for topic in topics:
         action = _action(participant, topic)
-        types = _types_on(topic.name)
+        types = types_on(topic.name)
         if action is None or not types:
             continue
-        carried |= dict.fromkeys(types)
+        for ce_type in types:
+            carried.setdefault(ce_type, []).append(topic.name)
         name = _channel_name(topic.name)
         channels[name] = _channel(topic, types)
-        operations[f"{action}_{name}"] = _operation(action, name, types, participant)
-    _name_the_reply(operations)
-    messages = {ce_type: _message(ce_type) for ce_type in carried}
+        operations[f"{action}_{name}"] = _operation(action, topic.name, types, participant)
+    forms = sorted({form_of(ce_type) for ce_type in carried})
+    schemas: Document = {_headers_name(form): headers_of(form) for form in forms}
+    if not schemas_at:
+        schemas |= {name: said for each in carried for name, said in _payloads(each).items()}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -110,11 +97,17 @@ def asyncapi(participant: str, topics: Iterable[DeclaredTopic]) -> Document:
         "channels": channels,
         "operations": operations,
         "components": {
-            "messages": messages,
-            "schemas": {name: told for each in carried for name, told in _payloads(each).items()},
+            "messages": {
+                ce_type: _message(ce_type, on, schemas_at) for ce_type, on in carried.items()
+            },
+            "messageBindings": {
+                form.value: {"kafka": {"key": key_of(form), "bindingVersion": _BINDING}}
+                for form in forms
+            },
+            "schemas": schemas,
             "securitySchemes": {
                 "login": {
-                    "type": "scramSha512",
+                    "type": LOGIN,
                     "description": "SASL/SCRAM-SHA-512: one broker user for each participant.",
                 }
             },
@@ -122,25 +115,10 @@ def asyncapi(participant: str, topics: Iterable[DeclaredTopic]) -> Document:
     }
 
 
-def topics_of(fact: type[Fact]) -> tuple[str, ...]:
-    """Return every topic that may carry a fact; where there are several, its process decides."""
-    if "process" in fact.model_fields:
-        return tuple(fact.model_construct(process=process).topic() for process in Process)
-    return (fact.model_construct().topic(),)
-
-
 def _action(participant: str, topic: DeclaredTopic) -> str | None:
     if participant in topic.writes:
         return "send"  # who writes a stream reads it again after a restore, to count on from there
     return "receive" if participant in topic.reads else None
-
-
-def _types_on(topic: str) -> list[str]:
-    if topic == "partner.{partner}.reports":
-        return list(LETTERS)
-    if topic == "partner.{partner}.replies":
-        return list(RECEIPTS)
-    return [ce_type for ce_type, fact in FACTS.items() if topic in topics_of(fact)]
 
 
 def _channel_name(topic: str) -> str:
@@ -153,7 +131,6 @@ def _channel(topic: DeclaredTopic, types: Iterable[str]) -> Document:
         "messages": {
             _key(ce_type): {"$ref": f"#/components/messages/{ce_type}"} for ce_type in types
         },
-        "servers": [{"$ref": "#/servers/kafka"}],
         "bindings": {
             "kafka": {
                 "partitions": topic.partitions,
@@ -176,88 +153,82 @@ def _channel(topic: DeclaredTopic, types: Iterable[str]) -> Document:
     return told
 
 
-def _operation(action: str, channel: str, types: Iterable[str], participant: str) -> Document:
-    told: Document = {
-        "action": action,
-        "channel": {"$ref": f"#/channels/{channel}"},
-        "messages": [
-            {"$ref": f"#/channels/{channel}/messages/{_key(ce_type)}"}
-            for ce_type in types
-            if ce_type not in _NOT_TAKEN_YET
-        ],
-        "security": [{"$ref": "#/components/securitySchemes/login"}],
-    }
+def _operation(action: str, topic: str, types: Iterable[str], participant: str) -> Document:
+    """Describe one direction of a channel; all its messages, where none are listed."""
+    channel = _channel_name(topic)
+    said: Document = {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+    taken = [ce_type for ce_type in types if ce_type not in NOT_TAKEN_YET]
+    if taken != list(types):
+        said["messages"] = [
+            {"$ref": f"#/channels/{channel}/messages/{_key(ce_type)}"} for ce_type in taken
+        ]
+    if topic == REPORTS:
+        replies = _channel_name(REPLIES)
+        said["reply"] = {
+            "channel": {"$ref": f"#/channels/{replies}"},
+            "messages": [
+                {"$ref": f"#/channels/{replies}/messages/{_key(ce_type)}"} for ce_type in RECEIPTS
+            ],
+        }
     if action == "receive":
         prefix = r"partner\.[a-z][a-z0-9-]{1,39}\." if participant == PARTNER else participant
-        told["bindings"] = {
+        said["bindings"] = {
             "kafka": {
                 "groupId": {"type": "string", "pattern": f"^{prefix}"},
                 "bindingVersion": _BINDING,
             }
         }
-    return told
+    return said
 
 
-def _name_the_reply(operations: Document) -> None:
-    """Say of the operation on reports that its answer comes on the replies."""
-    for name in ("send_partner_reports", "receive_partner_reports"):
-        if name in operations:
-            operations[name]["reply"] = {
-                "channel": {"$ref": "#/channels/partner_replies"},
-                "messages": [
-                    {"$ref": f"#/channels/partner_replies/messages/{_key(ce_type)}"}
-                    for ce_type in RECEIPTS
-                ],
-            }
-
-
-def _message(ce_type: str) -> Document:
-    said = MODELS[ce_type].__doc__ or ce_type
-    told: Document = {"name": ce_type, "title": ce_type, "summary": said.partition("\n")[0]}
-    if ce_type in LETTERS:
-        later = " Not taken yet: it is rejected with `unsupported`." * (ce_type in _NOT_TAKEN_YET)
-        told |= {
+def _message(ce_type: str, topics: Iterable[str], schemas_at: str) -> Document:
+    form = form_of(ce_type)
+    value = {"$ref": f"{schemas_at}{ce_type}.json" if schemas_at else f"{_WITHIN}{ce_type}"}
+    said: Document = {
+        "name": ce_type,
+        "title": ce_type,
+        "summary": (MODELS[ce_type].__doc__ or ce_type).partition("\n")[0],
+        "contentType": JSON_CONTENT_TYPE,
+        "headers": _headers(ce_type, form, topics),
+        "payload": value,
+    }
+    if form is Form.LETTER:
+        later = " Not taken yet: it is rejected with `unsupported`." * (ce_type in NOT_TAKEN_YET)
+        said |= {
             "description": (
                 "A compact JWE (RFC 7516) to a key of `/.well-known/jwks.json`: ECDH-ES+A256KW on "
                 f"P-256, A256GCM, no zip, at most 256 KiB. Inside is JSON.{later}"
             ),
             "contentType": LETTER_CONTENT_TYPE,
-            "headers": letter_headers(ce_type),
-            "correlationId": {"location": "$message.header#/ce_subject"},
-            "payload": {
-                "type": "string",
-                "maxLength": MAX_SEALED,
-                "x-opened": {"$ref": f"#/components/schemas/{ce_type}"},
-            },
+            "payload": {**SEALED, "x-opened": value},
         }
-    elif ce_type in RECEIPTS:
-        told |= {
-            "contentType": JSON_CONTENT_TYPE,
-            "headers": reply_headers(ce_type),
-            "correlationId": {"location": "$message.header#/ce_subject"},
-            "payload": {"$ref": f"#/components/schemas/{ce_type}"},
-        }
-    else:
-        told |= {
-            "contentType": JSON_CONTENT_TYPE,
-            "headers": fact_headers(ce_type, map(source_of, topics_of(FACTS[ce_type]))),
-            "payload": {"$ref": f"#/components/schemas/{ce_type}"},
-        }
-    told["x-schema"] = schema_path(ce_type)
-    told["bindings"] = {"kafka": {"key": _kafka_key(ce_type), "bindingVersion": _BINDING}}
-    return told
+    if form is not Form.FACT:
+        said["correlationId"] = {"location": CORRELATION}
+    said["x-schema"] = schema_path(ce_type)
+    said["bindings"] = {"$ref": f"#/components/messageBindings/{form}"}
+    return said
 
 
-def _kafka_key(ce_type: str) -> Document:
-    if ce_type in FACTS:
-        return {"type": "string", "format": "uuid"}
-    return {"type": "string", "pattern": REFERENCE_PATTERN}
+def _headers(ce_type: str, form: Form, topics: Iterable[str]) -> Document:
+    """Describe the headers of one type: those of its form, with its name and its streams here."""
+    own: Document = {"ce_type": {"type": "string", "const": ce_type}}
+    if form is Form.FACT:
+        own["ce_source"] = {"type": "string", "enum": [source_of(topic) for topic in topics]}
+    return {
+        "type": "object",
+        "allOf": [{"$ref": f"{_WITHIN}{_headers_name(form)}"}],
+        "properties": own,
+    }
+
+
+def _headers_name(form: Form) -> str:
+    return f"headers.{form}"
 
 
 def _server() -> Document:
     return {
         "host": "{bootstrap}",
-        "protocol": "kafka-secure",
+        "protocol": PROTOCOL,
         "description": "TLS everywhere but on one machine, where the broker listens on loopback.",
         "variables": {"bootstrap": {"description": "As the credentials name it: host and port."}},
         "security": [{"$ref": "#/components/securitySchemes/login"}],
@@ -289,7 +260,7 @@ def _moved(told: Any, ce_type: str) -> Any:
     if not isinstance(told, dict):
         return told
     return {
-        key: value.replace("#/$defs/", f"#/components/schemas/{ce_type}.")
+        key: value.replace("#/$defs/", f"{_WITHIN}{ce_type}.")
         if key == "$ref"
         else _moved(value, ce_type)
         for key, value in told.items()

@@ -3,8 +3,9 @@
 A partner that writes letters by the old schema must be taken as before; a reader of what we tell
 must find what it found before. So nothing disappears, nothing changes its type, form or meaning,
 no listed value goes, and nothing that could be left out becomes required. New fields, values and
-definitions are growth: readers take what they do not know. A keyword that these rules do not know
-must stay as it was: what cannot be judged is refused.
+definitions are growth: readers take what they do not know. Words for people may be corrected; of a
+code's meaning its definition is frozen (`meanings.definition`). A keyword that these rules do not
+know must stay as it was: what cannot be judged is refused.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.contracts.meanings import definition
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Break", "breaks"]
+__all__ = ["Break", "breaks", "without_words"]
 
 Schema = dict[str, Any]
 
-_ONLY_SAID: Final = frozenset(
-    {"title", "description", "examples", "deprecated", "$id", "$schema", "x-ce-type"}
-)
-"""Words for people; where they belong to a list of codes they are judged with it."""
+_WORDS: Final = frozenset({"title", "description", "examples"})
+"""For people, and free to be corrected. The examples of an open list are its codes."""
+_NOT_JUDGED: Final = frozenset({*_WORDS, "deprecated", "$id", "$schema", "x-ce-type"})
+_BY_NAME: Final = frozenset({"properties", "$defs"})
 _MUST_STAY: Final = ("type", "const", "$ref", "x-open-list")
 _FORMS: Final = ("format", "pattern")
 _MAY_ONLY_RISE: Final = ("maxLength", "maxItems", "maximum")
@@ -47,7 +50,7 @@ _KEEP_VALUE: Final = (
     "Keep the value, add the new one beside it, and stop using the old one; it ends with {v2}"
 )
 _KEEP_MEANING: Final = (
-    "Leave its words as they were, and add a new value that means the other thing"
+    "Leave its definition as it was, and add a new value that means the other thing"
 )
 _KEEP_BOUNDS: Final = "Leave the bounds as they were; other ones are for {v2}"
 _KEEP_THERE: Final = "Go on saying it always; what may be absent is a new field, or {v2}"
@@ -83,6 +86,26 @@ def breaks(old: Schema, new: Schema, *, told: bool = False) -> list[Break]:
     return list(_breaks(old, new, "", told=told))
 
 
+def without_words(schema: Schema) -> Schema:
+    """Return what a schema demands and means, without titles, descriptions, examples and remarks.
+
+    Two schemas that are the same without them differ in wording alone.
+    """
+    kept: Schema = {}
+    for key, said in schema.items():
+        if key in _BY_NAME:
+            kept[key] = {name: without_words(one) for name, one in said.items()}
+        elif key == "x-meanings":
+            kept[key] = {value: definition(meaning) for value, meaning in said.items()}
+        elif key in ("items", "if", "then"):
+            kept[key] = without_words(said)
+        elif key in ("anyOf", "allOf"):
+            kept[key] = [without_words(one) for one in said]
+        elif key not in _WORDS or (key == "examples" and schema.get("x-open-list")):
+            kept[key] = said
+    return kept
+
+
 def _breaks(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
     if "anyOf" in old or "anyOf" in new:
         yield from _ways(old, new, at, told=told)
@@ -108,7 +131,7 @@ def _value(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
     elif "items" in old or "items" in new:
         yield Break(at, "what it is a list of is another", _KEEP_TYPE)
     yield from _conditions(old, new, at, told=told)
-    for key in sorted({*old, *new} - _ONLY_SAID - _JUDGED):
+    for key in sorted({*old, *new} - _NOT_JUDGED - _JUDGED):
         if old.get(key) != new.get(key):
             yield Break(at, f"its {key} is another, which nobody can judge", _KEEP_TYPE)
 
@@ -137,10 +160,9 @@ def _codes(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]:
             yield Break(at, f"the code {gone!r} is gone or renamed", _KEEP_VALUE)
     meanings = new.get("x-meanings", {})
     for value, meaning in old.get("x-meanings", {}).items():
-        if value in new.get("enum", ()) and meanings.get(value) != meaning:
+        is_there = value in new.get("enum", ())
+        if is_there and definition(meanings.get(value, "")) != definition(meaning):
             yield Break(at, f"the value {value!r} means something else", _KEEP_MEANING)
-    if "enum" in old and old.get("description", "") not in ("", new.get("description")):
-        yield Break(at, "what its values mean is said otherwise", _KEEP_MEANING)
 
 
 def _gone(old: list[Any], new: list[Any]) -> list[Any]:
@@ -164,10 +186,10 @@ def _fields(old: Schema, new: Schema, at: str, *, told: bool) -> Iterator[Break]
                 f"{at}/{name}", f"the field is gone{_now(name, before, after)}", _KEEP_FIELD
             )
     before, after = old.get("$defs", {}), new.get("$defs", {})
-    for name, definition in before.items():
+    for name, defined in before.items():
         place = f"{at}/$defs/{name}"
         if name in after:
-            yield from _breaks(definition, after[name], place, told=told)
+            yield from _breaks(defined, after[name], place, told=told)
         else:
             yield Break(place, f"the type is gone{_now(name, before, after)}", _KEEP_NAME)
 
@@ -242,6 +264,6 @@ def _condition(rule: Schema) -> str:
 
 
 def _lists(schema: Schema) -> Iterator[list[Any]]:
-    for definition in schema.get("$defs", {}).values():
-        if "enum" in definition:
-            yield definition["enum"]
+    for defined in schema.get("$defs", {}).values():
+        if "enum" in defined:
+            yield defined["enum"]

@@ -1,15 +1,12 @@
-"""The envelope as schemas: which headers stand around each kind of message, and what they hold."""
+"""The envelope as schemas: which headers stand around each form of message, and what they hold."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from shared.contracts.envelope import JSON_CONTENT_TYPE, LETTER_CONTENT_TYPE, TRACEPARENT
 from shared.contracts.receipts import REPLIES_SOURCE
 from shared.contracts.references import PARTNER_ID, REFERENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = [
     "PARTNER_PATTERN",
@@ -51,12 +48,11 @@ _TRACE: Final = {
 _SCHEMA: Final = {"type": "string", "description": "Where the schema of the value lies."}
 
 
-def fact_headers(ce_type: str, sources: Iterable[str]) -> Schema:
-    """Describe the headers of a fact that may come from these streams."""
+def fact_headers() -> Schema:
+    """Describe the headers of a fact; its stream and its type are named by each message."""
     return _headers(
-        ce_type,
-        source={"type": "string", "enum": list(sources), "description": "The stream."},
-        subject={"type": "string", "format": "uuid", "description": "Whom it is about: the key."},
+        source={"type": "string", "description": "The stream."},
+        subject={"type": "string", "format": "uuid", "description": "What it is about: the key."},
         content_type=JSON_CONTENT_TYPE,
         more={
             "ce_sequence": {
@@ -69,20 +65,18 @@ def fact_headers(ce_type: str, sources: Iterable[str]) -> Schema:
     )
 
 
-def reply_headers(ce_type: str) -> Schema:
+def reply_headers() -> Schema:
     """Describe the headers of a receipt: no sequence, and the partner's reference as subject."""
     return _headers(
-        ce_type,
         source={"type": "string", "const": REPLIES_SOURCE},
         subject=_reference(),
         content_type=JSON_CONTENT_TYPE,
     )
 
 
-def letter_headers(ce_type: str) -> Schema:
+def letter_headers() -> Schema:
     """Describe the headers of a sealed letter: what a partner must say, and what it may."""
     described = _headers(
-        ce_type,
         source={
             "type": "string",
             "pattern": f"^/partners/{PARTNER_PATTERN[1:]}",
@@ -106,7 +100,6 @@ def _reference() -> Schema:
 
 
 def _headers(
-    ce_type: str,
     *,
     source: Schema,
     subject: Schema,
@@ -117,7 +110,7 @@ def _headers(
         "ce_specversion": dict(_VERSION),
         "ce_id": dict(_ID),
         "ce_source": source,
-        "ce_type": {"type": "string", "const": ce_type},
+        "ce_type": {"type": "string", "description": "The type of the message."},
         "ce_time": dict(_TIME),
         "ce_subject": subject,
         "content-type": {"type": "string", "const": content_type},

@@ -27,7 +27,7 @@ class Process(StrEnum):
     CONCERN = "concern"
     """Bekymringssamtale or -brev: an offer to a young person and the parents."""
     YOUTH_COUNCIL = "youth-council"
-    """Ungesamråd: criminal cases with young people aged 14-18. Hedensted has none."""
+    """Ungesamråd: criminal cases with young people aged 14-18."""
     YOUTH_BOARD = "youth-board"
     """Ungdomskriminalitetsnævnet: decides for ages 10-17."""
     HONOUR = "honour"

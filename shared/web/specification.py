@@ -45,6 +45,7 @@ def install_specification(
             operations=_operations(document),
             paths=app.openapi().get("paths", {}),
             others=sorted(others),
+            headers_of=lambda message: _headers_of(document, message),
             schema_of=lambda message: _schema_of(document, message),
         )
 
@@ -67,16 +68,28 @@ def _operations(document: Document) -> list[Document]:
     for operation in document["operations"].values():
         channel = document["channels"][operation["channel"]["$ref"].rpartition("/")[2]]
         kafka = channel["bindings"]["kafka"]
-        keys = [one["$ref"].rpartition("/")[2] for one in operation["messages"]]
+        listed = [one["$ref"].rpartition("/")[2] for one in operation.get("messages", ())]
         operations.append(
             {
                 "action": operation["action"],
                 "topic": channel["address"],
                 "partitions": kafka["partitions"],
-                "messages": [channel["messages"][key]["$ref"].rpartition("/")[2] for key in keys],
+                "messages": [
+                    channel["messages"][key]["$ref"].rpartition("/")[2]
+                    for key in listed or channel["messages"]
+                ],
             }
         )
     return operations
+
+
+def _headers_of(document: Document, message: Document) -> Document:
+    """Return the headers of a message: those of its form, with its own additions."""
+    (shared,) = message["headers"]["allOf"]
+    form = document["components"]["schemas"][shared["$ref"].rpartition("/")[2]]
+    own = message["headers"]["properties"]
+    headers = {name: {**common, **own.get(name, {})} for name, common in form["properties"].items()}
+    return {**form, "properties": headers}
 
 
 def _schema_of(document: Document, message: Document) -> str:

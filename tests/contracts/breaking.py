@@ -1,275 +1,268 @@
-"""Every kind of break: where it is made in the source, and the sentence that refuses it."""
+"""Every kind of break of a schema: the change, what is found, and what to do instead."""
 
-import re
+REPORT = "intake.report_submitted.v1"
+OPENED = "intake.case_opened.v1"
+REJECTED = "intake.report_rejected.v1"
 
-CONTRACTS = "shared/contracts"
+KEEP_FIELD = "Keep the field; where it must go, publish {v2} without it beside this version."
+KEEP_TYPE = "Leave it as it was, and add an optional field of the other kind or publish {v2}."
+KEEP_VALUE = (
+    "Keep the value, add the new one beside it, and stop using the old one; it ends with {v2}."
+)
+KEEP_MEANING = "Leave its definition as it was, and add a new value that means the other thing."
+KEEP_BOUNDS = "Leave the bounds as they were; other ones are for {v2}."
+KEEP_NAME = "Leave the name as it was: programs are generated from it."
+OPTIONAL = "Make it optional, with what its absence means; demand it in {v2} alone."
+KEEP_THERE = "Go on saying it always; what may be absent is a new field, or {v2}."
+KEEP_ABSENCE = "Leave the default as it was: absence means what it meant; {v2} may differ."
 
-BREAKS = {
+
+def field(schema, path):
+    """The schema of a field: `text`, or `Address/postal_code` in a definition."""
+    *within, name = path.split("/")
+    return (schema["$defs"][within[0]] if within else schema)["properties"][name]
+
+
+def renamed(place, old, new):
+    place[new] = place.pop(old)
+
+
+def process_of(code):
+    return {"properties": {"process": {"const": code}}, "required": ["process"]}
+
+
+SCHEMA_BREAKS = {
     "a removed field": (
-        f"{CONTRACTS}/report.py",
-        r"^    text: FreeText \| None = None\n",
-        "",
-        (
-            "intake.report_submitted.v1 /text: the field is gone. Keep the field; where it must go, "
-            "publish intake.report_submitted.v2 without it beside this version."
-        ),
+        REPORT,
+        lambda new: new["properties"].pop("text"),
+        "/text: the field is gone",
+        KEEP_FIELD,
     ),
     "a removed field of a fact": (
-        f"{CONTRACTS}/intake.py",
-        r"^    reporter_kind: PartnerKind\n",
-        "",
-        (
-            "intake.case_opened.v1 /reporter_kind: the field is gone. Keep the field; where it must "
-            "go, publish intake.case_opened.v2 without it beside this version."
-        ),
+        OPENED,
+        lambda new: new["properties"].pop("reporter_kind"),
+        "/reporter_kind: the field is gone",
+        KEEP_FIELD,
     ),
     "a renamed field": (
-        f"{CONTRACTS}/people.py",
-        r"^    postal_code: Line",
-        "    postcode: Line",
-        (
-            "intake.report_submitted.v1 /$defs/Address/postal_code: the field is gone (renamed to "
-            "postcode?). Keep the field; where it must go, publish intake.report_submitted.v2 without "
-            "it beside this version."
-        ),
+        REPORT,
+        lambda new: renamed(new["$defs"]["Address"]["properties"], "postal_code", "postcode"),
+        "/$defs/Address/postal_code: the field is gone (renamed to postcode?)",
+        KEEP_FIELD,
     ),
-    "another type": (
-        f"{CONTRACTS}/people.py",
-        r"^    address_protected: bool = False",
-        "    address_protected: int = 0",
-        (
-            "intake.report_submitted.v1 /$defs/Person/address_protected: its type is another. Leave "
-            "it as it was, and add an optional field of the other kind or publish "
-            "intake.report_submitted.v2."
-        ),
-    ),
-    "a narrowed type": (
-        f"{CONTRACTS}/report.py",
-        r"^    process: Annotated\[Process, Field\(strict=False\)\] \| None",
-        "    process: Annotated[Process, Field(strict=False)]",
-        (
-            "intake.report_submitted.v1 /process: null is no longer a way of saying it. Leave it as "
-            "it was, and add an optional field of the other kind or publish "
-            "intake.report_submitted.v2."
-        ),
-    ),
-    "a type that readers never met": (
-        f"{CONTRACTS}/intake.py",
-        r"^    minor: bool \| None",
-        "    minor: bool | int | None",
-        (
-            "intake.case_opened.v1 /$defs/Party/minor: integer may come, which readers never met. "
-            "Leave it as it was, and add an optional field of the other kind or publish "
-            "intake.case_opened.v2."
-        ),
-    ),
-    "a new required field": (
-        f"{CONTRACTS}/report.py",
-        r"^    occurred_at: Moment\n",
-        "    occurred_at: Moment\n    weather: str\n",
-        (
-            "intake.report_submitted.v1 /weather: the field became required. Make it optional, with "
-            "what its absence means; demand it in intake.report_submitted.v2 alone."
-        ),
-    ),
-    "a field that was always there and no longer is": (
-        f"{CONTRACTS}/mediation.py",
-        r"^    municipality: str\n",
-        '    municipality: str = "0630"\n',
-        (
-            "mediation.case_received.v1 /municipality: the field is not always there any more. Go on "
-            "saying it always; what may be absent is a new field, or mediation.case_received.v2."
-        ),
-    ),
-    "a renamed message": (
-        f"{CONTRACTS}/psp.py",
-        r"psp\.case_received\.v1",
-        "psp.case_arrived.v1",
-        (
-            "psp.case_received.v1: it is no longer published (renamed to psp.case_arrived.v1?). Keep "
-            "it as long as somebody may send or read it, and publish what replaces it beside it."
-        ),
+    "a removed type within a message": (
+        REPORT,
+        lambda new: new["$defs"].pop("Address"),
+        "/$defs/Address: the type is gone",
+        KEEP_NAME,
     ),
     "a renamed type within a message": (
-        f"{CONTRACTS}/people.py",
-        r"\bAddress\b",
-        "Residence",
-        (
-            "intake.report_submitted.v1 /$defs/Address: the type is gone (renamed to Residence?). "
-            "Leave the name as it was: programs are generated from it."
+        REPORT,
+        lambda new: renamed(new["$defs"], "Address", "Residence"),
+        "/$defs/Address: the type is gone (renamed to Residence?)",
+        KEEP_NAME,
+    ),
+    "another type": (
+        REPORT,
+        lambda new: field(new, "Person/address_protected").update(type="integer"),
+        "/$defs/Person/address_protected: its type is another",
+        KEEP_TYPE,
+    ),
+    "another type in a list": (
+        REPORT,
+        lambda new: field(new, "people")["items"].update({"$ref": "#/$defs/Name"}),
+        "/people/items: its $ref is another",
+        KEEP_TYPE,
+    ),
+    "no type in a list": (
+        REPORT,
+        lambda new: field(new, "people").pop("items"),
+        "/people: what it is a list of is another",
+        KEEP_TYPE,
+    ),
+    "a narrowed type": (
+        REPORT,
+        lambda new: field(new, "process")["anyOf"].pop(),
+        "/process: null is no longer a way of saying it",
+        KEEP_TYPE,
+    ),
+    "a type that readers never met": (
+        OPENED,
+        lambda new: field(new, "Party/minor")["anyOf"].append({"type": "integer"}),
+        "/$defs/Party/minor: integer may come, which readers never met",
+        KEEP_TYPE,
+    ),
+    "an absence that readers never met": (
+        OPENED,
+        lambda new: new["properties"].update(
+            municipality={"anyOf": [{"type": "string"}, {"type": "null"}]}
         ),
+        "/municipality: null may come, which readers never met",
+        KEEP_TYPE,
+    ),
+    "a new required field": (
+        REPORT,
+        lambda new: new["required"].append("weather"),
+        "/weather: the field became required",
+        OPTIONAL,
+    ),
+    "a new required field within": (
+        REPORT,
+        lambda new: new["$defs"]["Person"]["required"].append("cpr"),
+        "/$defs/Person/cpr: the field became required",
+        OPTIONAL,
+    ),
+    "a field that was always there": (
+        OPENED,
+        lambda new: new["required"].remove("parties"),
+        "/parties: the field is not always there any more",
+        KEEP_THERE,
     ),
     "a removed value": (
-        f"{CONTRACTS}/processes.py",
-        r'^    WITNESS = "witness"\n    """.*"""\n',
-        "",
-        (
-            "intake.report_submitted.v1 /$defs/PersonRole: the value 'witness' is gone or renamed. "
-            "Keep the value, add the new one beside it, and stop using the old one; it ends with "
-            "intake.report_submitted.v2."
-        ),
-    ),
-    "a renamed value": (
-        f"{CONTRACTS}/processes.py",
-        '"harmed"',
-        '"victim"',
-        (
-            "intake.case_opened.v1 /$defs/PersonRole: the value 'harmed' is gone or renamed. Keep the "
-            "value, add the new one beside it, and stop using the old one; it ends with "
-            "intake.case_opened.v2."
-        ),
+        REPORT,
+        lambda new: new["$defs"]["PersonRole"]["enum"].remove("witness"),
+        "/$defs/PersonRole: the value 'witness' is gone or renamed",
+        KEEP_VALUE,
     ),
     "a value that means something else": (
-        f"{CONTRACTS}/processes.py",
-        r'"""Who is held to have done it; no finding of guilt\."""',
-        '"""Who was sentenced for it."""',
-        (
-            "intake.report_submitted.v1 /$defs/PersonRole: the value 'responsible' means something "
-            "else. Leave its words as they were, and add a new value that means the other thing."
-        ),
+        REPORT,
+        lambda new: new["$defs"]["PersonRole"]["x-meanings"].update(responsible="Was sentenced."),
+        "/$defs/PersonRole: the value 'responsible' means something else",
+        KEEP_MEANING,
+    ),
+    "a definition that is only a part of what it was": (
+        REPORT,
+        lambda new: new["$defs"]["Process"]["x-meanings"].update({"youth-council": "Ungesamråd."}),
+        "/$defs/Process: the value 'youth-council' means something else",
+        KEEP_MEANING,
     ),
     "a value that no longer says what it means": (
-        f"{CONTRACTS}/processes.py",
-        r'^    """Konfliktråd, lov 467/2009\."""\n',
-        "",
-        (
-            "intake.report_submitted.v1 /$defs/Process: the value 'mediation' means something else. "
-            "Leave its words as they were, and add a new value that means the other thing."
-        ),
+        REPORT,
+        lambda new: new["$defs"]["Process"]["x-meanings"].pop("mediation"),
+        "/$defs/Process: the value 'mediation' means something else",
+        KEEP_MEANING,
     ),
-    "a code list that means something else": (
-        f"{CONTRACTS}/processes.py",
-        r'^    """How custody \(forældremyndighed\) is held: alone, or together with another\."""',
-        '    """With whom the child lives."""',
-        (
-            "intake.report_submitted.v1 /$defs/Custody: what its values mean is said otherwise. Leave "
-            "its words as they were, and add a new value that means the other thing."
-        ),
+    "a place with another name": (
+        REPORT,
+        lambda new: field(new, "municipality")["x-meanings"].update({"0630": "Kolding"}),
+        "/municipality: the value '0630' means something else",
+        KEEP_MEANING,
     ),
     "a removed rule of rejection": (
-        f"{CONTRACTS}/receipts.py",
-        r'"wrong_basis"',
-        '"other_basis"',
-        (
-            "intake.report_rejected.v1 /$defs/FieldError/rule: the code 'wrong_basis' is gone or "
-            "renamed. Keep the value, add the new one beside it, and stop using the old one; it ends "
-            "with intake.report_rejected.v2."
-        ),
+        REJECTED,
+        lambda new: field(new, "FieldError/rule")["examples"].remove("wrong_basis"),
+        "/$defs/FieldError/rule: the code 'wrong_basis' is gone or renamed",
+        KEEP_VALUE,
+    ),
+    "a closed list": (
+        REPORT,
+        lambda new: field(new, "partner").update(enum=["a"]),
+        "/partner: only listed values are allowed now",
+        KEEP_BOUNDS,
+    ),
+    "an opened list": (
+        OPENED,
+        lambda new: new["$defs"]["PatrolCentre"].pop("enum"),
+        "/$defs/PatrolCentre: values beyond the published list may come",
+        KEEP_BOUNDS,
     ),
     "tighter bounds": (
-        f"{CONTRACTS}/fields.py",
-        r"^MAX_SHORT: Final = 200",
-        "MAX_SHORT: Final = 100",
-        (
-            "intake.report_submitted.v1 /$defs/Recipient/role: its maxLength is tighter. Leave the "
-            "bounds as they were; other ones are for intake.report_submitted.v2."
-        ),
+        REPORT,
+        lambda new: field(new, "Recipient/role").update(maxLength=100),
+        "/$defs/Recipient/role: its maxLength is tighter",
+        KEEP_BOUNDS,
+    ),
+    "tighter bounds in one way of saying it": (
+        REPORT,
+        lambda new: field(new, "text")["anyOf"][0].update(maxLength=10),
+        "/text: its maxLength is tighter",
+        KEEP_BOUNDS,
+    ),
+    "fewer people": (
+        REPORT,
+        lambda new: field(new, "people").update(maxItems=10),
+        "/people: its maxItems is tighter",
+        KEEP_BOUNDS,
+    ),
+    "more people at least": (
+        REPORT,
+        lambda new: field(new, "people").update(minItems=1),
+        "/people: its minItems is tighter",
+        KEEP_BOUNDS,
+    ),
+    "a new least length": (
+        REPORT,
+        lambda new: field(new, "partner").update(minLength=1),
+        "/partner: its minLength is tighter",
+        KEEP_BOUNDS,
     ),
     "another pattern": (
-        f"{CONTRACTS}/fields.py",
-        re.escape(r'r"^\+[1-9][0-9]{1,14}$"'),
-        r'r"^\\+45[0-9]{8}$"',
-        (
-            "intake.report_submitted.v1 /$defs/Person/phone: its pattern is another. Leave the bounds "
-            "as they were; other ones are for intake.report_submitted.v2."
-        ),
+        REPORT,
+        lambda new: field(new, "partner").update(pattern="^a"),
+        "/partner: its pattern is another",
+        KEEP_BOUNDS,
+    ),
+    "a new format": (
+        REPORT,
+        lambda new: field(new, "partner").update(format="uuid"),
+        "/partner: its format is another",
+        KEEP_BOUNDS,
+    ),
+    "a format that readers lose": (
+        OPENED,
+        lambda new: field(new, "reported_at").pop("format"),
+        "/reported_at: its format is another",
+        KEEP_BOUNDS,
     ),
     "another meaning of absence": (
-        f"{CONTRACTS}/people.py",
-        r"^    address_protected: bool = False",
-        "    address_protected: bool = True",
-        (
-            "intake.report_submitted.v1 /$defs/Person/address_protected: what its absence means is "
-            "another. Leave the default as it was: absence means what it meant; "
-            "intake.report_submitted.v2 may differ."
-        ),
+        REPORT,
+        lambda new: field(new, "Person/address_protected").update(default=True),
+        "/$defs/Person/address_protected: what its absence means is another",
+        KEEP_ABSENCE,
+    ),
+    "no meaning of absence": (
+        REPORT,
+        lambda new: field(new, "Person/custody_of").pop("default"),
+        "/$defs/Person/custody_of: what its absence means is another",
+        KEEP_ABSENCE,
+    ),
+    "no other fields": (
+        REPORT,
+        lambda new: new["$defs"]["Address"].update(additionalProperties=False),
+        "/$defs/Address: which other fields may stand there is another",
+        KEEP_TYPE,
+    ),
+    "a keyword that nobody can judge": (
+        REPORT,
+        lambda new: field(new, "partner").update({"not": {"const": "a"}}),
+        "/partner: its not is another, which nobody can judge",
+        KEEP_TYPE,
     ),
     "a process that now needs a disclosure": (
-        f"{CONTRACTS}/disclosure.py",
-        r"\{Process\.PSP: Form\.PSP, Process\.SSP: Form\.SSP\}",
-        "{Process.PSP: Form.PSP, Process.SSP: Form.SSP, Process.HONOUR: Form.SSP}",
-        (
-            "intake.report_submitted.v1 /allOf/process=honour/disclosure: the field became required. "
-            "Make it optional, with what its absence means; demand it in intake.report_submitted.v2 "
-            "alone."
-        ),
+        REPORT,
+        lambda new: next(
+            rule["then"] for rule in new["allOf"] if rule["if"] == process_of("honour")
+        ).update(required=["disclosure"]),
+        "/allOf/process=honour/disclosure: the field became required",
+        OPTIONAL,
     ),
-    "a removed channel": (
-        "deploy/topics.yaml",
-        r"^  - \{name: psp\.cases, .*\n",
-        "",
-        (
-            "asyncapi.psp /channels/psp_cases: the channel psp.cases is gone or renamed. Keep the "
-            "topic; make the new one beside it, move everybody, and drop the old one once it is "
-            "drained and its retention has passed."
-        ),
+    "a condition that is gone": (
+        REPORT,
+        lambda new: new["allOf"].pop(),
+        "/allOf/process=None: what holds then is gone",
+        KEEP_FIELD,
     ),
-    "a reader that may no longer read": (
-        "deploy/topics.yaml",
-        r"reads: \[intake, psp, notify\]",
-        "reads: [intake, psp]",
-        (
-            "asyncapi.notify /channels/intake_cases_psp: the channel intake.cases.psp is gone or "
-            "renamed. Keep the topic; make the new one beside it, move everybody, and drop the old "
-            "one once it is drained and its retention has passed."
-        ),
+    "a condition on everything": (
+        REPORT,
+        lambda new: new["allOf"].append({"required": ["text"]}),
+        "/allOf/always: a condition is new",
+        KEEP_BOUNDS,
     ),
-    "another address of the partners' channel": (
-        "deploy/topics.yaml",
-        r"partner\.\{partner\}\.replies",
-        "partner.{partner}.answers",
-        (
-            "asyncapi.partner /channels/partner_replies: the channel partner.{partner}.replies is "
-            "gone or renamed. Keep the topic; make the new one beside it, move everybody, and drop "
-            "the old one once it is drained and its retention has passed."
-        ),
-    ),
-    "another number of partitions": (
-        "deploy/topics.yaml",
-        r"name: mediation\.cases,            partitions: 8",
-        "name: mediation.cases, partitions: 16",
-        (
-            "asyncapi.mediation /channels/mediation_cases: it has another number of partitions. Keep "
-            "the number: keys would move and cases lose their order. Make a new generation of the "
-            "topic under a new name and drain this one."
-        ),
-    ),
-    "records that are kept for a shorter time": (
-        "deploy/topics.yaml",
-        r"partitions: 1, keeps: 14d",
-        "partitions: 1, keeps: 7d",
-        (
-            "asyncapi.partner /channels/partner_replies: it keeps records for a shorter time. Keep "
-            "records as long as promised; only a longer time is growth."
-        ),
-    ),
-    "a message that is gone from its channel": (
-        f"{CONTRACTS}/schemas.py",
-        r"for receipt in \(ReportAccepted, ReportRejected, ReportRouted\)",
-        "for receipt in (ReportAccepted, ReportRejected)",
-        (
-            "asyncapi.partner /channels/partner_replies/messages/intake_report_routed_v1: the message "
-            "is gone from it. Keep the message; publish a .v2 of the type beside it and tell both "
-            "until nobody reads it."
-        ),
-    ),
-    "a header that became required": (
-        f"{CONTRACTS}/headers.py",
-        r'not in \("ce_subject", "ce_time"\)',
-        'not in ("ce_time",)',
-        (
-            "asyncapi.partner /messages/intake.report_submitted.v1/headers/ce_subject: the field "
-            "became required. Make it optional, with what its absence means; demand it in a .v2 of "
-            "the type alone."
-        ),
-    ),
-    "another login": (
-        f"{CONTRACTS}/asyncapi.py",
-        '"scramSha512"',
-        '"scramSha256"',
-        (
-            "asyncapi.partner /securitySchemes/login: this login is gone. Take the new login beside "
-            "the old one, and end the old one when all have moved."
-        ),
+    "a second condition on a process": (
+        REPORT,
+        lambda new: new["allOf"].append({"if": process_of("psp"), "then": {"required": ["text"]}}),
+        "/allOf/process=psp: a condition is new",
+        KEEP_BOUNDS,
     ),
 }
+"""By kind: the type, the change of its schema, the sentence in two parts."""

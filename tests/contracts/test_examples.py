@@ -87,16 +87,17 @@ def test_the_valid_examples_show_every_process_proposer_place_and_kind_of_partne
     assert len({letter["reference"] for letter in letters}) == len(letters)
 
 
-def test_every_example_fits_under_the_seal():
+@pytest.mark.parametrize("entry", INDEX, ids=named)
+def test_every_example_fits_under_the_seal(entry):
     key = new_seal_key()
-    for entry in INDEX:
-        assert SealKeys([key]).open(seal(opened(entry), key)) == opened(entry)
+
+    assert SealKeys([key]).open(seal(opened(entry), key)) == opened(entry)
 
 
-def test_partners_are_of_this_district():
-    for partner in PARTNERS.values():
-        assert PARTNER_ID.match(partner["id"])
-        assert set(partner["municipalities"]) <= set(MUNICIPALITIES)
+@pytest.mark.parametrize("partner", PARTNERS.values(), ids=PARTNERS)
+def test_partners_are_of_this_district(partner):
+    assert PARTNER_ID.match(partner["id"])
+    assert set(partner["municipalities"]) <= set(MUNICIPALITIES)
 
 
 @pytest.mark.parametrize("person", PEOPLE.values(), ids=PEOPLE)

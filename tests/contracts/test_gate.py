@@ -1,248 +1,172 @@
-"""The gate: what breaks with anything that was published is refused, with a way on.
+"""The gate: what breaks with anything that was published is refused, with what to do instead."""
 
-Every kind of break is made in the source of a copy of this clone and judged there, as `make test`
-and `samraad contracts check` judge this one.
-"""
-
-import shutil
+import json
+from dataclasses import replace
 
 import pytest
 
-from deploy.contracts import examine
-from tests.contracts.breaking import BREAKS, CONTRACTS
-from tests.contracts.copied import CLONE, Copy
+from deploy.contracts import examine, publish
+from shared.contracts.wire_growth import name_of
+from tests.contracts.breaking import OPENED, REPORT, SCHEMA_BREAKS, field
+from tests.contracts.breaking_rows import ROW_BREAKS
+from tests.contracts.copied import CLONE, broken_copy
+from tests.contracts.gate import (
+    NOW,
+    SUMS,
+    TABLE,
+    edit,
+    row_changed,
+    schema_changed,
+    sentences,
+)
 
 
-@pytest.fixture
-def copy(tmp_path):
-    return Copy(tmp_path / "clone")
+def files(root):
+    return {file: file.read_bytes() for file in (root / "docs").rglob("*") if file.is_file()}
 
 
 def test_this_tree_breaks_nothing_that_was_published_and_has_committed_all_of_it():
     assert [found.sentence for found in examine(CLONE)] == []
 
 
-@pytest.mark.parametrize("kind", BREAKS)
-def test_a_break_is_refused_with_what_to_do_instead(copy, kind):
-    file, old, new, sentence = BREAKS[kind]
-    copy.edit(file, old, new)
+@pytest.mark.parametrize(
+    ("ce_type", "change", "what", "instead"), SCHEMA_BREAKS.values(), ids=SCHEMA_BREAKS
+)
+def test_a_break_of_a_schema_is_refused_with_what_to_do_instead(
+    once, ce_type, change, what, instead
+):
+    version_2 = ce_type.removesuffix("1") + "2"
 
-    code, found = copy.check()
+    found = sentences(once, schema_changed(change, ce_type))
 
-    assert code == 1
-    assert sentence in [one["sentence"] for one in found if one["kind"] == "breaks"]
-
-
-def test_nothing_is_written_where_something_breaks(copy):
-    def content():
-        files = sorted((copy.root / "docs").rglob("*"))
-        return {file: file.read_bytes() for file in files if file.is_file()}
-
-    before = content()
-    copy.edit(*BREAKS["a removed field"][:3])
-
-    ran = copy.contracts("publish")
-
-    assert ran.returncode == 5
-    assert "/text: the field is gone" in ran.stdout
-    assert "Nothing was written." in ran.stderr
-    assert content() == before
+    assert f"{ce_type} {what}. {instead.format(v2=version_2)}" in found
 
 
-def grow(copy):
-    """A new optional field, a new value, a wider bound, a topic and a fact more."""
-    copy.edit(
-        f"{CONTRACTS}/report.py",
-        r"^    occurred_at: Moment\n",
-        "    occurred_at: Moment\n    weather: str | None = None\n",
+@pytest.mark.parametrize(("name", "change", "what", "instead"), ROW_BREAKS.values(), ids=ROW_BREAKS)
+def test_a_break_of_a_topic_is_refused_with_what_to_do_instead(once, name, change, what, instead):
+    assert f"{name} {what}. {instead}" in sentences(once, row_changed(name, change))
+
+
+def test_a_type_is_never_taken_back_or_renamed(once):
+    schemas = dict(NOW.schemas)
+    schemas["psp.case_arrived.v1"] = schemas.pop("psp.case_received.v1")
+
+    [found] = sentences(once, replace(NOW, schemas=schemas))
+
+    assert found.startswith(
+        "psp.case_received.v1: it is no longer published (renamed to psp.case_arrived.v1?). Keep it"
     )
-    copy.edit(
-        f"{CONTRACTS}/processes.py",
-        r'^    CITIZEN = "citizen"\n',
-        '    PRESS = "press"\n    """A newspaper."""\n    CITIZEN = "citizen"\n',
-    )
-    copy.edit(f"{CONTRACTS}/fields.py", r"^MAX_SHORT: Final = 200", "MAX_SHORT: Final = 300")
-    copy.edit(
-        f"{CONTRACTS}/psp.py",
-        r"\Z",
-        '\n\nclass CaseWeighed(CaseReceived):\n    """It was judged."""\n\n'
-        '    type: ClassVar[str] = "psp.case_weighed.v1"\n',
-    )
-    copy.edit(
-        f"{CONTRACTS}/schemas.py", r"psp\.CaseReceived,", "psp.CaseReceived, psp.CaseWeighed,"
-    )
-    copy.edit("deploy/topics.yaml", r"keeps: 365d", "keeps: 730d")
 
 
-def test_growth_asks_to_be_published_and_is_frozen_then(copy):
-    grow(copy)
+def test_a_break_goes_through_the_command_and_nothing_is_written(tmp_path):
+    copy = broken_copy(
+        tmp_path / "clone", "shared/contracts/report.py", "    text: FreeText | None = None\n", ""
+    )
+    before = files(copy.root)
 
-    code, found = copy.check()
     published = copy.contracts("publish")
 
-    assert code == 1
-    assert {one["kind"] for one in found} == {"unpublished", "outdated"}
-    assert all("samraad contracts publish" in one["sentence"] for one in found)
-    assert published.returncode == 0, published.stdout
-    assert "docs/published/intake.report_submitted.v1/2.json" in published.stdout.splitlines()
-    assert "docs/published/psp.case_weighed.v1/1.json" in published.stdout.splitlines()
-    assert copy.check() == (0, [])
-    assert copy.contracts("publish").stdout == ""
+    assert published.returncode == 5
+    assert f"{REPORT} /text: the field is gone. Keep the field;" in published.stdout
+    assert "Nothing was written." in published.stderr
+    assert files(copy.root) == before
+    checked = copy.contracts("check", "--json")
+    assert checked.returncode == 1
+    assert {one["kind"] for one in json.loads(checked.stdout)} == {"breaks"}
 
 
-def test_what_grew_once_cannot_be_taken_back(copy):
-    grow(copy)
-    copy.contracts("publish")
-    copy.edit(f"{CONTRACTS}/report.py", r"^    weather: .*\n", "")
+def grown():
+    """A field, a value and a type more, a longer retention, a type more on a topic."""
 
-    code, found = copy.check()
+    def more(schema):
+        schema["properties"]["weather"] = {"type": "string"}
+        schema["$defs"]["ProposedBy"]["enum"].append("press")
+        schema["$defs"]["ProposedBy"]["x-meanings"]["press"] = "A newspaper."
 
-    assert code == 1
-    assert any("/weather: the field is gone" in one["sentence"] for one in found)
-
-
-def altered(copy):
-    code, found = copy.check()
-    return code, [one["sentence"] for one in found if one["kind"] == "altered"]
-
-
-REPORT = "docs/published/intake.report_submitted.v1/1.json"
-SUMS = "docs/published/SHA256SUMS"
-
-
-def take_the_field_out_of_everything(copy):
-    """Model, schema and published revision at once, with a fitting list of digests."""
-    copy.edit(*BREAKS["a removed field"][:3])
-    for name in ("intake.report_submitted.v1", "asyncapi.intake", "asyncapi.partner"):
-        shutil.rmtree(copy.root / "docs/published" / name)
-    copy.edit(SUMS, r"^.*(intake\.report_submitted|asyncapi\.(intake|partner)).*\n", "")
-    history = copy.root / ".git"
-    history.rename(copy.root / "history")
-    assert copy.contracts("publish").returncode == 0
-    (copy.root / "history").rename(history)
-
-
-def test_a_commit_that_changes_the_model_and_what_was_published_is_seen_in_the_history(copy):
-    copy.git("init", "-q")
-    copy.commit()
-    take_the_field_out_of_everything(copy)
-
-    uncommitted = altered(copy)
-    copy.commit()
-    committed = altered(copy)
-
-    for code, sentences in (uncommitted, committed):
-        assert code == 1
-        assert any(
-            sentence.startswith(f"{REPORT}: the list once named it") for sentence in sentences
-        )
-        assert all("restore the file" in sentence for sentence in sentences)
-
-
-def test_a_release_is_remembered_where_the_line_of_history_is_another(copy):
-    copy.git("init", "-q")
-    copy.commit()
-    copy.git("tag", "v1.0.0")
-    take_the_field_out_of_everything(copy)
-    copy.git("checkout", "-q", "--orphan", "another")
-    copy.commit()
-
-    code, sentences = altered(copy)
-
-    assert code == 1
-    assert any(sentence.startswith(REPORT) for sentence in sentences)
-
-
-def test_where_git_does_not_show_all_of_it_the_check_says_so(copy, tmp_path):
-    warning = "Git does not show the whole history here"
-    without_git = copy.contracts("check")
-    copy.git("init", "-q")
-    copy.git("add", ".")
-    copy.git("commit", "-qm", "one step")
-    copy.git("commit", "-qm", "another", "--allow-empty")
-    whole = copy.contracts("check")
-    source = f"file://{copy.root}"
-    copy.root = tmp_path / "shallow"
-    copy.root.mkdir()
-    copy.git("clone", "-q", "--depth", "1", source, ".")
-    shallow = copy.contracts("check")
-
-    assert [one.returncode for one in (without_git, whole, shallow)] == [0, 0, 0]
-    assert warning in without_git.stderr
-    assert warning not in whole.stderr
-    assert warning in shallow.stderr
-
-
-def test_growth_on_two_branches_is_no_alteration(copy):
-    copy.git("init", "-q", "-b", "main")
-    copy.commit()
-    copy.git("checkout", "-q", "-b", "side")
-    copy.edit(
-        f"{CONTRACTS}/psp.py", r"^    due_at: datetime\n", "    due_at: datetime\n    a: int = 1\n"
+    more_schemas = schema_changed(more)
+    new = {"$id": "/schemas/psp.case_weighed.v1.json", "type": "object"}
+    schemas = {**more_schemas.schemas, "psp.case_weighed.v1": new}
+    longer = row_changed("topic intake.signals", lambda row: row.update({"retention.ms": -1}))
+    return row_changed(
+        "topic psp.cases",
+        lambda row: row["carries"].update({"psp.case_weighed.v1": "fact"}),
+        replace(longer, schemas=schemas),
     )
-    copy.contracts("publish")
-    copy.commit()
-    copy.git("checkout", "-q", "main")
-    copy.edit(
-        f"{CONTRACTS}/mediation.py",
-        r"^    due_at: datetime\n",
-        "    due_at: datetime\n    b: int = 1\n",
-    )
-    copy.contracts("publish")
-    copy.commit()
-    copy.git("merge", "-q", "-X", "theirs", "-m", "join", "side")
-    assert copy.contracts("publish").returncode == 0
-
-    assert copy.check() == (0, [])
 
 
-def test_a_published_revision_is_never_changed(copy):
-    copy.edit(REPORT, '"title": "Label"', '"title": "Labels"')
+def test_growth_asks_to_be_published_and_is_frozen_then(root):
+    contracts, rows = grown(), (root / TABLE).read_text(encoding="utf-8")
 
-    code, [sentence] = altered(copy)
+    found = examine(root, contracts)
+    written = [str(path) for path in publish(root, contracts)]
 
-    assert code == 1
-    assert sentence.startswith(f"{REPORT}: it is not what was published. ")
-    assert copy.contracts("publish").returncode == 5
-
-
-def test_a_published_revision_never_goes(copy):
-    (copy.root / REPORT).unlink()
-
-    code, [sentence] = altered(copy)
-
-    assert code == 1
-    assert sentence.startswith(f"{REPORT}: it is gone. ")
-
-
-def test_a_list_of_digests_that_cannot_be_read_is_refused(copy):
-    with (copy.root / SUMS).open("a") as sums:
-        sums.write("<<<<<<< HEAD\n")
-
-    code, sentences = altered(copy)
-
-    assert code == 1
-    assert any("a line is no digest and file" in sentence for sentence in sentences)
+    assert {one.kind for one in found} == {"unpublished", "outdated"}
+    assert all("samraad contracts publish" in one.sentence for one in found)
+    assert {path for path in written if "published" in path} == {
+        f"docs/published/{REPORT}/2.json",
+        "docs/published/psp.case_weighed.v1/1.json",
+        TABLE,
+    }
+    added = (root / TABLE).read_text(encoding="utf-8").removeprefix(rows).splitlines()
+    assert [name_of(json.loads(row)) for row in added] == [
+        "topic psp.cases",
+        "topic intake.signals",
+    ]
+    assert examine(root, contracts) == []
+    assert publish(root, contracts) == []
 
 
-def test_what_publishes_and_breaks_off_is_completed(copy):
-    grow(copy)
-    sums = (copy.root / SUMS).read_bytes()
-    copy.contracts("publish")
-    (copy.root / SUMS).write_bytes(sums)
+def test_what_grew_once_cannot_be_taken_back(root):
+    publish(root, grown())
 
-    assert copy.check()[0] == 1
-    assert copy.contracts("publish").returncode == 0
-    assert copy.check() == (0, [])
+    found = sentences(root)
+
+    assert any(one.startswith(f"{REPORT} /weather: the field is gone") for one in found)
+    assert any(one.startswith("topic intake.signals /retention.ms: it keeps") for one in found)
 
 
-def test_a_generated_file_that_was_edited_by_hand_is_seen(copy):
-    copy.edit("docs/asyncapi/psp.json", "Samråd: psp", "Samråd: PSP")
-    (copy.root / "docs/schemas/psp.nothing.v1.json").write_text("{}")
+def test_corrected_wording_writes_the_schema_and_no_revision(root):
+    def reword(schema):
+        schema["title"] = "A report"
+        field(schema, "reference")["description"] = "The partner's own name for it."
+        schema["$defs"]["Process"]["x-meanings"]["youth-council"] += " Two places have none."
 
-    code, found = copy.check()
+    contracts = schema_changed(reword)
 
-    assert code == 1
-    assert [one["kind"] for one in found] == ["outdated", "outdated"]
-    assert "docs/asyncapi/psp.json" in found[0]["sentence"]
-    assert "docs/schemas/psp.nothing.v1.json: nothing publishes it" in found[1]["sentence"]
+    found = [(one.kind, one.sentence.partition(":")[0]) for one in examine(root, contracts)]
+
+    assert found == [("outdated", f"docs/schemas/{REPORT}.json")]
+    assert [str(path) for path in publish(root, contracts)] == [f"docs/schemas/{REPORT}.json"]
+    assert examine(root, contracts) == []
+
+
+def test_a_remark_that_was_published_with_a_meaning_may_go_again(root):
+    def remark(schema):
+        schema["$defs"]["Process"]["x-meanings"]["youth-council"] += " Hedensted has none."
+
+    publish(root, schema_changed(remark, OPENED))
+
+    assert sentences(root) == []
+    publish(root, NOW)
+    assert examine(root, NOW) == []
+
+
+def test_a_publication_that_stopped_halfway_is_completed(root):
+    sums = (root / SUMS).read_bytes()
+    publish(root, grown())
+    (root / SUMS).write_bytes(sums)
+
+    assert {one.kind for one in examine(root, grown())} == {"unpublished"}
+    publish(root, grown())
+    assert examine(root, grown()) == []
+
+
+def test_a_generated_file_that_was_edited_by_hand_is_found(root):
+    edit(root / "docs/asyncapi/psp.json", "Samråd: psp", "Samråd: PSP")
+    (root / "docs/schemas/psp.nothing.v1.json").write_text("{}")
+
+    edited, strange = examine(root, NOW)
+
+    assert (edited.kind, strange.kind) == ("outdated", "outdated")
+    assert edited.sentence.startswith("docs/asyncapi/psp.json: it is not what the code says.")
+    assert strange.sentence.startswith("docs/schemas/psp.nothing.v1.json: nothing publishes it.")

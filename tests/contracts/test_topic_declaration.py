@@ -6,6 +6,7 @@ import yaml
 from deploy.declaration import DECLARED, DeclarationWrong, Right, load
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
+from shared.contracts.wire import rows
 
 DECLARATION = load()
 TOPICS = {topic.name: topic for topic in DECLARATION.topics}
@@ -65,20 +66,19 @@ def rights(user, topics):
     }
 
 
-def test_a_service_writes_to_its_own_topics_and_the_audit_alone():
-    for service in DECLARATION.services:
-        written = {name for did, name in rights(service, DECLARATION.topics) if did == "WRITE"}
+@pytest.mark.parametrize("service", DECLARATION.services)
+def test_a_service_writes_to_its_own_topics_and_the_audit_alone(service):
+    written = {name for did, name in rights(service, DECLARATION.topics) if did == "WRITE"}
 
-        assert all(name.startswith((f"{service}.", "audit.")) for name in written)
-        assert "audit.checkpoints" in written
+    assert all(name.startswith((f"{service}.", "audit.")) for name in written)
+    assert "audit.checkpoints" in written
 
 
-def test_no_service_but_notify_and_its_own_reads_the_cases_of_a_process():
-    for process in Process:
-        readers = set(TOPICS[cases_topic(process)].reads)
-        owner = {process.value} & {"mediation", "psp"}
+@pytest.mark.parametrize("process", Process)
+def test_no_service_but_notify_and_its_own_reads_the_cases_of_a_process(process):
+    owner = {process.value} & {"mediation", "psp"}
 
-        assert readers == {"intake", "notify"} | owner
+    assert set(TOPICS[cases_topic(process)].reads) == {"intake", "notify"} | owner
 
 
 def test_the_right_to_write_is_a_partners_identity():
@@ -139,3 +139,20 @@ def test_a_declaration_that_contradicts_itself_is_refused(tmp_path, change, sent
 
     with pytest.raises(DeclarationWrong, match=sentence):
         load(file)
+
+
+def test_what_is_frozen_of_a_topic_is_what_is_declared_and_carried():
+    frozen = {row.get("topic"): row for row in rows(DECLARATION.topics)}
+
+    assert set(TOPICS) <= set(frozen)
+    assert frozen["psp.cases"] == {
+        "topic": "psp.cases",
+        "partitions": 8,
+        "cleanup.policy": "delete",
+        "retention.ms": -1,
+        "max.message.bytes": 1024 * 1024,
+        "writes": ["psp"],
+        "reads": ["intake", "notify", "psp"],
+        "source": "/psp/cases",
+        "carries": {"psp.case_received.v1": "fact", "psp.step_due.v1": "fact"},
+    }

@@ -52,7 +52,7 @@ def test_an_alarm_stands_past_its_limit_and_not_at_it(alarm) -> None:
 def test_one_process_of_two_that_does_not_answer_is_enough() -> None:
     (stands,) = firing("notify", [{UP: [1.0]}, {UP: [0.0]}])
 
-    assert stands.sentence == "notify: a process of it does not answer"
+    assert stands.sentence == "notify: one of its processes does not answer"
 
 
 def test_a_figure_that_is_not_told_is_no_alarm() -> None:
@@ -66,7 +66,7 @@ def test_halts_of_all_processes_are_counted_together() -> None:
 
     (stands,) = firing("psp", [{halted: [1.0]}, {halted: [2.0]}])
 
-    assert stands.sentence == "psp: 3 of its partitions stand still until a person acts"
+    assert stands.sentence == "psp: 3 of its partitions are halted until an operator acts"
 
 
 def test_each_page_of_an_alarm_is_there() -> None:

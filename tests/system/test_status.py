@@ -118,7 +118,7 @@ def test_a_process_that_hangs_is_an_alarm_with_a_page_until_it_is_ended(stack: L
         told = alarms(stack)
         assert ("psp", "absent") in told
         assert told["psp", "absent"]["runbook"] == "docs/runbooks/absent.md"
-        assert told["psp", "absent"]["sentence"] == "psp: a process of it does not answer"
+        assert told["psp", "absent"]["sentence"] == "psp: one of its processes does not answer"
         shown = stack.run("status").stdout
         assert re.search(r"ABSENT +psp: .*docs/runbooks/absent\.md", shown)
     finally:

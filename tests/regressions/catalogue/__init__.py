@@ -19,9 +19,9 @@ __all__ = ["NOT_PLANTED", "REGRESSIONS", "Regression"]
 REGRESSIONS: Final = (*TRANSACTIONS, *RELAY, *WATERMARKS, *CASES, *TIMERS, *RESTORES)
 
 NOT_PLANTED: Final = {
-    "read before a majority has it": "one node takes nothing back; a snapshot reads what a majority has",
-    "acks=1": "one broker loses no leader",
-    "process's clock, batch sorted by sequence": "a mend of rule 5 that was not taken",
-    "process's clock, n held until n-1 is out": "a mend of rule 5 that was not taken",
+    "read before a majority has it": "a single node rolls nothing back; a snapshot reads what a majority has",
+    "acks=1": "a single broker has no leader change",
+    "process's clock, batch sorted by sequence": "an alternative to rule 5 that was not chosen",
+    "process's clock, n held until n-1 is out": "an alternative to rule 5 that was not chosen",
 }
 """What the model breaks and the servers at hand cannot show."""
