@@ -14,7 +14,7 @@ import yaml
 
 from deploy.embedded.credentials import SERVICES
 
-__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "Standing", "rules_file", "standing"]
+__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "FiringAlarm", "firing", "rules_file"]
 
 FILE: Final = Path(__file__).with_name("alarms.yaml")
 RUNBOOKS: Final = "docs/runbooks"
@@ -187,8 +187,8 @@ ALARMS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """An alarm that stands for a service now."""
+class FiringAlarm:
+    """An alarm that is firing for a service."""
 
     service: str
     alarm: Alarm
@@ -196,7 +196,7 @@ class Standing:
 
     @property
     def sentence(self) -> str:
-        """What is to be said of it."""
+        """The alarm in one sentence, with its value."""
         return f"{self.service}: {self.alarm.says.format(value=self._in_words())}"
 
     def _in_words(self) -> str:
@@ -209,15 +209,15 @@ class Standing:
         return f"{self.value / _HOUR:.0f} h"
 
 
-def standing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[Standing]:
-    """Return what stands for a service, from the figures of its processes by metric."""
-    told = list(figures)
+def firing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[FiringAlarm]:
+    """Return the firing alarms of a service, from the figures of its processes by metric."""
+    processes = list(figures)
     found = []
     for alarm in ALARMS:
-        values = [value for each in told for value in each.get(alarm.metric, ())]
+        values = [value for each in processes for value in each.get(alarm.metric, ())]
         figure = alarm.judge(values)
         if figure is not None:
-            found.append(Standing(service, alarm, figure))
+            found.append(FiringAlarm(service, alarm, figure))
     return found
 
 

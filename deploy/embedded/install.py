@@ -30,10 +30,10 @@ LEAST_PYTHON = (3, 11)
 TAIL_LINES = 8
 MEGABYTE = 1_000_000
 MEBIBYTE = 1024**2
-WAYS_ON = "Ways on: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
+ALTERNATIVES = "Alternatives: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
 OUT_OF_REACH = (
     "The Python packages could not be installed: the registry is out of reach, it has none for "
-    f"this platform, or one is not what its sum says. {WAYS_ON}"
+    f"this platform, or one is not what its sum says. {ALTERNATIVES}"
 )
 FINISHED = ".locked"
 """In an environment that is whole: the sum of what it was made from."""
@@ -109,7 +109,7 @@ def require_platform() -> None:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         stop(
             f"Kafka's Java and mongod come as wheels for Linux on x86-64 alone, this is "
-            f"{platform.system()} on {platform.machine()}. {WAYS_ON}"
+            f"{platform.system()} on {platform.machine()}. {ALTERNATIVES}"
         )
 
 

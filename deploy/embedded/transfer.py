@@ -21,7 +21,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 
 __all__ = ["Arrived", "Remote", "client", "fetch_file", "part_of", "silent", "trusted_certificates"]
 
@@ -107,7 +107,7 @@ def fetch_file(
     except (_Busy, httpx.HTTPError, httpx.InvalidURL) as problem:
         raise StackProblem(
             f"{remote.name} could not be fetched from {remote.registry} ({_reason(problem)}): "
-            f"is there a way to the network? {WAYS_ON}"
+            f"is there a way to the network? {ALTERNATIVES}"
         ) from problem
     if _digest(part, remote.algorithm) == remote.digest:
         part.replace(target)

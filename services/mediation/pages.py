@@ -11,7 +11,7 @@ from shared.cases import case_page
 from shared.cases.case_page import CasePage
 from shared.engine import Store
 from shared.staff.access import Action
-from shared.staff.audit import Basis
+from shared.staff.audit import LegalBasis
 from shared.web import N_
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -34,7 +34,7 @@ PAGE: Final = CasePage(
     menu="mediation",
     heading="Konfliktråd",
     action=Action.READ_MEDIATION_CASE,
-    basis=Basis.MEDIATION_ACT,
+    basis=LegalBasis.MEDIATION_ACT,
     stages={Stage.PROPOSED: N_("Foreslået")},
     more=_sides,
 )

@@ -53,7 +53,7 @@ OTHER_DESK: Final = N_("Anden tjeneste")
 NOTHING: Final = Found([], 0)
 
 
-class Asked(BaseModel):
+class InboxFilter(BaseModel):
     """What the list is narrowed to, as the address says it."""
 
     model_config = ConfigDict(frozen=True)
@@ -66,7 +66,7 @@ class Asked(BaseModel):
     """The case that was acknowledged just now."""
 
     @classmethod
-    def read(cls, query: str) -> Asked:
+    def read(cls, query: str) -> InboxFilter:
         """Read it from a form; what does not fit is left out as a whole."""
         try:
             return cls.model_validate(dict(parse_qsl(query)))
@@ -114,7 +114,7 @@ class _Pages:
         self._live = live
 
     async def inbox(
-        self, request: Request, staff: LoggedIn, asked: Annotated[Asked, Query()]
+        self, request: Request, staff: LoggedIn, asked: Annotated[InboxFilter, Query()]
     ) -> Response:
         """Show the person's notices, or the list alone for a page that refreshes it."""
         if not may(staff, Action.READ_INBOX):
@@ -148,7 +148,7 @@ class _Pages:
         reference = await self._acts.act(
             f"acknowledge:{staff.id}:{notice_id}:{key}", {NOTICES: [str(notice_id)]}, decide
         )
-        asked = Asked.read(back).model_copy(update={"kvitteret": reference})
+        asked = InboxFilter.read(back).model_copy(update={"kvitteret": reference})
         if not _is_part(request):
             return RedirectResponse(f"{INBOX}?{asked.query()}", HTTPStatus.SEE_OTHER)
         return render(request, "inbox-list.html", **await self._list(request, staff, asked))
@@ -174,7 +174,7 @@ class _Pages:
             headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
         )
 
-    async def _list(self, request: Request, staff: Staff, asked: Asked) -> dict[str, Any]:
+    async def _list(self, request: Request, staff: Staff, asked: InboxFilter) -> dict[str, Any]:
         now = datetime.now(UTC)
         inbox = Inbox(self._database, staff)
         unread = await inbox.count_unread()

@@ -11,7 +11,7 @@ from shared.cases import case_page
 from shared.cases.case_page import CasePage
 from shared.engine import Store
 from shared.staff.access import Action
-from shared.staff.audit import Basis
+from shared.staff.audit import LegalBasis
 from shared.web import N_
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -24,7 +24,7 @@ PAGE: Final = CasePage(
     menu="psp",
     heading="PSP",
     action=Action.READ_PSP_CASE,
-    basis=Basis.SECTION_115,
+    basis=LegalBasis.SECTION_115,
     stages={Stage.NOMINATED: N_("Indstillet")},
 )
 

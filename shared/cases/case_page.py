@@ -16,8 +16,8 @@ from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
 from shared.staff.access import Action, may
-from shared.staff.audit import Basis
-from shared.staff.reading_log import Asked, log_denied, log_reading
+from shared.staff.audit import LegalBasis
+from shared.staff.reading_log import CaseReading, log_denied, log_reading
 from shared.web import LoggedIn, missing, render
 
 __all__ = ["CasePage", "make_pages"]
@@ -40,7 +40,7 @@ class CasePage(Generic[C]):
     """What the way to the page is called, in Danish."""
     action: Action
     """The permission that the page is opened by."""
-    basis: Basis
+    basis: LegalBasis
     """By what right the case is kept."""
     stages: Mapping[StrEnum, str]
     """What each stage is called, in Danish."""
@@ -55,11 +55,11 @@ def make_pages(store: Store, page: CasePage[C]) -> APIRouter:
     @router.get("/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
         case = await page.cases.find(store.db, case_id)
-        asked = Asked(case_id, page.action, page.basis)
+        reading = CaseReading(case_id, page.action, page.basis)
         if case is None or not may(staff, page.action, municipality=case.municipality):
-            await log_denied(store, staff, asked)
+            await log_denied(store, staff, reading)
             raise missing()
-        await log_reading(store, staff, asked)
+        await log_reading(store, staff, reading)
         reference = case_reference(page.process, case_id)
         return render(
             request,

@@ -17,7 +17,7 @@ from typing import Any
 
 from deploy.embedded.download import fetch_jars
 from deploy.embedded.paths import Home
-from tests.faults.lives import KillsOutcome, run_lives
+from tests.faults.kills import KillsOutcome, run_lives
 from tests.faults.plan import seeds_of_this_commit
 from tests.faults.table import PAGE, put_between, table
 from tests.live import LiveStack

@@ -7,16 +7,16 @@ Names in CAPITALS are metavariables: they stand for whatever the code calls its 
 from typing import Final
 
 from tests.regressions.catalogue.cases import CASES
-from tests.regressions.catalogue.deadlines import DEADLINES
 from tests.regressions.catalogue.entry import Regression
 from tests.regressions.catalogue.relay import RELAY
 from tests.regressions.catalogue.restores import RESTORES
+from tests.regressions.catalogue.timers import TIMERS
 from tests.regressions.catalogue.transactions import TRANSACTIONS
 from tests.regressions.catalogue.watermarks import WATERMARKS
 
 __all__ = ["NOT_PLANTED", "REGRESSIONS", "Regression"]
 
-REGRESSIONS: Final = (*TRANSACTIONS, *RELAY, *WATERMARKS, *CASES, *DEADLINES, *RESTORES)
+REGRESSIONS: Final = (*TRANSACTIONS, *RELAY, *WATERMARKS, *CASES, *TIMERS, *RESTORES)
 
 NOT_PLANTED: Final = {
     "read before a majority has it": "a single node rolls nothing back; a snapshot reads what a majority has",

@@ -12,7 +12,7 @@ from tests.regressions.edits import (
     insert_before,
 )
 
-__all__ = ["DEADLINES"]
+__all__ = ["TIMERS"]
 
 WRITE_DUE: Final = "shared/engine/store/store.py::Store._write_timers"
 NEW_UNIT: Final = "shared/engine/store/store.py::Store.unit"
@@ -34,7 +34,7 @@ NAMES_OF_DUE: Final = (
     elsewhere(WRITE_DUE, "_.DB.DUE_ROWS.bulk_write(_, ordered=False, session=_)"),
 )
 
-DEADLINES: Final[tuple[Regression, ...]] = (
+TIMERS: Final[tuple[Regression, ...]] = (
     planted(
         21,
         "a due document is written outside of the step's transaction",
