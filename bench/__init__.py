@@ -1,1 +1,1 @@
-"""Speed, as ratios measured side by side on the same brokers; absolute rates only describe a machine."""
+"""Benchmarks: ratios measured on the same brokers. Absolute rates only describe a machine."""

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from bench import (
     framework,
-    growth,
     hop,
     intake,
     latency,
@@ -18,10 +17,11 @@ from bench import (
     page,
     pipeline,
     relaying,
+    scaling,
     stages,
     thrift,
 )
-from bench.running import Asked, Subject
+from bench.running import RunSize, Subject
 from bench.world import World, running
 
 SUBJECTS: dict[str, Subject] = {
@@ -30,8 +30,8 @@ SUBJECTS: dict[str, Subject] = {
     "relay": relaying.subject,
     "intake": intake.subject,
     "stages": stages.subject,
-    "cases": growth.cases,
-    "partitions": growth.partitions,
+    "cases": scaling.cases,
+    "partitions": scaling.partitions,
     "memory": memory.subject,
     "thrift": thrift.subject,
     "hop": hop.subject,
@@ -40,7 +40,7 @@ SUBJECTS: dict[str, Subject] = {
 
 
 def main() -> None:
-    """Measure what was asked for, print it, and keep it in docs/ if that was asked for too."""
+    """Measure the chosen subjects, print the findings, and save them in docs/ if wanted."""
     given = _arguments()
     names = given.only or list(SUBJECTS)
     console = Console(stderr=given.json)
@@ -52,21 +52,21 @@ def main() -> None:
                 subject = SUBJECTS[name]
                 print(f"{name}: {subject.title}", file=sys.stderr)  # noqa: T201 - progress
                 load = page.load_now()
-                told = subject.measure(world, Asked(given.runs, given.events))
-                found[name] = page.as_found(name, subject, told, given.runs, load)
+                findings = subject.measure(world, RunSize(given.runs, given.events))
+                found[name] = page.as_found(name, subject, findings, given.runs, load)
                 if not given.json:
                     page.show(console, found[name])
                 if given.save:
                     page.keep({name: found[name]})
                     if subject.draw is not None:
-                        subject.draw(told.rows)
+                        subject.draw(findings.rows)
     if given.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201 - its output
 
 
 @contextmanager
 def _world(names: list[str], *, services: bool) -> Iterator[World]:
-    """Brokers, or a whole stack, where there is something to measure on it."""
+    """Start the brokers or the whole stack, if a subject needs it."""
     if not names:
         yield World(kafka={}, mongo="", mongod=0, home=page.DOCS)
         return

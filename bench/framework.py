@@ -1,4 +1,4 @@
-"""What the way from the client library to a batch costs: subscription and worker, without a store."""
+"""The cost from the client library to a batch: subscription and worker, without a store."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,13 +7,13 @@ from typing import Final
 
 from bench.pipeline import SAMRAAD, bare_consumer, decide, service
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
-    Told,
     by_turns,
     row_of,
     until,
@@ -30,7 +30,7 @@ _TIMES: Final = 2
 
 
 async def bare(world: World, events: int) -> Figures:
-    """getmany, and nothing is done with what it gives."""
+    """Call getmany and discard the result."""
     async with bare_consumer(world) as consumer:
         meter, taken = Meter(world), 0
         while taken < _TIMES * events:
@@ -40,18 +40,18 @@ async def bare(world: World, events: int) -> Figures:
 
 
 class _NoCommitter(BatchCommitter):
-    """Takes every batch and does nothing with it."""
+    """Accepts every batch and discards it."""
 
     taken = 0
 
     async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
-        """Move the mark in memory."""
+        """Move the watermark in memory."""
         _NoCommitter.taken += len(records)
         return replace(mark, offset=records[-1].offset + 1), self.store.unit()
 
 
 async def ours(world: World, events: int) -> Figures:
-    """The subscription's poll, its workers, back-pressure and gathering of batches."""
+    """Run the subscription: its poll, workers, back-pressure and batches."""
     async with service(world, decide, _NoCommitter) as subscription:
         meter = Meter(world)
         subscription.start()
@@ -60,29 +60,29 @@ async def ours(world: World, events: int) -> Figures:
 
 
 CONTENDERS: Final = (
-    Contender("bare getmany", bare, "Holds records; promises nothing."),
+    Contender("bare getmany", bare, "Holds records; no guarantees."),
     Contender(
         SAMRAAD,
         ours,
-        "Every record weighed, so that memory stays bounded; offsets without a hole or a repeat; "
-        "slices of one partition, in order; back to the watermark after any doubt.",
+        "Bounds memory by weighing every record; offsets without a gap or a repeat; batches of "
+        "one partition, in order; returns to the watermark after any doubt.",
     ),
 )
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     world.make_topic(world.topic, PARTITIONS)
-    world.fill(world.topic, ((fact_of(number), 1) for number in range(_TIMES * asked.events)))
-    runs = by_turns(world, CONTENDERS, asked, lambda world, _: world.empty("bench_ours"))
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(_TIMES * size.events)))
+    runs = by_turns(world, CONTENDERS, size, lambda world, _: world.empty("bench_ours"))
     costs = median(
         our.cpu_us - bare.cpu_us
         for our, bare in zip(runs[SAMRAAD], runs["bare getmany"], strict=True)
     )
-    return Told(
+    return Findings(
         [row_of(name, figures) for name, figures in runs.items()],
         [Target.at_most("framework CPU over bare getmany, µs an event", 5, round(costs, 2))],
         {each.name: each.promises for each in CONTENDERS},
     )
 
 
-subject = Subject("The framework: from the broker to a slice, with nothing done in it", _measure)
+subject = Subject("The framework: from the broker to a batch, without processing it", _measure)

@@ -25,13 +25,13 @@ from pymongo.read_concern import ReadConcern
 
 from bench.pipeline import MAJORITY, SAMRAAD, WORKERS, bare_consumer, taken
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
-    Told,
     by_turns,
     ratio,
     row_of,
@@ -45,7 +45,7 @@ from services.intake.blind import BlindIndex
 from services.intake.handlers import ReportProcessor
 from services.intake.indexes import make_indexes
 from services.intake.partners import Partner
-from services.intake.preparing import Desk
+from services.intake.preparing import LetterReader
 from services.intake.seal_keys import SealKeyDirectory
 from shared.contracts.envelope import (
     LETTER_CONTENT_TYPE,
@@ -79,7 +79,7 @@ Document = dict[str, Any]
 
 
 async def bare(world: World, events: int, *, keys: Path) -> Figures:
-    """Open, validate, make a key a person and a case, encrypt, write: once, in batches of 100."""
+    """Open, validate, make a key per person and case, encrypt and write, in batches of 100."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     loop = _BareIntake(client, keys)
     await loop.make_ready()
@@ -104,7 +104,7 @@ async def bare(world: World, events: int, *, keys: Path) -> Figures:
 
 
 class _BareIntake:
-    """What must be done for a letter, and nothing else."""
+    """The minimum of work for a letter."""
 
     def __init__(self, client: AsyncMongoClient[Document], keys: Path) -> None:
         self.client = client
@@ -120,7 +120,7 @@ class _BareIntake:
         )
 
     async def make_ready(self) -> None:
-        """Make the collections and the index that a key's name needs."""
+        """Make the collections and the index of key names."""
         for name in ("reports", "cases", "said", "outbox", "watermarks"):
             await self.database.create_collection(name)
         await self.database["keys"].create_index(
@@ -130,7 +130,7 @@ class _BareIntake:
         )
 
     async def serve(self, queue: "asyncio.Queue[ConsumerRecord]") -> None:
-        """Take what is there, again and again."""
+        """Process batches until all letters are done."""
         while True:
             records = [await queue.get()]
             while not queue.empty() and len(records) < _MOST:
@@ -192,14 +192,14 @@ class _BareIntake:
 
 
 async def ours(world: World, events: int, *, keys: Path) -> Figures:
-    """Intake's own door, desk, keys and vault behind the engine."""
+    """Intake with its real letter reader, keys and stores behind the engine."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _OURS, cases=cases.COLLECTION)
     data_keys = Keys(client, _OURS, MasterKey.read(keys / "master.key"))
     index = BlindIndex((keys / "index.key").read_bytes())
     seal_keys = SealKeyDirectory(keys / "seal")
-    desk = Desk(store.db, keys=data_keys, index=index, seal_keys=seal_keys)
-    processor = ReportProcessor(desk, index)
+    reader = LetterReader(store.db, keys=data_keys, index=index, seal_keys=seal_keys)
+    processor = ReportProcessor(reader, index)
     await make_indexes(store.db)
     await ParkingLot(store, None, {}).ensure_indexes()
     await data_keys.prepare()
@@ -229,28 +229,28 @@ def letters(partner: str, how_many: int, public: Mapping[str, Any]) -> Iterator[
     inventor = Inventor(CLONE / "examples", dice)
     for number in range(how_many):
         _, example = inventor.example(Process.MEDIATION, [PartnerKind.SCHOOL.value])
-        told = inventor.report(example, partner=partner, municipalities=(), now=now)
-        told["reference"] = f"B-{number:06d}"
-        opened = json.dumps(told, ensure_ascii=False).encode()
+        report = inventor.report(example, partner=partner, municipalities=(), now=now)
+        report["reference"] = f"B-{number:06d}"
+        opened = json.dumps(report, ensure_ascii=False).encode()
         envelope = Envelope(
             str(uuid4()),
             partner_source(partner),
             REPORT_SUBMITTED,
             now,
-            told["reference"],
+            report["reference"],
             LETTER_CONTENT_TYPE,
         )
         topic = f"partner.{partner}.reports"
-        yield topic, told["reference"], seal(opened, public), write_envelope(envelope)
+        yield topic, report["reference"], seal(opened, public), write_envelope(envelope)
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     keys = world.home / "bench-keys"
     keys.mkdir(mode=0o700)
     (keys / "master.key").write_bytes(os.urandom(96))
     (keys / "index.key").write_bytes(os.urandom(32))
     SealKeyDirectory(keys / "seal").make_first()
-    how_many = min(_LETTERS, asked.events)
+    how_many = min(_LETTERS, size.events)
     public = SealKeyDirectory(keys / "seal").published()["keys"][-1]
     world.make_topic(_TOPIC, _PARTITIONS)
     world.send(letters(_PARTNER, how_many, public))
@@ -258,18 +258,18 @@ def _measure(world: World, asked: Asked) -> Told:
         Contender(
             "bare open-validate-encrypt-write",
             partial(bare, keys=keys),
-            "The same seal, the same model and the same kind of key for each person and case, one "
-            "transaction a slice. Takes a report twice that comes twice, knows no person again, "
-            "applies none of the rules of docs/rules.md, answers no mistake, ends on a letter "
-            "that does not open, guards nothing, logs nothing.",
+            "The same encryption, the same model and the same kind of key for each person and case, "
+            "one transaction per batch. Accepts a repeated report twice, does not recognise people, "
+            "applies none of the rules of docs/rules.md, rejects nothing, ends on a letter that it "
+            "cannot decrypt, has no guards and no audit log.",
             events=how_many,
         ),
         Contender(
             SAMRAAD,
             partial(ours, keys=keys),
-            "Each report once whatever its partner repeats, people found again under a blind "
-            "index, all rules and all faults told, receipt and fact in the same transaction, an "
-            "audit row; what cannot be taken is set aside unreadable.",
+            "Each report once, however often its partner repeats it; people are recognised by a blind "
+            "index; all rules are applied and all errors reported; receipt and event in the same "
+            "transaction, with an audit row; letters that cannot be read are parked, encrypted.",
             events=how_many,
         ),
     )
@@ -279,13 +279,15 @@ def _measure(world: World, asked: Asked) -> Told:
         world.empty(_BARE, _OURS)
         return here
 
-    runs = by_turns(world, contenders, asked, before)
+    runs = by_turns(world, contenders, size, before)
     reached = ratio(runs[SAMRAAD], runs[contenders[0].name])
-    return Told(
+    return Findings(
         [row_of(name, figures) for name, figures in runs.items()],
         [Target.at_least("intake / its bare loop", 0.8, reached)],
         {each.name: each.promises for each in contenders},
     )
 
 
-subject = Subject("Intake: sealed reports, each with its people, to receipts and cases", _measure)
+subject = Subject(
+    "Intake: encrypted reports, each with its people, to receipts and cases", _measure
+)

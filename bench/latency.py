@@ -1,4 +1,4 @@
-"""How long one event takes on an idle stack, one at a time, as those outside see it."""
+"""The latency of one event on an idle stack, measured from outside, one at a time."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo.errors import PyMongoError
 
 from bench.intake import letters
-from bench.running import Asked, Subject, Target, Told
+from bench.running import Findings, RunSize, Subject, Target
 from bench.world import Sent, World
 from deploy.embedded.paths import CLONE
 
@@ -37,7 +37,7 @@ Times = dict[str, float]
 
 
 class Effects(Thread):
-    """When cases appear in a collection."""
+    """The times at which cases appear in a collection."""
 
     def __init__(self, world: World, database: str, collection: str) -> None:
         super().__init__(daemon=True)
@@ -48,13 +48,13 @@ class Effects(Thread):
         )
 
     def run(self) -> None:
-        """Note each as it comes."""
+        """Note the time of each new case."""
         with suppress(PyMongoError):
             for change in self._changes:
                 self.seen.setdefault(change["documentKey"]["_id"], monotonic())
 
     def wait_for(self, case_id: str) -> float:
-        """Wait until the case is there; say when that was."""
+        """Wait for the case, and return its time."""
         until = monotonic() + ANSWER_S
         while case_id not in self.seen:
             if monotonic() > until:
@@ -63,12 +63,12 @@ class Effects(Thread):
         return self.seen[case_id]
 
     def close(self) -> None:
-        """End looking."""
+        """Stop watching."""
         self._client.close()
 
 
 class _Watch:
-    """When records appear on topics, by what they are about."""
+    """The times at which records appear on topics, by subject."""
 
     def __init__(self, world: World) -> None:
         self._consumer = Consumer({**world.kafka, "group.id": "bench-eyes"})
@@ -82,7 +82,7 @@ class _Watch:
         self._consumer.assign(places)
 
     def until(self, reference: str) -> Times:
-        """Wait for the receipt of a report, its first fact and its notice; say when each came."""
+        """Wait for a report's receipt, first fact and notice, and return their times."""
         seen: Times = {}
         case_id, facts, notices = "", Times(), Times()
         end = monotonic() + ANSWER_S
@@ -103,7 +103,7 @@ class _Watch:
         raise TimeoutError(f"after {ANSWER_S} s there is still no notice of {reference}")
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     credentials = _credentials(world)
     public = httpx.get(credentials["jwks_url"], timeout=30).json()["keys"][0]
     producer = Producer({**credentials["kafka"], "enable.idempotence": True, "linger.ms": 0})
@@ -111,7 +111,7 @@ def _measure(world: World, asked: Asked) -> Told:
     dice = Random(3)  # noqa: S311 - pauses
     effects.start()
     taken: list[dict[str, float]] = []
-    for letter in letters(_PARTNER, _FIRST + asked.runs * _IN_A_RUN, public):
+    for letter in letters(_PARTNER, _FIRST + size.runs * _IN_A_RUN, public):
         taken.append(_one(letter, producer, watch, effects))
         sleep(dice.uniform(*PAUSES_S))
     effects.close()
@@ -121,10 +121,10 @@ def _measure(world: World, asked: Asked) -> Told:
         row_of_times(
             "report acknowledged → effect in the next service (change stream)", "effect", rounds
         ),
-        row_of_times("fact read → notice read", "notice", rounds),
+        row_of_times("event read → notice read", "notice", rounds),
     ]
     effect = rows[1]
-    return Told(
+    return Findings(
         rows,
         [
             Target.at_most(
@@ -138,7 +138,7 @@ def _measure(world: World, asked: Asked) -> Told:
 
 
 def _one(letter: Sent, producer: Producer, watch: _Watch, effects: Effects) -> dict[str, float]:
-    """Send one report, and wait until all that follows from it was seen. Milliseconds."""
+    """Send one report, wait for all its effects, and return the times in ms."""
     acknowledged = send_and_wait(producer, letter)
     seen = watch.until(letter[1])
     case_id = next(name.removeprefix("case ") for name in seen if name.startswith("case "))
@@ -150,7 +150,7 @@ def _one(letter: Sent, producer: Producer, watch: _Watch, effects: Effects) -> d
 
 
 def send_and_wait(producer: Producer, record: Sent) -> float:
-    """Send a record; return when the broker had acknowledged it."""
+    """Send a record; return the time of the broker's acknowledgement."""
     topic, key, value, headers = record
     acknowledged: list[float] = []
 
@@ -166,7 +166,7 @@ def send_and_wait(producer: Producer, record: Sent) -> float:
 
 
 def row_of_times(what: str, name: str, rounds: list[list[dict[str, float]]]) -> dict[str, Any]:
-    """Percentiles of one time, in ms, over all rounds, and how the rounds differ."""
+    """Return percentiles of one time in ms over all rounds, and the spread of the rounds."""
     of_rounds = [median(each[name] for each in one) for one in rounds]
     everything = [each[name] for one in rounds for each in one]
     return {
@@ -181,7 +181,7 @@ def row_of_times(what: str, name: str, rounds: list[list[dict[str, float]]]) -> 
 
 
 def _credentials(world: World) -> Mapping[str, Any]:
-    """Let a school send, as its operator would."""
+    """Add a school as a partner, as an operator does."""
     file = world.home / f"{_PARTNER}.credentials.json"
     command = [sys.executable, "-m", "cli.main", "partner", "add", _PARTNER, "--kind", "school"]
     environment = {**os.environ, "SAMRAAD_HOME": str(world.home)}
@@ -195,8 +195,8 @@ def _credentials(world: World) -> Mapping[str, Any]:
     )
     if added.returncode:
         raise RuntimeError(f"the partner was not added: {added.stdout}{added.stderr}")
-    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return told
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
 
 
 subject = Subject("Latency: one report at a time on an idle stack", _measure, whole_stack=True)

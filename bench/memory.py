@@ -1,4 +1,4 @@
-"""Memory against backlog: what a service and a relay hold while much waits for them."""
+"""Memory against backlog: the peak of a service and a relay with a large backlog."""
 
 from dataclasses import replace
 from statistics import median
@@ -6,23 +6,23 @@ from typing import Any, Final
 
 from bench import relaying
 from bench.pipeline import ours
-from bench.running import Asked, Figures, Run, Subject, Told, run_alone
-from bench.world import PARTITIONS, TOLD, World, fact_of
+from bench.running import Figures, Findings, Run, RunSize, Subject, run_alone
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, World, fact_of
 
 __all__ = ["subject"]
 
 _BACKLOGS: Final = (1_000, 30_000, 300_000)
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     runs: dict[tuple[str, int], list[Figures]] = {}
     for backlog in _BACKLOGS:
         here = replace(world, topic=f"bench.backlog.{backlog}")
         here.make_topic(here.topic, PARTITIONS)
         here.fill(here.topic, ((fact_of(number), 1) for number in range(backlog)))
-        world.make_topic(TOLD, PARTITIONS)
+        world.make_topic(FOLLOWED_TOPIC, PARTITIONS)
         ways: tuple[tuple[str, Run], ...] = (("service", ours), ("relay", relaying.ours))
-        for _ in range(asked.runs):
+        for _ in range(size.runs):
             for name, run in ways:
                 world.empty("bench_ours")
                 if name == "relay":
@@ -39,7 +39,7 @@ def _measure(world: World, asked: Asked) -> Told:
         }
         for (name, backlog), figures in sorted(runs.items())
     ]
-    return Told(rows)
+    return Findings(rows)
 
 
-subject = Subject("Memory: the most that a process held while so many events waited", _measure)
+subject = Subject("Memory: the maximum of a process by number of waiting events", _measure)

@@ -1,4 +1,4 @@
-"""What was found, for people, for machines and for docs/bench.md."""
+"""The findings for people, as JSON and in docs/bench.md."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.running import Subject, Told
+from bench.running import Findings, Subject
 from deploy.embedded.paths import CLONE
 
 __all__ = ["DOCS", "as_found", "keep", "load_now", "show"]
@@ -28,12 +28,12 @@ Found = dict[str, Any]
 
 
 def load_now() -> float:
-    """How busy the machine was in the minute before: a quiet one has less than 0.3."""
+    """The load of the machine in the minute before; an idle one has less than 0.3."""
     return round(os.getloadavg()[0], 2)
 
 
-def as_found(name: str, subject: Subject, told: Told, runs: int, load: float) -> Found:
-    """A subject's findings with what a sceptic needs to repeat them."""
+def as_found(name: str, subject: Subject, findings: Findings, runs: int, load: float) -> Found:
+    """Return a subject's findings with all that is needed to repeat them."""
     return {
         "title": subject.title,
         "command": f"make bench ONLY={name}" + ("" if runs == 5 else f" RUNS={runs}"),  # noqa: PLR2004 - usual
@@ -41,9 +41,9 @@ def as_found(name: str, subject: Subject, told: Told, runs: int, load: float) ->
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": _machine(),
         "load_before": load,
-        "rows": told.rows,
-        "targets": [asdict(each) for each in told.targets],
-        "promises": told.promises,
+        "rows": findings.rows,
+        "targets": [asdict(each) for each in findings.targets],
+        "promises": findings.promises,
     }
 
 
@@ -62,7 +62,7 @@ def show(console: Console, found: Found) -> None:
 
 
 def keep(found: Mapping[str, Found]) -> None:
-    """Keep findings in docs/bench.json, and write them into the page where they belong."""
+    """Save findings in docs/bench.json and in their place of docs/bench.md."""
     kept = json.loads(_FIGURES.read_text(encoding="utf-8")) if _FIGURES.exists() else {}
     kept.update(found)
     kept = dict(sorted(kept.items()))
@@ -76,7 +76,7 @@ def keep(found: Mapping[str, Found]) -> None:
 
 
 def _put(page: str, name: str, text: str) -> str:
-    """Replace what stands between the marks of a subject."""
+    """Replace the text between the marks of a subject."""
     mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not mark.search(page):
         raise ValueError(f"{_PAGE} has no place for {name}")
@@ -95,7 +95,7 @@ def _section(found: Found) -> str:
         "",
     ]
     if found["promises"]:
-        lines += [f"- **{name}**: {said}" for name, said in found["promises"].items()]
+        lines += [f"- **{name}**: {promise}" for name, promise in found["promises"].items()]
         lines.append("")
     where = f"{found['machine']}; load before: {found['load_before']:g}."
     what = f"`{found['command']}`, commit {found['commit']}, {found['measured_at'][:10]}"
@@ -130,13 +130,13 @@ def _written(value: Any) -> str:
 
 
 def _commit() -> str:
-    """The commit that was measured; `+` where files differ from it, but for what we write."""
+    """Return the measured commit, with `+` if files differ from it, apart from our own output."""
 
-    def git(*asked: str) -> str:
-        told = subprocess.run(
-            ["git", *asked], cwd=CLONE, capture_output=True, text=True, check=False
+    def git(*arguments: str) -> str:
+        completed = subprocess.run(
+            ["git", *arguments], cwd=CLONE, capture_output=True, text=True, check=False
         )
-        return told.stdout.strip()
+        return completed.stdout.strip()
 
     changed = git("status", "--porcelain", "--", ".", ":!docs/bench*")
     return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")

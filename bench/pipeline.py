@@ -1,6 +1,6 @@
-"""The same work three ways: as little as can be done, by our engine, and as tutorials do it.
+"""The same work in three ways: a bare loop, our engine, and the way of tutorials.
 
-Each reads facts of different cases, keeps a document for each, and tells one fact of each. The
+Each reads facts of different cases, keeps a document for each, and emits one fact for each. The
 bare loop does nothing else; ours validates the model, applies a rule, numbers and guards, and
 writes an audit row; the tutorial way commits once for each event.
 """
@@ -22,10 +22,11 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
     by_turns,
@@ -33,8 +34,7 @@ from bench.running import (
     row_of,
     until,
 )
-from bench.running import Told as Findings
-from bench.world import PARTITIONS, TOLD, Happened, Told, World, fact_of
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, Followed, Happened, World, fact_of
 from deploy.embedded.database_rights import SMALL_PAGES
 from shared.contracts import Fact
 from shared.engine import Inbox, ParkingLot, Store, Subscription, Unit
@@ -62,7 +62,7 @@ SAMRAAD: Final = "Samråd"
 TRACED: Final = "Samråd, every event traced"
 BARE: Final = "bare loop"
 TUTORIAL: Final = "the tutorial way"
-PLAIN: Final = ", as Python comes"
+PLAIN: Final = ", default settings"
 """With asyncio's own event loop and the collector's own settings: what nobody tuned."""
 MAJORITY: Final = WriteConcern("majority", j=True)
 SLICE: Final = 500
@@ -101,7 +101,7 @@ async def bare_loop(world: World, events: int) -> Figures:
 
 
 async def same_documents(world: World, events: int) -> Figures:
-    """The bare loop, but what it writes is what the engine has to write, an audit row too."""
+    """The bare loop, with the same writes as the engine, also an audit row."""
     protocol = {"marks": {"/bench/in": 1}, "sequences": {"/bench/out": 1}}
     return await _bare_loop(
         world,
@@ -135,7 +135,7 @@ async def _bare_loop(world: World, events: int, case: Write, audit: Write | None
 
 
 class _BareLoop:
-    """What must be done for a batch, and nothing else."""
+    """The minimum of work for a batch."""
 
     def __init__(
         self, client: AsyncMongoClient[Document], case: Write, audit: Write | None
@@ -149,7 +149,7 @@ class _BareLoop:
         self._decoder = msgspec.json.Decoder(_Body)
 
     async def serve(self, place: TopicPartition, queue: "asyncio.Queue[Any]") -> None:
-        """Take what is there, again and again."""
+        """Process batches until all facts are done."""
         while True:
             records = [await queue.get()]
             while not queue.empty() and len(records) < SLICE:
@@ -178,9 +178,9 @@ class _BareLoop:
             log = [self._audit(body) for body in bodies]
             await self.database.audit.insert_many(log, ordered=False, session=session)
         now = datetime.now(UTC)
-        told = [
+        messages = [
             {
-                "topic": TOLD,
+                "topic": FOLLOWED_TOPIC,
                 "key": body.case_id,
                 "value": b'{"case_id": "%b", "number": 1}' % body.case_id.encode(),
                 "id": body.case_id,
@@ -191,16 +191,16 @@ class _BareLoop:
             }
             for body in bodies
         ]
-        packed = {"at": Timestamp(0, 0), "messages": told}
+        packed = {"at": Timestamp(0, 0), "messages": messages}
         await self.database.outbox.insert_one(packed, session=session)
 
 
 def decide(fact: Happened, unit: Unit) -> None:
-    """The rule: a case that is not known is taken in, told of, and logged."""
+    """The rule: a new case is stored, a fact of it is emitted, and both are logged."""
     known = unit.load("cases", fact.subject())
     if known is None:
         unit.save("cases", {"_id": fact.subject(), "municipality": fact.municipality})
-        unit.emit(Told(case_id=fact.case_id, number=fact.number))
+        unit.emit(Followed(case_id=fact.case_id, number=fact.number))
         unit.add("audit", {"at": unit.now, "what": fact.subject()})
 
 
@@ -210,7 +210,7 @@ async def ours(world: World, events: int) -> Figures:
 
 
 async def ours_traced(world: World, events: int) -> Figures:
-    """The same, with a step of a trace written to a file for every event."""
+    """The same, with a span written to a file for every event."""
     process = f"bench-{uuid4()}"
     file = TraceFile(world.home / "traces", service="bench", process=process)
     return await _ours(world, events, Tracing([file]))
@@ -234,7 +234,7 @@ async def service(
     fact: type[Fact] = Happened,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Subscription]:
-    """A service with one handler for one fact, its partitions taken, ready to read."""
+    """Return a service with one handler for one fact, with its partitions assigned."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, database, cases="cases")
     store.tracing = tracing
@@ -252,7 +252,7 @@ async def service(
 async def taken(
     world: World, subscription: Subscription, committer: BatchCommitter
 ) -> AsyncIterator[None]:
-    """A subscription wired as `shared.runtime.process` does it, all its partitions taken, ready to read."""
+    """Return a subscription wired like `shared.runtime.process`, with all partitions assigned."""
     broker = make_broker(world.connection, instance=None)
     budget = committer.store.budget
     subscription.declare(
@@ -301,9 +301,9 @@ async def tutorial(world: World, events: int) -> Figures:
             if known is None:
                 case = {"_id": fact.subject(), "municipality": fact.municipality}
                 await database.cases.insert_one(case, session=session)
-            told = Told(case_id=fact.case_id, number=fact.number).model_dump_json()
+            body = Followed(case_id=fact.case_id, number=fact.number).model_dump_json()
             now = datetime.now(UTC)
-            await database.outbox.insert_one({"at": now, "body": told}, session=session)
+            await database.outbox.insert_one({"at": now, "body": body}, session=session)
         done += 1
 
     await broker.start()
@@ -320,28 +320,28 @@ CONTENDERS: Final = (
     Contender(
         BARE,
         bare_loop,
-        "One transaction a slice, so a crash neither loses nor doubles what Kafka gives again. "
-        "Trusts the bytes (no model), knows no order of a case, no repeat at a new offset, no "
-        "rival owner or writer, no poison: one bad record ends it. No audit row.",
+        "One transaction per batch, so a crash neither loses nor duplicates what Kafka delivers "
+        "again. Does not validate, does not order the events of a case, and does not handle "
+        "repeats at a new offset, rival owners or writers: one bad record ends it. No audit row.",
     ),
     Contender(
         "bare loop, our documents",
         same_documents,
-        "The same, and writes what the engine writes: marks, sequences and an audit row.",
+        "The same, and writes the documents of the engine: marks, sequences and an audit row.",
     ),
     Contender(
         SAMRAAD,
         ours,
-        "Everything: each effect once and in the order of its case, also after repeats, gaps, "
-        "rivals, zombies and unclear commits; poison parks its own case; the model is validated, "
-        "the rule applied, the fact numbered, the audit row written.",
+        "All guarantees: each effect once and in the order of its case, also after repeats, gaps, "
+        "rivals, zombies and unclear commits; a failing event parks only its own case; the event "
+        "is validated, the rule applied, the new event numbered, the audit row written.",
     ),
-    Contender(TRACED, ours_traced, "The same, and each event's step can be found in a trace."),
+    Contender(TRACED, ours_traced, "The same, and each event's step is in a trace."),
     Contender(
         TUTORIAL,
         tutorial,
-        "One transaction an event with an inbox row, acknowledged whatever happens: an event "
-        "whose handler raises is lost. No order after a repeat, no relay that keeps order.",
+        "One transaction per event with an inbox row, always acknowledged: an event whose handler "
+        "raises is lost. No order after a repeat, no relay that keeps the order.",
         events=_TUTORIAL_EVENTS,
     ),
     Contender(BARE + PLAIN, bare_loop, "As the bare loop.", tuned=False),
@@ -351,14 +351,14 @@ CONTENDERS: Final = (
 )
 
 
-def _measure(world: World, asked: Asked) -> Findings:
+def _measure(world: World, size: RunSize) -> Findings:
     world.make_topic(world.topic, PARTITIONS)
-    world.fill(world.topic, ((fact_of(number), 1) for number in range(asked.events)))
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(size.events)))
 
     def before(world: World, _: Contender) -> None:
         world.empty("bench_bare", "bench_ours", "bench_tutorial")
 
-    runs = by_turns(world, CONTENDERS, asked, before)
+    runs = by_turns(world, CONTENDERS, size, before)
     rows = [row_of(name, figures) for name, figures in runs.items()]
     for row, figures in zip(rows, runs.values(), strict=True):
         row["samraad_is"] = ratio(runs[SAMRAAD], figures)
@@ -374,7 +374,7 @@ def _measure(world: World, asked: Asked) -> Findings:
     )
 
 
-subject = Subject("A service: one event, one new case, one fact, 16 partitions", _measure)
+subject = Subject("A service: each event opens a case and emits an event, 16 partitions", _measure)
 
 
 async def _make_collections(database: Any) -> None:

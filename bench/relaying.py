@@ -14,10 +14,11 @@ from pymongo import AsyncMongoClient
 
 from bench.pipeline import SAMRAAD
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
     by_turns,
@@ -25,8 +26,7 @@ from bench.running import (
     row_of,
     until,
 )
-from bench.running import Told as Findings
-from bench.world import PARTITIONS, TOLD, Told, World
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, Followed, World
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope
 from shared.engine import Message, Store
@@ -52,7 +52,7 @@ async def bare(world: World, _: int) -> Figures:
         max_request_size=_BATCH_BYTES + 4096,
     )
     await producer.start()
-    partitions = sorted(await producer.partitions_for(TOLD))
+    partitions = sorted(await producer.partitions_for(FOLLOWED_TOPIC))
     partition_of = DefaultPartitioner()
     sent, meter = 0, Meter(world)
     while documents := await outbox.find().sort("at", 1).limit(_READ_AT_ONCE).to_list():
@@ -83,12 +83,12 @@ async def _send(
                 break
             taken += 1
         batch.close()
-        await (await producer.send_batch(batch, TOLD, partition=partition))
+        await (await producer.send_batch(batch, FOLLOWED_TOPIC, partition=partition))
         del waiting[:taken]
 
 
 def _headers(message: Mapping[str, Any]) -> list[tuple[str, bytes]]:
-    """What stands on a fact's record."""
+    """Return the message of a fact."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", message["id"].encode()),
@@ -103,7 +103,7 @@ def _headers(message: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 
 
 async def ours(world: World, events: int) -> Figures:
-    """The relay as every service runs it, until its outbox is empty."""
+    """Run the relay like every service until its outbox is empty."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _OURS, cases="cases")
     relay = Relay(store, world.connection, holder="bench")
@@ -122,16 +122,16 @@ async def ours(world: World, events: int) -> Figures:
 
 async def emptied(store: Store) -> None:
     """Wait until all was acknowledged and deleted."""
-    while await store.db.outbox.estimated_document_count():  # noqa: ASYNC110 - tells nobody
+    while await store.db.outbox.estimated_document_count():  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.005)
 
 
 def _published() -> float:
-    return REGISTRY.get_sample_value("samraad_published_total", {"topic": TOLD}) or 0.0
+    return REGISTRY.get_sample_value("samraad_published_total", {"topic": FOLLOWED_TOPIC}) or 0.0
 
 
 def fill_outbox(world: World, database: str, messages: int) -> None:
-    """Leave in an outbox what full batches leave there."""
+    """Fill an outbox like full batches do."""
     now = datetime.now(UTC)
     with world.database_client() as client:
         outbox = client[database].outbox
@@ -143,12 +143,12 @@ def fill_outbox(world: World, database: str, messages: int) -> None:
 
 
 def _message(now: datetime) -> Message:
-    fact = Told(case_id=uuid4(), number=1)
-    stream = source_of(TOLD)
+    fact = Followed(case_id=uuid4(), number=1)
+    stream = source_of(FOLLOWED_TOPIC)
     envelope = Envelope(
         f"{stream}/{fact.subject()}/1", stream, fact.type, now, fact.subject(), sequence=1
     )
-    return Message(TOLD, fact.subject(), envelope, fact.write())
+    return Message(FOLLOWED_TOPIC, fact.subject(), envelope, fact.write())
 
 
 CONTENDERS: Final = (
@@ -156,29 +156,29 @@ CONTENDERS: Final = (
         "bare relay",
         bare,
         "At least once, deleted after the acknowledgement. Reads without a snapshot (a document "
-        "may be told before one that it follows from), goes on after a failed send (order is "
-        "lost), sends double when it runs twice, ends on a topic that is away.",
+        "may be published before its cause), continues after a failed send (the order is lost), "
+        "sends twice when two relays run, ends on a missing topic.",
     ),
     Contender(
         SAMRAAD,
         ours,
         "At least once and in commit order within a partition: one snapshot, from the oldest, "
-        "nothing after a failed send; a lease against double sends; absent topics hold up no "
-        "other.",
+        "nothing after a failed send; a lease prevents double sends; missing topics delay no "
+        "other topic.",
     ),
 )
 
 
-def _measure(world: World, asked: Asked) -> Findings:
-    world.make_topic(TOLD, PARTITIONS)
+def _measure(world: World, size: RunSize) -> Findings:
+    world.make_topic(FOLLOWED_TOPIC, PARTITIONS)
     bare_one = {"bare relay": _BARE}
 
     def before(world: World, contender: Contender) -> None:
         database = bare_one.get(contender.name, _OURS)
         world.empty(database)
-        fill_outbox(world, database, asked.events)
+        fill_outbox(world, database, size.events)
 
-    runs = by_turns(world, CONTENDERS, asked, before)
+    runs = by_turns(world, CONTENDERS, size, before)
     rows = [row_of(name, figures) for name, figures in runs.items()]
     reached = ratio(runs[SAMRAAD], runs["bare relay"])
     return Findings(

@@ -1,4 +1,4 @@
-"""Contenders run by turns, each in a process of its own, and what their runs came to."""
+"""Runs contenders in turn, each in a process of its own, and sums up their runs."""
 
 import asyncio
 import resource
@@ -18,14 +18,14 @@ from bench.world import World
 from shared.runtime.process import collect_rarely
 
 __all__ = [
-    "Asked",
     "Contender",
     "Figures",
+    "Findings",
     "Meter",
     "Run",
+    "RunSize",
     "Subject",
     "Target",
-    "Told",
     "by_turns",
     "ratio",
     "row_of",
@@ -37,8 +37,8 @@ LOOK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How much is to be measured."""
+class RunSize:
+    """How many runs each contender gets, and how many events each run has."""
 
     runs: int
     events: int
@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one run came to."""
+    """The figures of one run."""
 
     events: int
     seconds: float
@@ -55,9 +55,9 @@ class Figures:
     mongod_us: float
     """The database's CPU for each event, µs."""
     peak_mb: float
-    """Most memory that the process held, MB, all it had imported included."""
+    """Peak memory of the process, MB, with everything it imported."""
     more: Mapping[str, float] = field(default_factory=dict)
-    """What only this subject counts."""
+    """Further figures of one subject."""
 
     @property
     def rate(self) -> float:
@@ -70,21 +70,21 @@ Run = Callable[[World, int], Coroutine[Any, Any, Figures]]
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way to do the work; `run` can be pickled, for it runs in a process of its own."""
+    """One way to do the work; `run` must be picklable, because it runs in another process."""
 
     name: str
     run: Run
     promises: str
-    """What it guarantees, and what it does not: no ratio is fair without."""
+    """What it guarantees and what it does not, so that a ratio can be judged."""
     events: int | None = None
-    """How many it is given, where the usual number would take all day."""
+    """The number of events if the usual number would take too long."""
     tuned: bool = True
-    """Whether it gets the event loop and the collector settings of our services, or Python's own."""
+    """Whether it runs with our services' event loop and collector settings, or with Python's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be reached, and what was."""
+    """A target and its measured value."""
 
     what: str
     wanted: str
@@ -103,8 +103,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a subject found: a table, and how it stands to its targets."""
+class Findings:
+    """The findings of a subject: a table, and its targets."""
 
     rows: list[dict[str, Any]]
     targets: list[Target] = field(default_factory=list)
@@ -113,18 +113,18 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One question that the bench answers."""
+    """One benchmark."""
 
     title: str
-    measure: Callable[[World, Asked], Told]
+    measure: Callable[[World, RunSize], Findings]
     draw: Callable[[list[dict[str, Any]]], None] | None = None
-    """Makes a picture of its rows in docs/."""
+    """Draws its rows as a picture in docs/."""
     whole_stack: bool = False
-    """Whether the services have to run too, and not the brokers alone."""
+    """Whether it needs the services, not only the brokers."""
 
 
 class Meter:
-    """Measures one run from its making on: time, and CPU of the process and of the database."""
+    """Measures one run from its creation: time, CPU of the process and of the database."""
 
     def __init__(self, world: World) -> None:
         self._mongod = psutil.Process(world.mongod)
@@ -133,7 +133,7 @@ class Meter:
         self._started = perf_counter()
 
     def figures(self, events: int, **more: float) -> Figures:
-        """What it came to until now."""
+        """Return the figures until now."""
         seconds = perf_counter() - self._started
         return Figures(
             events=events,
@@ -148,19 +148,19 @@ class Meter:
 def by_turns(
     world: World,
     contenders: Sequence[Contender],
-    asked: Asked,
+    size: RunSize,
     before: Callable[[World, Contender], World | None],
 ) -> dict[str, list[Figures]]:
-    """Run all `asked.runs` times, every other round backwards, so that drift hits all alike.
+    """Run all `size.runs` times, every second round backwards, so that drift affects all equally.
 
-    `before` makes the world ready for a run, and may give it another one.
+    `before` prepares the world for a run, and may return another one.
     """
     runs: dict[str, list[Figures]] = {each.name: [] for each in contenders}
-    for number in range(asked.runs):
+    for number in range(size.runs):
         for contender in contenders if number % 2 == 0 else list(contenders)[::-1]:
-            print(f"  run {number + 1} of {asked.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
+            print(f"  run {number + 1} of {size.runs}: {contender.name}", file=sys.stderr)  # noqa: T201 - progress
             here = before(world, contender) or world
-            events = min(contender.events or asked.events, asked.events)
+            events = min(contender.events or size.events, size.events)
             runs[contender.name].append(
                 run_alone(contender.run, here, events, tuned=contender.tuned)
             )
@@ -174,7 +174,7 @@ def run_alone(run: Run, world: World, events: int, *, tuned: bool = True) -> Fig
 
 
 def row_of(name: str, figures: Sequence[Figures]) -> dict[str, Any]:
-    """Medians and spread of one contender."""
+    """Return the medians and the spread of one contender."""
     rates = [each.rate for each in figures]
     return {
         "contender": name,
@@ -192,12 +192,12 @@ def ratio(
     other: Sequence[Figures],
     of: Callable[[Figures], float] = lambda figures: figures.rate,
 ) -> float:
-    """The median of what one is to the other, run by run."""
+    """Return the median of the ratios of two contenders, run by run."""
     return round(median(of(a) / of(b) for a, b in zip(one, other, strict=True)), 2)
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    """Look again and again: what is waited for tells nobody."""
+    """Poll until the condition holds, because there is no event to wait for."""
     while not reached():  # noqa: ASYNC110 - see above
         await asyncio.sleep(LOOK_S)
 
@@ -216,7 +216,7 @@ def _own_cpu() -> float:
 
 
 def _peak_mb() -> float:
-    """As the kernel knows it of this program; `ru_maxrss` has its parent's in it, from the fork."""
+    """Return the kernel's figure; `ru_maxrss` also counts the parent's memory from the fork."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

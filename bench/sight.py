@@ -1,4 +1,4 @@
-"""What figures and traces cost on the hot path: `python -m bench.sight`. No broker, no database.
+"""The cost of metrics and traces on the hot path: `python -m bench.sight`. No broker, no database.
 
 The engine's own cost for an event is some 17 µs (`make bench`); this is what is added to it.
 """
@@ -25,11 +25,11 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 def main() -> None:
     """Print microseconds for each event of a full batch."""
-    told = _slice()
-    sent = [message.packed() for message in told.messages]
+    full = _slice()
+    sent = [message.packed() for message in full.messages]
     record = Record(TOPIC, 0, 1, 0, b"key", b"{}", ())
     table = Table("For each event of a slice of 500", "µs", box=None)
-    table.add_row("figures", f"{_cost(lambda: _count(told)):.2f}")
+    table.add_row("figures", f"{_cost(lambda: _count(full)):.2f}")
     with tempfile.TemporaryDirectory() as folder:
         tracing = Tracing([TraceFile(Path(folder), service="bench", process="bench")])
         for name, where in (("off", None), ("to a file", tracing)):

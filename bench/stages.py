@@ -1,4 +1,4 @@
-"""Where an event's CPU time goes, by stage: a sample of what the process does, every millisecond.
+"""An event's CPU time by stage: the process is sampled every millisecond.
 
 A service and its relay run as they do in production; a timer of the process's CPU time looks at the
 stack, and the innermost frame that belongs to a stage names it.
@@ -23,8 +23,8 @@ from rich.table import Table
 
 from bench import page
 from bench.pipeline import decide, service
-from bench.running import Asked, Figures, Meter, Subject, Told, run_alone, until
-from bench.world import PARTITIONS, TOLD, World, fact_of
+from bench.running import Figures, Findings, Meter, RunSize, Subject, run_alone, until
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, World, fact_of
 from shared.engine import Store
 from shared.engine.outbox.relay import Relay
 
@@ -33,14 +33,14 @@ __all__ = ["subject"]
 _EVERY_S: Final = 0.001
 _PICTURE: Final = page.DOCS / "bench-stages.svg"
 STAGES: Final = {
-    "fetch": "from the broker's bytes to records in a lane",
+    "fetch": "from the broker's bytes to records in a worker",
     "decode": "envelope and model",
-    "load": "the slice's cases, in one query",
-    "decide": "order, rule, what is to be written",
+    "load": "the batch's cases, in one query",
+    "decide": "order, rule, documents to write",
     "encode": "documents and messages to bytes",
     "commit": "statements and transaction",
     "relay": "outbox to acknowledged records",
-    "loop": "event loop, collector, the rest",
+    "loop": "event loop, garbage collector, the rest",
 }
 _BY_FILE: Final = (
     ("shared/engine/outbox/", "relay"),
@@ -68,23 +68,23 @@ _BY_FILE: Final = (
     ("shared/engine/limits/bounded_decompression.py", "fetch"),
 )
 _WITHOUT_OWNER: Final = frozenset({"encode", "commit", "fetch"})
-"""Libraries that serve several stages: whoever called them, further out, may name another."""
+"""Libraries that serve several stages: an outer caller determines the stage."""
 
 
 class _Sampler:
-    """Counts in which stage the process is found."""
+    """Counts the stages in the samples."""
 
     def __init__(self) -> None:
         self.found: Counter[str] = Counter()
         self._stages: dict[Any, str | None] = {}
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start sampling."""
         signal.signal(signal.SIGPROF, self._look)
         signal.setitimer(signal.ITIMER_PROF, _EVERY_S, _EVERY_S)
 
     def stop(self) -> None:
-        """End looking."""
+        """Stop sampling."""
         signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _look(self, _: int, frame: FrameType | None) -> None:
@@ -107,21 +107,21 @@ def _stage_of(place: str) -> str | None:
 
 
 async def whole(world: World, events: int) -> Figures:
-    """A service with its relay, until all is told."""
+    """Run a service with its relay until everything is published."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     async with service(world, decide) as subscription:
         store = Store(client, "bench_ours", cases="cases")
         relay = Relay(store, world.connection, holder="bench")
         sampler, meter = _Sampler(), Meter(world)
-        telling = asyncio.create_task(relay.run())
+        relaying = asyncio.create_task(relay.run())
         sampler.start()
         subscription.start()
         await until(lambda: _published() >= events)
         sampler.stop()
         figures = meter.figures(events)
-        telling.cancel()
+        relaying.cancel()
         with suppress(asyncio.CancelledError):
-            await telling
+            await relaying
     await client.close()
     seen = sampler.found.total()
     shares = {stage: figures.cpu_us * sampler.found[stage] / seen for stage in STAGES}
@@ -129,17 +129,17 @@ async def whole(world: World, events: int) -> Figures:
 
 
 def _published() -> float:
-    return REGISTRY.get_sample_value("samraad_published_total", {"topic": TOLD}) or 0.0
+    return REGISTRY.get_sample_value("samraad_published_total", {"topic": FOLLOWED_TOPIC}) or 0.0
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     world.make_topic(world.topic, PARTITIONS)
-    world.make_topic(TOLD, PARTITIONS)
-    world.fill(world.topic, ((fact_of(number), 1) for number in range(asked.events)))
+    world.make_topic(FOLLOWED_TOPIC, PARTITIONS)
+    world.fill(world.topic, ((fact_of(number), 1) for number in range(size.events)))
     runs = []
-    for _ in range(asked.runs):
+    for _ in range(size.runs):
         world.empty("bench_ours")
-        runs.append(run_alone(whole, world, asked.events))
+        runs.append(run_alone(whole, world, size.events))
     rows = []
     for stage, what in STAGES.items():
         spent = [each.more[stage] for each in runs]
@@ -162,7 +162,7 @@ def _measure(world: World, asked: Asked) -> Told:
             "most": round(max(total), 2),
         }
     )
-    return Told(rows)
+    return Findings(rows)
 
 
 def draw(rows: list[dict[str, Any]], to: Path = _PICTURE) -> None:

@@ -1,4 +1,4 @@
-"""What the rules save that the protocol calls thrift: each on, and left out in a variant of ours.
+"""The savings of the protocol's optional rules: each on, and left out in a variant of ours.
 
 Nothing is lost or doubled without them (docs/protocol.md, rules 9, 12 and 18); work is. The
 variants live here alone: a function of the engine is replaced in a process of its own.
@@ -19,8 +19,8 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from bench import relaying
-from bench.running import Asked, Figures, Meter, Run, Subject, Told, run_alone
-from bench.world import PARTITIONS, TOLD, Happened, World, fact_of
+from bench.running import Figures, Findings, Meter, Run, RunSize, Subject, run_alone
+from bench.world import FOLLOWED_TOPIC, PARTITIONS, Happened, World, fact_of
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Inbox, ParkingLot, Record, Store, Unit
@@ -54,7 +54,7 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
         lease.acquire = everybody  # type: ignore[assignment]
     clients = [AsyncMongoClient[dict[str, Any]](world.mongo, tz_aware=True) for _ in range(2)]
     stores = [Store(client, "bench_ours", cases="cases") for client in clients]
-    before, meter = world.ends(TOLD), Meter(world)
+    before, meter = world.ends(FOLLOWED_TOPIC), Meter(world)
     relays = [Relay(each, world.connection, holder=str(n)) for n, each in enumerate(stores)]
     running = [asyncio.create_task(each.run()) for each in relays]
     await relaying.emptied(stores[0])
@@ -62,14 +62,14 @@ async def two_relays(world: World, _: int, *, with_lease: bool) -> Figures:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     figures = meter.figures(_MESSAGES)
-    told = (world.ends(TOLD) - before) / _MESSAGES
+    messages = (world.ends(FOLLOWED_TOPIC) - before) / _MESSAGES
     for client in clients:
         await client.close()
-    return replace(figures, more={"measured": told})
+    return replace(figures, more={"measured": messages})
 
 
 async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
-    """An owner that was replaced and does not know it works on beside its successor."""
+    """A replaced owner continues beside its successor, because it does not know of it."""
     if not with_epoch:
         offset_store.move = _move_without_epoch
         offset_store.read = _read_without_epoch
@@ -92,7 +92,7 @@ async def a_zombie(world: World, _: int, *, with_epoch: bool) -> Figures:
 
 
 async def _own(committer: BatchCommitter, mark: Watermark, records: Sequence[Record]) -> int:
-    """What a worker does: a batch, and after any doubt back to the watermark; says how often."""
+    """Work like a worker: a batch, after any doubt back to the watermark; return how often."""
     refused = 0
     with suppress(Fenced):
         while mark.offset < len(records):
@@ -126,7 +126,7 @@ async def _read_without_epoch(store: Store, mark: Watermark) -> Watermark:
 
 
 async def poison(world: World, _: int, *, with_parking: bool) -> Figures:
-    """Cases whose first event always fails, more events behind it, and the sweeper at work."""
+    """Process cases whose first event always fails, with events behind it and the sweeper."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _DATABASE, cases="cases")
     attempts = 0
@@ -154,17 +154,17 @@ async def poison(world: World, _: int, *, with_parking: bool) -> Figures:
 
 
 class _NeverParked(Inbox):
-    """Keeps what fails, but lets its case stand open."""
+    """Parks a failed event, but leaves its case open."""
 
     def park(self, arrival: Any, unit: Unit, reason: str, cause: str) -> None:
-        """Keep the event alone."""
+        """Park the event only."""
         super().park(arrival, unit, reason, cause)
         protocol = unit.document(unit.cases, arrival.case_id).protocol
         unit.touch(unit.cases, arrival.case_id, changed(protocol, parked=None))
 
 
 def _records(how_many: int, cases: Sequence[UUID] = ()) -> Iterator[Record]:
-    """Records of a partition: of a case each, or of these cases by turns."""
+    """Return records of a partition: each of another case, or of these cases in turn."""
     now = datetime.now(UTC)
     for offset in range(how_many):
         case = cases[offset % len(cases)] if cases else uuid4()
@@ -180,45 +180,45 @@ def _records(how_many: int, cases: Sequence[UUID] = ()) -> Iterator[Record]:
 _MEASURES: Final[tuple[tuple[str, str, Run, Run], ...]] = (
     (
         "9: the relay's lease",
-        "records told for a message, two relays at work",
+        "records published per message, with two relays",
         partial(two_relays, with_lease=True),
         partial(two_relays, with_lease=False),
     ),
     (
         "12: the owner's epoch",
-        f"slices refused in {_BATCHES}, beside an owner that was replaced unawares",
+        f"batches refused in {_BATCHES}, beside a replaced owner that does not know it",
         partial(a_zombie, with_epoch=True),
         partial(a_zombie, with_epoch=False),
     ),
     (
         "18: the rest of the case is parked too",
-        f"attempts at a poisoned event, {_BEHIND} behind it, until the sweeper passed by once",
+        f"attempts at a failing event with {_BEHIND} behind it, until the sweeper ran once",
         partial(poison, with_parking=True),
         partial(poison, with_parking=False),
     ),
 )
 
 
-def _measure(world: World, asked: Asked) -> Told:
+def _measure(world: World, size: RunSize) -> Findings:
     rows = []
     for rule, what, with_it, without in _MEASURES:
         row: dict[str, Any] = {"rule": rule, "what": what}
         for name, run in (("on", with_it), ("left_out", without)):
             found = []
-            for _ in range(asked.runs):
+            for _ in range(size.runs):
                 _make_ready(world, rule)
                 found.append(run_alone(run, world, 1).more["measured"])
             row[name] = round(median(found), 2)
             row[f"{name}_spread"] = f"{min(found):.2f} - {max(found):.2f}"
-        rows.append({**row, "runs": asked.runs})
-    return Told(rows)
+        rows.append({**row, "runs": size.runs})
+    return Findings(rows)
 
 
 def _make_ready(world: World, rule: str) -> None:
     world.empty(_DATABASE, "bench_ours")
     if rule.startswith("9"):
-        world.make_topic(TOLD, PARTITIONS)
+        world.make_topic(FOLLOWED_TOPIC, PARTITIONS)
         relaying.fill_outbox(world, "bench_ours", _MESSAGES)
 
 
-subject = Subject("Thrift: what rules save that no effect rests on", _measure)
+subject = Subject("Savings: what the rules save that correctness does not need", _measure)

@@ -1,4 +1,4 @@
-"""What every contender gets: brokers of its own, a topic full of facts of different cases."""
+"""The environment of the contenders: brokers, and a topic full of facts of different cases."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -22,21 +22,30 @@ from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Connection
 
-__all__ = ["PARTITIONS", "TOLD", "Happened", "Told", "World", "fact_of", "record_of", "running"]
+__all__ = [
+    "FOLLOWED_TOPIC",
+    "PARTITIONS",
+    "Followed",
+    "Happened",
+    "World",
+    "fact_of",
+    "record_of",
+    "running",
+]
 
 PARTITIONS: Final = 16
-TOLD: Final = "bench.out"
-"""Where the contenders' facts go."""
+FOLLOWED_TOPIC: Final = "bench.out"
+"""The topic of the contenders' facts."""
 
 _OPERATIONS_S: Final = 60
 
 
 Sent = tuple[str, str, bytes, list[tuple[str, bytes]]]
-"""A record to be: topic, key, value, headers."""
+"""A record to send: topic, key, value, headers."""
 
 
 class Happened(CaseFact):
-    """A fact of about 640 bytes with its envelope, as the services tell them."""
+    """A fact of about 640 bytes with its envelope, like those of the services."""
 
     type = "bench.happened.v1"
     municipality: str
@@ -45,19 +54,19 @@ class Happened(CaseFact):
     filler: str = "x" * 160
 
     def topic(self) -> str:
-        """Where the contenders read."""
+        """The topic that contenders read."""
         return "bench.in"
 
 
-class Told(CaseFact):
-    """What each contender tells of it."""
+class Followed(CaseFact):
+    """The fact that each contender emits for it."""
 
     type = "bench.told.v1"
     number: int
 
     def topic(self) -> str:
-        """Where their relays write."""
-        return TOLD
+        """The topic that their relays write."""
+        return FOLLOWED_TOPIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +84,11 @@ class World:
 
     @property
     def connection(self) -> Connection:
-        """The broker in the engine's words."""
+        """The connection in the engine's type."""
         return Connection(properties=self.kafka)
 
     def make_topic(self, name: str, partitions: int) -> None:
-        """Make a topic anew, empty."""
+        """Create an empty topic, and delete an old one of that name."""
         admin = AdminClient({**self.kafka})
         if name in admin.list_topics(timeout=_OPERATIONS_S).topics:
             admin.delete_topics([name], operation_timeout=_OPERATIONS_S)[name].result()
@@ -108,7 +117,7 @@ class World:
         producer.flush()
 
     def ends(self, topic: str) -> int:
-        """How many records a topic holds, which nobody ever deletes from."""
+        """Return how many records a topic without deletions holds."""
         consumer = Consumer({**self.kafka, "group.id": "bench-eyes"})
         try:
             known = consumer.list_topics(topic, timeout=_OPERATIONS_S).topics[topic].partitions
@@ -126,7 +135,7 @@ class World:
                 client.drop_database(database)
 
     def database_client(self) -> "MongoClient[dict[str, Any]]":
-        """A client that blocks, for what is made ready before a run."""
+        """Return a blocking client, for preparations before a run."""
         return MongoClient(self.mongo, tz_aware=True)
 
 
@@ -155,7 +164,7 @@ def fact_of(number: int, case_id: UUID | None = None) -> Happened:
 
 @contextmanager
 def running(*, services: bool = False) -> Iterator[World]:
-    """Start Kafka and MongoDB in a temporary home, services too if asked; stop them at the end."""
+    """Start Kafka and MongoDB (and the services) in a temporary home; stop them at the end."""
     with TemporaryDirectory(prefix="samraad-bench-") as folder:
         home = Home(root=Path(folder) / "home", cache=Home.from_environment().cache)
         stack = Stack(home)

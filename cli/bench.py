@@ -1,4 +1,4 @@
-"""`samraad bench`: speed, as ratios measured side by side on this machine."""
+"""`samraad bench`: speed, as ratios measured on this machine."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def bench(
             "latency; all by default.",
         ),
     ] = None,
-    runs: Annotated[int, typer.Option(help="Runs of each contender, by turns.")] = 5,
+    runs: Annotated[int, typer.Option(help="Runs of each contender, in turn.")] = 5,
     events: Annotated[int, typer.Option(help="Events in each run.")] = 40_000,
     *,
     save: Annotated[
@@ -29,9 +29,9 @@ def bench(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the engine beside bare loops and the tutorial way, on a stack of its own."""
+    """Compare the engine with bare loops and the tutorial's way, on a separate stack."""
     command = [sys.executable, "-m", "bench", *(only or [])]
     command += ["--runs", str(runs), "--events", str(events)]
-    command += [option for option, asked in (("--save", save), ("--json", json)) if asked]
+    command += [option for option, given in (("--save", save), ("--json", json)) if given]
     ended = subprocess.run(command, cwd=CLONE, check=False)
     raise typer.Exit(min(ended.returncode, 1))

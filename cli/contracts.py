@@ -1,4 +1,4 @@
-"""`samraad contracts`: what everybody relies on, and whether a change breaks with it."""
+"""`samraad contracts`: checks that a change is compatible with the published contracts."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -16,7 +16,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Contracts: check that nothing published breaks, publish what grew.",
+    help="Contracts: check compatibility with everything published, publish additions.",
 )
 
 
@@ -32,7 +32,7 @@ class Participant(StrEnum):
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
-    """Compare the code with all that was ever published: 0 it only grew and is committed, else 1."""
+    """Compare the code with everything published: 0 compatible and committed, else 1."""
     found = examine(CLONE)
     if as_json:
         print_json([{"kind": one.kind, "sentence": one.sentence} for one in found], indent=1)
@@ -40,15 +40,15 @@ def check(as_json: AsJson = False) -> None:
         for one in found:
             typer.echo(one.sentence)
     if not sees_history(CLONE):
-        say("Git does not show the whole history here: what was taken out of it is not seen.")
+        say("Git does not show the whole history here: removed contracts are not checked.")
     if found:
         raise typer.Exit(Exit.FAILED)
-    say("Nothing that was published breaks, and all that is published is committed.")
+    say("All changes are compatible, and everything published is committed.")
 
 
 @app.command()
 def publish() -> None:
-    """Write schemas, AsyncAPI and a revision of what grew; refuse (5) where something breaks."""
+    """Write schemas, AsyncAPI and new revisions; refuse (5) an incompatible change."""
     try:
         written = write(CLONE)
     except ContractsBroken as broken:
@@ -57,7 +57,7 @@ def publish() -> None:
         stop("Nothing was written.", Exit.REFUSED)
     for path in written:
         typer.echo(path)
-    say("Commit these." if written else "Everything is published already.")
+    say("Commit these." if written else "Everything is already published.")
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""`samraad demo`: invented partners who keep on reporting, through the same door as real ones.
+"""`samraad demo`: invented partners that send reports continuously, like real ones.
 
-Some reports are wrong, some come twice, as in life. It goes on through a broker that is away: what
-was not taken is sent again.
+Some reports are wrong and some arrive twice, as in practice. If the broker is away, the demo waits
+and sends again what was not accepted.
 """
 
 import json
@@ -33,16 +33,16 @@ app = typer.Typer()
 
 EXAMPLES: Final = CLONE / "examples"
 KINDS_OF_REPORT: Final[tuple[Process | None, ...]] = (*Process, None)
-"""Every process of the district, and reports that leave it to triage."""
+"""Every process of the district, and reports that leave the choice to triage."""
 _OFTEN: Final = (*KINDS_OF_REPORT, *[Process.MEDIATION] * 4, *[Process.PSP] * 2)
-"""What is drawn from: mostly what services run, so that there is something to follow."""
+"""What the demo draws from: mostly processes that a service runs, so that cases can be followed."""
 WRONG, TWICE, CHANGED = 1 / 8, 1 / 10, 1 / 40
-"""How often a report is wrong, comes again as it was, or comes again with another content."""
+"""The shares of reports that are wrong, repeated, or repeated with another content."""
 
 _PATIENCE: Final = 120.0
-"""Seconds that intake may take to start."""
+"""Seconds until intake must have started."""
 _KEY_FOR: Final = 300.0
-"""Seconds after which the key to seal with is asked for again."""
+"""Seconds after which the sealing key is fetched again."""
 _PAUSE: Final = 1.0
 
 
@@ -58,36 +58,36 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A report about to be sent, and what is odd about it."""
+    """A report to be sent, with a remark if it is not a normal one."""
 
     partner: Partner
-    told: dict[str, Any]
-    odd: str = ""
+    report: dict[str, Any]
+    remark: str = ""
 
     @property
     def reference(self) -> str:
         """The report's reference."""
-        return str(self.told["reference"])
+        return str(self.report["reference"])
 
 
 @app.command()
 def demo(
     rate: Annotated[
-        float, typer.Option(min=0.1, metavar="N", help="About so many reports a minute.")
+        float, typer.Option(min=0.1, metavar="N", help="Reports per minute, on average.")
     ] = 12.0,
     count: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="End after so many reports.")
+        int | None, typer.Option(min=1, metavar="N", help="End after N reports.")
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="One report of each kind at once, then end.")
     ] = False,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="The same number, the same reports.")
+        int | None, typer.Option(metavar="N", help="The same seed gives the same reports.")
     ] = None,
 ) -> None:
-    """Add invented partners, one of each kind, and let them report about invented people.
+    """Add invented partners, one of each kind, that send reports about invented people.
 
-    The first time a handful comes at once, so that the pages have something to show.
+    The first start sends one report of each kind at once, so that the pages show something.
     """
     running = reach()
     _wait_for_intake(running)
@@ -110,7 +110,7 @@ def demo(
 
 
 class Drafts:
-    """What the invented partners report."""
+    """Invents the reports of the partners."""
 
     def __init__(self, partners: Sequence[Partner], inventor: Inventor, dice: Random) -> None:
         self._by_kind = {partner.kind.value: partner for partner in partners}
@@ -118,7 +118,7 @@ class Drafts:
         self._dice = dice
 
     def one_of_each(self) -> Iterator[Draft]:
-        """One report of each kind, one that is wrong, and one that comes twice."""
+        """Yield one report of each kind, a wrong one, and one that is repeated."""
         for process in KINDS_OF_REPORT:
             yield self._right(process)
         yield self._wrong(Process.MEDIATION)
@@ -126,7 +126,7 @@ class Drafts:
         yield from (again, self._again(again))
 
     def for_ever(self) -> Iterator[Draft]:
-        """Reports of all kinds, some of them odd, without end."""
+        """Yield reports of all kinds without end; some are wrong or repeated."""
         while True:
             process = self._dice.choice(_OFTEN)
             if self._dice.random() < WRONG:
@@ -138,31 +138,31 @@ class Drafts:
             if what < TWICE:
                 yield self._again(draft)
             elif what < TWICE + CHANGED:
-                changed = {**draft.told, "text": "Rettet tekst under en brugt reference."}
+                changed = {**draft.report, "text": "Rettet tekst under en brugt reference."}
                 yield Draft(draft.partner, changed, "changed under a used reference")
 
     def _right(self, process: Process | None) -> Draft:
         kind, example = self._inventor.example(process, self._by_kind)
         partner = self._by_kind[kind]
-        told = self._inventor.report(
+        report = self._inventor.report(
             example,
             partner=partner.id,
             municipalities=partner.municipalities,
             now=datetime.now(UTC),
         )
-        return Draft(partner, told)
+        return Draft(partner, report)
 
     def _wrong(self, process: Process | None) -> Draft:
         draft = self._right(process)
-        wrong = with_a_mistake(draft.told, draft.partner.kind, self._dice)
+        wrong = with_a_mistake(draft.report, draft.partner.kind, self._dice)
         return Draft(draft.partner, wrong, "with a mistake")
 
     def _again(self, draft: Draft) -> Draft:
-        return Draft(draft.partner, draft.told, "again, as it was")
+        return Draft(draft.partner, draft.report, "again, as it was")
 
 
 class PostOffice:
-    """Sends what the partners write, each with its own login, until the broker has taken it."""
+    """Sends each partner's reports with its own login, until the broker has accepted them."""
 
     def __init__(self, jwks_url: str) -> None:
         self._jwks_url = jwks_url
@@ -170,7 +170,7 @@ class PostOffice:
         self._boxes: dict[str, Letterbox] = {}
 
     def send_all(self, drafts: "Iterator[Draft] | Sequence[Draft]") -> None:
-        """Send these in order; returns when every one is taken."""
+        """Send these in order; return once all are accepted."""
         waiting = deque(drafts)
         while waiting:
             if self._send(waiting[0]):
@@ -187,10 +187,10 @@ class PostOffice:
 
         try:
             key = self._seal_key()
-            sealed = seal(json.dumps(draft.told, ensure_ascii=False).encode(), key)
+            sealed = seal(json.dumps(draft.report, ensure_ascii=False).encode(), key)
             box.post(sealed, draft.reference, done)
         except (httpx.HTTPError, LookupError, ValueError):
-            say("intake gives no key to seal with; the demo waits.")
+            say("intake returns no key to seal with; the demo waits.")
             return False
         except KafkaException:
             self._forget(draft.partner)
@@ -198,8 +198,8 @@ class PostOffice:
         while not outcome:
             box.serve(_PAUSE)
         if outcome[0] is not None:
-            say(f"The broker did not take a report ({outcome[0].name()}); the demo waits.")
-            self._refuse_to_go_on_without_login(box)
+            say(f"The broker did not accept a report ({outcome[0].name()}); the demo waits.")
+            self._stop_without_login(box)
             self._forget(draft.partner)
         return outcome[0] is None
 
@@ -210,20 +210,20 @@ class PostOffice:
         return self._key[1]
 
     def _forget(self, partner: Partner) -> None:
-        """Take a new connection next time: a producer that failed for good stays so."""
+        """Use a new connection next time: a producer with a fatal error does not recover."""
         self._boxes.pop(partner.id, None)
 
-    def _refuse_to_go_on_without_login(self, box: Letterbox) -> None:
+    def _stop_without_login(self, box: Letterbox) -> None:
         if any(error.code() == KafkaError._AUTHENTICATION for error in box.refused):  # noqa: SLF001 - its public name
             partner = box.credentials.partner
-            stop(f"The broker no longer takes the login of {partner}.", Exit.REFUSED)
+            stop(f"The broker no longer accepts the login of {partner}.", Exit.REFUSED)
 
 
 def _wait_for_intake(running: Running) -> None:
     until = time.monotonic() + _PATIENCE
     while not _answers(running):
         if time.monotonic() > until:
-            running.told("intake", "GET", "/partners")
+            running.request("intake", "GET", "/partners")
         time.sleep(_PAUSE / 4)
 
 
@@ -235,13 +235,13 @@ def _answers(running: Running) -> bool:
 
 
 def _partners(running: Running) -> list[Partner]:
-    """Add one partner of each kind, or find them added."""
+    """Return one partner of each kind; add those that are missing."""
     (running.home.root / "partners").mkdir(mode=0o700, exist_ok=True)
-    told = json.loads((EXAMPLES / "partners.json").read_text(encoding="utf-8"))
+    examples = json.loads((EXAMPLES / "partners.json").read_text(encoding="utf-8"))
     first_of_kind: dict[str, dict[str, Any]] = {}
-    for one in told:
+    for one in examples:
         first_of_kind.setdefault(one["kind"], one)
-    known = {one["id"]: one for one in running.told("intake", "GET", "/partners")}
+    known = {one["id"]: one for one in running.request("intake", "GET", "/partners")}
     admin = kafka_admin(running.kafka("admin"))
     partners = []
     for one in first_of_kind.values():
@@ -257,11 +257,11 @@ def _partners(running: Running) -> list[Partner]:
 
 
 def _log(draft: Draft) -> None:
-    """Tell what went out: nothing of it names anybody."""
-    process = draft.told["process"] or "triage"
-    odd = f", {draft.odd}" if draft.odd else ""
+    """Print what was sent, without any name of a person."""
+    process = draft.report["process"] or "triage"
+    remark = f", {draft.remark}" if draft.remark else ""
     time_of_day = f"{datetime.now(UTC).astimezone():%H:%M:%S}"
-    typer.echo(f"{time_of_day} {draft.partner.id} {draft.reference} ({process}{odd})")
+    typer.echo(f"{time_of_day} {draft.partner.id} {draft.reference} ({process}{remark})")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`samraad emit`: send reports as a partner does, and see what becomes of them."""
+"""`samraad emit`: sends reports as a partner does, and shows the receipts."""
 
 import sys
 from collections import Counter
@@ -34,27 +34,27 @@ __all__ = ["app"]
 app = typer.Typer()
 
 MANY = 10
-"""From so many reports on, a bar shows how far it is."""
+"""The number of reports from which on a progress bar is shown."""
 LISTED = 50
-"""Beyond so many, accepted ones are counted, and the others listed."""
+"""Above this number, accepted reports are only counted; the others are listed."""
 
 
 @dataclass
 class Post:
-    """One sending: what went out, what was answered, what was not taken."""
+    """The outcome of one sending."""
 
     answers: list[Answer] = field(default_factory=list)
     undelivered: list[Letter] = field(default_factory=list)
     unanswerable: list[Letter] = field(default_factory=list)
-    """Taken by the broker, but no receipt can name it: intake sets it aside."""
+    """Accepted by the broker, but no receipt can name them: intake sets them aside."""
     unanswered: Counter[str] = field(default_factory=Counter)
 
 
 SENDING = (
     "Send reports as a partner: check, seal, send, and show the receipts.\n\n"
-    "Ends with 0 when all were accepted, 4 when one was rejected (where that is known before, "
-    "nothing is sent), 1 when one was not answered in time, or never can be. Without --as and --credentials it "
-    "speaks as the one partner that the reports name."
+    "Ends with 0 when all were accepted, 4 when one was rejected (if that is known before, nothing "
+    "is sent), 1 when one was not answered in time, or never can be. Without --as and "
+    "--credentials it sends as the one partner that the reports name."
 )
 
 
@@ -69,7 +69,7 @@ def emit(
     as_id: As = None,
     credentials_file: CredentialsFile = None,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Send what is known to be rejected, too.")
+        bool, typer.Option("--unchecked", help="Also send reports that will be rejected.")
     ] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the receipts.")] = True,
     timeout: Annotated[
@@ -77,21 +77,21 @@ def emit(
     ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Check, seal, send, wait and tell."""
+    """Check, seal and send the reports, wait, and show the receipts."""
     letters = _given(file)
-    credentials = find(_spoken_as(letters, as_id, credentials_file), credentials_file)
+    credentials = find(_sending_partner(letters, as_id, credentials_file), credentials_file)
     sender = _sender(credentials.partner)
     if not unchecked:
         _check(letters, sender, as_json=as_json)
     elif any(letter.reference is None for letter in letters):
-        say("Where no reference can be read (or may stand in the open), none is sent beside it.")
+        say("A report whose reference cannot be read, or must stay sealed, is sent without one.")
     key = fetch_key(credentials.jwks_url)
     try:
         sealed = [(letter, seal(letter.opened, key)) for letter in letters]
     except SealRefused as refused:
         stop(refused.message, Exit.REJECTED)
     post = _send(credentials, sealed, timeout if wait else None, as_json=as_json)
-    _tell(post, letters, wait=wait, as_json=as_json)
+    _report(post, letters, wait=wait, as_json=as_json)
 
 
 def _given(file: str) -> list[Letter]:
@@ -101,28 +101,28 @@ def _given(file: str) -> list[Letter]:
         stop(f"{file} cannot be read: {error.strerror}.", Exit.WRONG_USE)
     letters = read_letters(given)
     if not letters:
-        stop("There is no report in it.", Exit.WRONG_USE)
+        stop(f"{file} holds no report.", Exit.WRONG_USE)
     return letters
 
 
-def _spoken_as(
+def _sending_partner(
     letters: Sequence[Letter], as_id: str | None, credentials_file: Path | None
 ) -> str | None:
-    """Settle as whom to speak: as told, else as the one partner that all reports name."""
+    """Return the partner to send as: the given one, else the one that all reports name."""
     if as_id is not None or credentials_file is not None:
         return as_id
     named = {letter.partner for letter in letters}
     partner = named.pop()
     if named or partner is None:
         stop(
-            "The reports do not name one partner: say as whom, --as ID or --credentials FILE.",
+            "The reports do not all name one partner: give --as ID or --credentials FILE.",
             Exit.WRONG_USE,
         )
     return partner
 
 
 def _sender(partner: str) -> Sender:
-    """Ask intake what the partner is, where this is the operator's machine."""
+    """Ask intake for the partner's registration, if this is the operator's machine."""
     home = Home.from_environment()
     ports = read_ports(home)
     if not ports:
@@ -133,12 +133,13 @@ def _sender(partner: str) -> Sender:
         return Sender(partner)
     if not answer.is_success:
         return Sender(partner)
-    told = answer.json()
-    return Sender(partner, PartnerKind(told["kind"]), tuple(told["municipalities"]))
+    registration = answer.json()
+    kind = PartnerKind(registration["kind"])
+    return Sender(partner, kind, tuple(registration["municipalities"]))
 
 
 def _check(letters: Sequence[Letter], sender: Sender, *, as_json: bool) -> None:
-    """End with 4 where a report would be rejected, and say why; nothing has been sent then."""
+    """End with 4 and the errors if a report would be rejected; nothing is sent then."""
     now = datetime.now(UTC)
     faulty = [(letter, faults) for letter in letters if (faults := letter.faults(sender, now))]
     if not faulty:
@@ -151,7 +152,7 @@ def _check(letters: Sequence[Letter], sender: Sender, *, as_json: bool) -> None:
         add_answer(table, (letter.name, "not sent", ""), errors)
     if not as_json:
         Console().print(table)
-    say("Nothing was sent. Mend it, or send it as it is with --unchecked.")
+    say("Nothing was sent. Correct it, or send it as it is with --unchecked.")
     if any(letter.partner not in (None, sender.partner) for letter, _ in faulty):
         say(f"A report of another partner is not sent as {sender.partner}: use --as.")
     raise typer.Exit(Exit.REJECTED)
@@ -164,7 +165,7 @@ def _send(
     *,
     as_json: bool,
 ) -> Post:
-    """Post all, in order; then wait for as many answers as there were letters, where wanted."""
+    """Send all letters in order; then wait for one answer per letter, if `wait_for` is given."""
     box, post = Letterbox(credentials), Post()
     box.greet()
     replies = Replies(credentials) if wait_for is not None else None
@@ -198,8 +199,8 @@ def _send(
     return post
 
 
-def _tell(post: Post, letters: Sequence[Letter], *, wait: bool, as_json: bool) -> None:
-    """Show what came of it, and end with the number that says so."""
+def _report(post: Post, letters: Sequence[Letter], *, wait: bool, as_json: bool) -> None:
+    """Show the outcome, and end with its exit code."""
     if as_json:
         for letter in post.undelivered:
             print_json(_unsent(letter, "not_delivered", []))
@@ -211,8 +212,8 @@ def _tell(post: Post, letters: Sequence[Letter], *, wait: bool, as_json: bool) -
         _show(post, letters)
     if post.unanswerable:
         say(
-            f"No receipt can come of {len(post.unanswerable)} of {len(letters)} letters: without a "
-            "reference that it may repeat, intake sets a letter aside for the operator."
+            f"{len(post.unanswerable)} of {len(letters)} letters get no receipt: intake sets a letter "
+            "aside for the operator if its receipt could not repeat the reference."
         )
     if not wait and not post.undelivered:
         say(f"{len(letters)} sent; `samraad receipts` shows the answers.")
@@ -239,13 +240,13 @@ def _show(post: Post, letters: Sequence[Letter]) -> None:
     for letter in post.unanswerable:
         add_answer(table, (letter.name, "cannot be answered", ""), _why_unanswerable(letter))
     for letter in post.undelivered:
-        add_answer(table, (letter.name, "not taken by the broker", ""))
+        add_answer(table, (letter.name, "not accepted by the broker", ""))
     if table.row_count:
         Console().print(table)
 
 
 def _why_unanswerable(letter: Letter) -> list[dict[str, Any]]:
-    """Tell what is wrong with its reference, or why none can be read."""
+    """Return the errors of its reference, or why it cannot be read."""
     faults = letter.faults(Sender(letter.partner or ""), datetime.now(UTC))
     return [fault.model_dump() for fault in faults if fault.field in ("", "/reference")]
 

@@ -1,4 +1,4 @@
-"""As whom a command speaks: a partner's credentials file, read, written and found."""
+"""The credentials file of the partner that a command acts for: read, written and found."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ As = Annotated[
     typer.Option(
         "--as",
         metavar="ID",
-        help="The partner to speak as: its credentials lie here as ID.credentials.json, "
+        help="The partner to act as: its credentials are here in ID.credentials.json, "
         "or in partners/ of SAMRAAD_HOME.",
     ),
 ]
@@ -45,7 +45,7 @@ CredentialsFile = Annotated[
 
 
 class CredentialsWrong(ValueError):
-    """The file holds no partner's credentials; the sentence says what is missing."""
+    """The file holds no partner's credentials; the message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ class Credentials:
     def read(cls, file: Path) -> Self:
         """Read a file; raises OSError and `CredentialsWrong`."""
         try:
-            told = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(file.read_text(encoding="utf-8"))
             found = cls(
-                partner=str(told["partner"]),
-                kafka={str(name): str(value) for name, value in told["kafka"].items()},
-                group_prefix=str(told["group_prefix"]),
-                topics={name: str(told["topics"][name]) for name in ("reports", "replies")},
-                jwks_url=str(told["jwks_url"]),
-                http=dict(told.get("http") or {}),
+                partner=str(document["partner"]),
+                kafka={str(name): str(value) for name, value in document["kafka"].items()},
+                group_prefix=str(document["group_prefix"]),
+                topics={name: str(document["topics"][name]) for name in ("reports", "replies")},
+                jwks_url=str(document["jwks_url"]),
+                http=dict(document.get("http") or {}),
             )
             _ = found.kafka["bootstrap.servers"]
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -78,8 +78,8 @@ class Credentials:
         return found
 
     def write(self) -> str:
-        """Write it as the file has it."""
-        told = {
+        """Return the text of the file."""
+        document = {
             "partner": self.partner,
             "kafka": dict(self.kafka),
             "group_prefix": self.group_prefix,
@@ -87,16 +87,16 @@ class Credentials:
             "jwks_url": self.jwks_url,
             "http": dict(self.http),
         }
-        return json.dumps(told, indent=1) + "\n"
+        return json.dumps(document, indent=1) + "\n"
 
 
 def kept_by_the_stack(home: Home, partner: str) -> Path:
-    """Name the file in which a stack keeps the credentials of a partner that it speaks as itself."""
+    """Return the file with the credentials of a partner that the stack itself plays."""
     return home.root / "partners" / f"{partner}{SUFFIX}"
 
 
 def known_places(partner: str) -> Iterator[Path]:
-    """Name the places where a partner's credentials are looked for."""
+    """Yield the files in which a partner's credentials are searched."""
     yield Path(f"{partner}{SUFFIX}")
     yield kept_by_the_stack(Home.from_environment(), partner)
 
@@ -108,7 +108,7 @@ def find(as_id: str | None, file: Path | None) -> Credentials:
     if file is not None:
         return _read(file)
     if as_id is None:
-        stop("Say as whom: --as ID or --credentials FILE.", Exit.WRONG_USE)
+        stop("Give a partner: --as ID or --credentials FILE.", Exit.WRONG_USE)
     if not PARTNER_ID.match(as_id):
         stop("A partner's id is 2 to 40 small letters, digits and hyphens.", Exit.WRONG_USE)
     place = next((place for place in known_places(as_id) if place.exists()), None)
@@ -116,7 +116,7 @@ def find(as_id: str | None, file: Path | None) -> Credentials:
         places = " or ".join(str(place) for place in known_places(as_id))
         stop(
             f"There are no credentials of {as_id} in {places}: make them with "
-            f"`samraad partner add {as_id} …`, or name the file with --credentials.",
+            f"`samraad partner add {as_id} …`, or give the file with --credentials.",
             Exit.WRONG_USE,
         )
     found = _read(place)

@@ -1,8 +1,8 @@
-"""Invented reports about invented people: the examples, told anew with other people and dates.
+"""Invented reports about invented people: the examples with other people and dates.
 
-Whoever shares a family name or a home in an example shares one in what is made of it; a child
-stays as old as it was, so that what was right stays right. CPR numbers end on x00y and fail
-modulus 11, phone numbers begin with +4500 and mail goes to example.test: nobody here exists.
+People who share a family name or a home in an example share one in the invented report. A child
+keeps its age, so that a valid example stays valid. CPR numbers end on x00y and fail
+modulus 11, phone numbers begin with +4500 and mail goes to example.test: no such person exists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inventor", "new_reference"]
 
-Told = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _OF_AGE: Final = 18
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
@@ -36,38 +36,38 @@ _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_reference(dice: Random, now: datetime) -> str:
-    """Draw a reference that no report had before: a day and six letters."""
+    """Draw a new reference: a day and six letters."""
     return f"D-{now:%y%m%d}-" + "".join(dice.choices(_LETTERS, k=6))
 
 
 class Inventor:
-    """Makes reports from the examples; the same dice make the same reports."""
+    """Makes reports from the examples; the same seed gives the same reports."""
 
     def __init__(self, examples: Path, dice: Random) -> None:
         self._dice = dice
         known = json.loads((examples / "people.json").read_text(encoding="utf-8"))["people"]
-        self._people: list[Told] = list(known.values())
+        self._people: list[JsonObject] = list(known.values())
         partners = json.loads((examples / "partners.json").read_text(encoding="utf-8"))
         kind_of = {partner["id"]: partner["kind"] for partner in partners}
-        self._examples: dict[Process | None, list[tuple[str, Told]]] = {}
+        self._examples: dict[Process | None, list[tuple[str, JsonObject]]] = {}
         for file in sorted((examples / "reports" / "valid").glob("*.json")):
-            told = json.loads(file.read_text(encoding="utf-8"))
-            process = None if told["process"] is None else Process(told["process"])
-            self._examples.setdefault(process, []).append((kind_of[told["partner"]], told))
+            example = json.loads(file.read_text(encoding="utf-8"))
+            process = None if example["process"] is None else Process(example["process"])
+            self._examples.setdefault(process, []).append((kind_of[example["partner"]], example))
 
-    def example(self, process: Process | None, kinds: Collection[str]) -> tuple[str, Told]:
-        """Draw an example of a process that a partner of one of these kinds could send."""
+    def example(self, process: Process | None, kinds: Collection[str]) -> tuple[str, JsonObject]:
+        """Return an example of a process from a partner of one of these kinds, after its kind."""
         return self._dice.choice([one for one in self._examples[process] if one[0] in kinds])
 
     def report(
-        self, example: Told, *, partner: str, municipalities: Sequence[str], now: datetime
-    ) -> Told:
-        """Tell an example anew: a fresh reference, days close to now, other people."""
+        self, example: JsonObject, *, partner: str, municipalities: Sequence[str], now: datetime
+    ) -> JsonObject:
+        """Return an example with a new reference, dates close to now, and other people."""
         before = datetime.fromisoformat(example["occurred_at"])
         ago = timedelta(minutes=5 * self._dice.randint(6, 12 * 24 * 10))
         occurred = (now - ago).astimezone(ZONE).replace(second=0, microsecond=0)
         shift = occurred.date() - before.date()
-        told: Told = {
+        report: JsonObject = {
             **example,
             "partner": partner,
             "reference": new_reference(self._dice, now),
@@ -75,16 +75,16 @@ class Inventor:
             "occurred_at": occurred.isoformat(),
         }
         for name in ("details", "disclosure"):
-            if told.get(name):
-                told[name] = _shifted(told[name], shift)
+            if report.get(name):
+                report[name] = _shifted(report[name], shift)
         if self._dice.random() < 5 / 6:
-            circle = _Circle(self._dice, self._people, told["municipality"])
-            told["people"] = [
+            circle = _Circle(self._dice, self._people, report["municipality"])
+            report["people"] = [
                 circle.other(person, before, occurred) for person in example["people"]
             ]
-        return told
+        return report
 
-    def _place(self, example: Told, municipalities: Sequence[str]) -> str:
+    def _place(self, example: JsonObject, municipalities: Sequence[str]) -> str:
         place: str = example["municipality"]
         if not municipalities or place in municipalities:
             return place
@@ -98,9 +98,9 @@ class Inventor:
 
 
 class _Circle:
-    """The people of one report: who belonged together does so again."""
+    """The people of one report: those who belonged together do so again."""
 
-    def __init__(self, dice: Random, people: Sequence[Told], municipality: str) -> None:
+    def __init__(self, dice: Random, people: Sequence[JsonObject], municipality: str) -> None:
         self._dice = dice
         self._people = people
         self._boys = [p["name"]["given"] for p in people if int(p["cpr"][-1]) % 2]
@@ -109,29 +109,29 @@ class _Circle:
         near = [p["address"] for p in people if p["address"]["city"].partition(" ")[0] == town]
         self._homes_here = near or [p["address"] for p in people]
         self._families: dict[str, str] = {}
-        self._homes: dict[str, Told] = {}
+        self._homes: dict[str, JsonObject] = {}
 
-    def other(self, person: Told, before: datetime, occurred: datetime) -> Told:
-        """Put another in somebody's place: as old, of the same sex, known by as much."""
-        told = dict(person)
+    def other(self, person: JsonObject, before: datetime, occurred: datetime) -> JsonObject:
+        """Return another person of the same age and sex, with the same fields."""
+        other = dict(person)
         is_male = self._is_male(person)
         born = self._born(person, before, occurred)
-        if told.get("name"):
-            told["name"] = self._name(person["name"], is_male=is_male)
-        if told.get("birth_date"):
-            told["birth_date"] = born.isoformat()
-        if told.get("cpr"):
-            told["cpr"] = self._cpr(born - self._contradiction(person), is_male=is_male)
-        if told.get("address"):
-            told["address"] = self._home(person["address"])
-        if told.get("phone"):
-            told["phone"] = f"+4500{self._dice.randrange(1_000_000):06d}"
-        if told.get("email"):
-            names = filter(None, (told.get("name") or {}).values())
-            told["email"] = f"{_plain('.'.join(names)) or 'ukendt'}@example.test"
-        return told
+        if other.get("name"):
+            other["name"] = self._name(person["name"], is_male=is_male)
+        if other.get("birth_date"):
+            other["birth_date"] = born.isoformat()
+        if other.get("cpr"):
+            other["cpr"] = self._cpr(born - self._contradiction(person), is_male=is_male)
+        if other.get("address"):
+            other["address"] = self._home(person["address"])
+        if other.get("phone"):
+            other["phone"] = f"+4500{self._dice.randrange(1_000_000):06d}"
+        if other.get("email"):
+            names = filter(None, (other.get("name") or {}).values())
+            other["email"] = f"{_plain('.'.join(names)) or 'ukendt'}@example.test"
+        return other
 
-    def _is_male(self, person: Told) -> bool:
+    def _is_male(self, person: JsonObject) -> bool:
         if digits := digits_of(person.get("cpr") or ""):
             return int(digits[-1]) % 2 == 1
         given = (person.get("name") or {}).get("given")
@@ -139,7 +139,7 @@ class _Circle:
             return given in self._boys
         return self._dice.random() < 1 / 2
 
-    def _born(self, person: Told, before: datetime, occurred: datetime) -> date:
+    def _born(self, person: JsonObject, before: datetime, occurred: datetime) -> date:
         was = _stated(person)
         age = self._dice.randint(20, 75) if was is None else age_on(was, before)
         if age >= _OF_AGE and was is not None:
@@ -148,25 +148,25 @@ class _Circle:
         birthday = day.replace(year=day.year - age, day=min(day.day, 28))
         return birthday - timedelta(days=self._dice.randrange(330))
 
-    def _contradiction(self, person: Told) -> timedelta:
-        """Keep a number apart from the stated birthday where it was so."""
+    def _contradiction(self, person: JsonObject) -> timedelta:
+        """Return the difference between CPR number and birth date, if the example has one."""
         digits = digits_of(person.get("cpr") or "")
         stated = person.get("birth_date")
         differs = digits and stated and birth_date_of(digits) != date.fromisoformat(stated)
         return timedelta(days=1 if differs else 0)
 
-    def _name(self, name: Told, *, is_male: bool) -> Told:
-        told = dict(name)
-        if told.get("given"):
-            told["given"] = self._dice.choice(self._boys if is_male else self._girls)
-        if family := told.get("family"):
+    def _name(self, name: JsonObject, *, is_male: bool) -> JsonObject:
+        invented = dict(name)
+        if invented.get("given"):
+            invented["given"] = self._dice.choice(self._boys if is_male else self._girls)
+        if family := invented.get("family"):
             if family not in self._families:
                 known = [person["name"]["family"] for person in self._people]
                 self._families[family] = self._dice.choice(known)
-            told["family"] = self._families[family]
-        return told
+            invented["family"] = self._families[family]
+        return invented
 
-    def _home(self, address: Told) -> Told:
+    def _home(self, address: JsonObject) -> JsonObject:
         lived = json.dumps(address, sort_keys=True)
         if lived not in self._homes:
             near = self._dice.choice(self._homes_here)
@@ -184,7 +184,7 @@ class _Circle:
         return f"{digits[:6]}-{digits[6:]}"
 
 
-def _stated(person: Told) -> date | None:
+def _stated(person: JsonObject) -> date | None:
     if stated := person.get("birth_date"):
         return date.fromisoformat(stated)
     digits = digits_of(person.get("cpr") or "")
@@ -195,15 +195,15 @@ def _is_modulus_11(digits: str) -> bool:
     return sum(w * int(d) for w, d in zip(_WEIGHTS, digits, strict=True)) % 11 == 0
 
 
-def _shifted(told: Any, shift: timedelta) -> Any:
-    """Move every day in details or a disclosure by as much as the matter itself moved."""
-    if isinstance(told, dict):
-        return {name: _shifted(value, shift) for name, value in told.items()}
-    if isinstance(told, list):
-        return [_shifted(value, shift) for value in told]
-    if isinstance(told, str) and _DAY.match(told):
-        return (date.fromisoformat(told) + shift).isoformat()
-    return told
+def _shifted(value: Any, shift: timedelta) -> Any:
+    """Move every date in details or a disclosure by the same shift."""
+    if isinstance(value, dict):
+        return {name: _shifted(each, shift) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shifted(each, shift) for each in value]
+    if isinstance(value, str) and _DAY.match(value):
+        return (date.fromisoformat(value) + shift).isoformat()
+    return value
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,6 @@
-"""A partner's side of the door: its sealed letters, and the answers to them.
+"""A partner's side of the interface: sends sealed letters, and reads the replies.
 
-Everything here is done with what the credentials file holds and no other right.
+It uses the credentials file only, and no other right.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Letterbox", "Replies", "consumed", "fetch_key", "headers_of"]
 
 _PATIENCE: Final = 30.0
-"""Seconds until the broker must have taken a letter or told an offset."""
+"""Seconds until the broker must have accepted a letter or returned an offset."""
 _CALLBACKS: Final = 5.0
-"""Seconds more until it has said so."""
+"""Further seconds for the delivery callbacks."""
 _AT_ONCE: Final = 500
 
 _STATUS: Final = {
@@ -60,11 +60,11 @@ _STATUS: Final = {
 
 
 def seal_key(jwks_url: str) -> dict[str, Any]:
-    """Fetch the key that letters are sealed to: the first of intake's that is for it.
+    """Fetch the public key to seal letters with: the first suitable one of intake.
 
     Raises:
-        httpx.HTTPError: nobody answers there, or not with keys.
-        LookupError: there is no key for sealing.
+        httpx.HTTPError: there is no answer, or an error.
+        LookupError: there is no suitable key.
 
     """
     with web(jwks_url) as client:
@@ -83,7 +83,7 @@ class Answer:
 
     reference: str
     status: str
-    """`accepted`, `rejected`, `routed`, or the type of what we do not know."""
+    """`accepted`, `rejected`, `routed`, or the event type of an unknown reply."""
     event_id: str
     event_type: str
     at: datetime
@@ -92,7 +92,7 @@ class Answer:
 
     @classmethod
     def of(cls, message: Message) -> Self | None:
-        """Read a reply; None for a record that is none."""
+        """Read a reply; None if the record is not a reply."""
         try:
             envelope = read_envelope(headers_of(message))
             body = json.loads(message.value() or b"{}")
@@ -109,11 +109,11 @@ class Answer:
         )
 
     def case_shown(self, name: str) -> str:
-        """What stands in a table for its case: the name, or who decides on one."""
+        """Return the case for a table: its name, or that the report is in triage."""
         return "in triage" if self.status == "accepted" and self.case_id is None else name
 
     def as_document(self) -> dict[str, Any]:
-        """As programs read it."""
+        """Return it as JSON for programs."""
         return {
             "reference": self.reference,
             "status": self.status,
@@ -126,7 +126,7 @@ class Answer:
 
 
 class Letterbox:
-    """Where a partner posts sealed letters."""
+    """Sends a partner's sealed letters."""
 
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
@@ -142,10 +142,10 @@ class Letterbox:
         self._tracing = _tracing(Home.from_environment())
 
     def greet(self) -> None:
-        """Return once the broker has let us in and shows our topic, or end the command."""
+        """Return once the broker has accepted the login and shows the topic, or end the command."""
         topic = self.credentials.topics["reports"]
-        told = greet(self._producer, self.credentials.kafka, self.refused, topic)
-        if told.topics[topic].error is not None:
+        metadata = greet(self._producer, self.credentials.kafka, self.refused, topic)
+        if metadata.topics[topic].error is not None:
             stop(f"The broker shows this login no topic {topic}.", Exit.REFUSED)
 
     def post(
@@ -154,17 +154,17 @@ class Letterbox:
         reference: str | None,
         done: Callable[[KafkaError | None, Message], None],
     ) -> None:
-        """Hand a letter to the client; `done` is called from `serve` or `close` when it is over."""
-        trace, step = None, None
+        """Give a letter to the client; `serve` or `close` calls `done` with the outcome."""
+        trace, span = None, None
         if self._tracing is not None:
             about = {"messaging.destination.name": self.credentials.topics["reports"]}
             if reference is not None:
                 about[REFERENCE] = reference_mark(reference)
-            trace, step = self._tracing.begin(None, "send letter", "producer", about)
+            trace, span = self._tracing.begin(None, "send letter", "producer", about)
 
         def over(error: KafkaError | None, message: Message) -> None:
-            if self._tracing is not None and step is not None and error is None:
-                self._tracing.tell([step])
+            if self._tracing is not None and span is not None and error is None:
+                self._tracing.tell([span])
             done(error, message)
 
         envelope = Envelope(
@@ -191,16 +191,16 @@ class Letterbox:
                 return
 
     def serve(self, seconds: float = 0) -> None:
-        """Let the client tell what it has done."""
+        """Let the client call the delivery callbacks."""
         self._producer.poll(seconds)
 
     def close(self) -> int:
-        """Wait until all letters are taken or refused; tell how many are neither."""
+        """Wait for all deliveries; return how many are still undecided."""
         return int(self._producer.flush(_PATIENCE + _CALLBACKS))
 
 
 def _tracing(home: Home) -> Tracing | None:
-    """A partner's trace begins here where its stack writes traces."""
+    """Return the tracing of the sending partner; None if the stack writes no traces."""
     if not home.traces.is_dir():
         return None
     return Tracing([TraceFile(home.traces, service="partner", process="partners")])
@@ -208,14 +208,14 @@ def _tracing(home: Home) -> Tracing | None:
 
 @dataclass
 class Replies:
-    """What a partner is answered, read from the end (or the beginning) of its replies."""
+    """Reads a partner's replies, from the end (or the beginning) of their topic."""
 
     credentials: Credentials
     from_start: bool = False
     refused: list[KafkaError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Stand at the place to read from; what comes after this is seen."""
+        """Seek to the start; every later reply is seen."""
         settings: dict[str, Any] = {
             **self.credentials.kafka,
             "client.id": f"samraad-{self.credentials.partner}",
@@ -226,8 +226,8 @@ class Replies:
         }
         self._consumer = Consumer(settings, logger=quiet())
         topic = self.credentials.topics["replies"]
-        told = greet(self._consumer, self.credentials.kafka, self.refused, topic)
-        partitions = sorted(told.topics[topic].partitions)
+        metadata = greet(self._consumer, self.credentials.kafka, self.refused, topic)
+        partitions = sorted(metadata.topics[topic].partitions)
         if not partitions:
             stop(f"The broker shows this login no topic {topic}.", Exit.REFUSED)
         self._unread = set(partitions)
@@ -246,11 +246,11 @@ class Replies:
 
     @property
     def is_read_out(self) -> bool:
-        """Whether every reply that was there has been seen."""
+        """Whether every earlier reply has been read."""
         return not self._unread
 
     def take(self, seconds: float) -> list[Answer]:
-        """Give what has come, waiting at most so long for the first."""
+        """Return what has arrived; wait at most `seconds` for the first."""
         answers = []
         for message in consumed(self._consumer, seconds):
             error = message.error()
@@ -263,7 +263,7 @@ class Replies:
         return answers
 
     def until(self, wanted: Counter[str], seconds: float) -> Iterator[Answer]:
-        """Give the answers to these references as they come, each as often as it is wanted."""
+        """Yield the answers to these references as they arrive, each as often as it is wanted."""
         missing = Counter(wanted)
         end = time.monotonic() + seconds
         while missing.total() and (left := end - time.monotonic()) > 0:
@@ -273,25 +273,25 @@ class Replies:
                     yield answer
 
     def close(self) -> None:
-        """Leave."""
+        """Close the consumer."""
         self._consumer.close()
 
 
 def consumed(consumer: Consumer, seconds: float) -> list[Message]:
-    """Give what has come, waiting at most so long for the first."""
+    """Return what has arrived; wait at most `seconds` for the first."""
     first = consumer.poll(seconds)
     return [] if first is None else [first, *consumer.consume(_AT_ONCE, timeout=0)]
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
-    """Give a record's headers as pairs."""
+    """Return a record's headers as pairs."""
     found: list[tuple[str, Any]] = list(message.headers() or [])  # type: ignore[arg-type]  # consumed records give pairs
     return [(name, value) for name, value in found]
 
 
 def fetch_key(jwks_url: str) -> dict[str, Any]:
-    """Fetch the key to seal with, or end the command."""
+    """Fetch the public key to seal with, or end the command."""
     try:
         return seal_key(jwks_url)
     except (httpx.HTTPError, ValueError, LookupError, AttributeError):
-        stop(f"intake gives no key to seal with at {jwks_url}.", Exit.NOT_RUNNING)
+        stop(f"intake returns no key to seal with at {jwks_url}.", Exit.NOT_RUNNING)

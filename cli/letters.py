@@ -1,7 +1,4 @@
-"""Reports as a person has them at hand: a file with one, a file with one a line, or standard input.
-
-Pure: reads bytes, asks nobody.
-"""
+"""Reads reports from a file: one JSON document, or one report on each line. Pure."""
 
 from __future__ import annotations
 
@@ -23,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["Letter", "Sender", "read_letters"]
 
 MAX_KEY = 1_000
-"""Characters of a reference that is sent at all."""
+"""The longest reference that is sent, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends, as intake knows it; without `kind`, what hangs on the kind is left to intake."""
+    """The sender as registered at intake; without `kind` only intake checks its rules."""
 
     partner: str
     kind: PartnerKind | None = None
@@ -37,15 +34,15 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One report, byte by byte as it was given, and where it stands."""
+    """One report, byte by byte as given, with its line in the file."""
 
     opened: bytes
     line: int | None = None
-    """The line it stands on, from 1, where there is one a line."""
+    """Its line, from 1; None if the file holds one report."""
 
     @property
     def name(self) -> str:
-        """How to speak of it without quoting what may not be quoted."""
+        """A name for messages that quotes nothing confidential."""
         reference = self.reference
         if self.line is not None:
             return f"line {self.line}" if reference is None else f"line {self.line}, {reference}"
@@ -53,35 +50,35 @@ class Letter:
 
     @property
     def reference(self) -> str | None:
-        """Its reference where one can be read and may stand outside the seal."""
-        reference = self._said("reference")
+        """Its reference; None if it cannot be read or may not be sent outside the seal."""
+        reference = self._field("reference")
         if not isinstance(reference, str) or not 0 < len(reference) <= MAX_KEY:
             return None
         return None if is_cpr_shaped(reference) or not reference.isprintable() else reference
 
     @property
     def is_answerable(self) -> bool:
-        """Whether a receipt can ever come: it needs a reference that it may repeat."""
+        """Whether intake can send a receipt: that needs a reference which may be repeated."""
         return usable_reference(self.reference) is not None
 
     @property
     def partner(self) -> str | None:
-        """The partner it names."""
-        partner = self._said("partner")
+        """The partner that it names; None if there is none."""
+        partner = self._field("partner")
         return partner if isinstance(partner, str) else None
 
     @property
     def process(self) -> Process | None:
-        """Its process where it names one that there is."""
+        """The process that it names; None without a valid one."""
         try:
-            return Process(str(self._said("process")))
+            return Process(str(self._field("process")))
         except ValueError:
             return None
 
     def faults(self, sender: Sender, now: datetime) -> tuple[FieldError, ...]:
-        """Find what intake would reject it for.
+        """Return the errors for which intake would reject it.
 
-        Where the sender's kind is not known, it is judged as one that may say everything.
+        If the sender's kind is not known, the kind with all rights is assumed.
         """
         try:
             check_report(
@@ -89,14 +86,14 @@ class Letter:
                 partner=sender.partner,
                 kind=sender.kind or PartnerKind.POLICE,
                 municipalities=sender.municipalities,
-                reference=str(self._said("reference")),
+                reference=str(self._field("reference")),
                 now=now,
             )
         except ReportRefused as refused:
             return refused.errors
         return ()
 
-    def _said(self, name: str) -> object:
+    def _field(self, name: str) -> object:
         try:
             return read_opened(self.opened).get(name)
         except OpenedRefused:
@@ -104,7 +101,7 @@ class Letter:
 
 
 def read_letters(given: bytes) -> list[Letter]:
-    """Part what was given into reports: one JSON document is one, else one stands on each line."""
+    """Split the input into reports: one JSON document is one report, else each line is one."""
     lines = [(at, line.strip()) for at, line in enumerate(given.splitlines(), 1) if line.strip()]
     whole = given.strip()
     if not whole:

@@ -1,7 +1,7 @@
-"""The `samraad` command: one door for operators, partners' developers and the data protection officer.
+"""The `samraad` command, for operators, partners' developers and the data protection officer.
 
-A part is imported only when it is asked for (or when help lists all), so that `samraad status` does
-not wait for what it does not need.
+A module is imported only when its command is used (or when help lists all), so that
+`samraad status` does not wait for imports that it does not need.
 """
 
 import sys
@@ -20,7 +20,7 @@ HOLDERS = {"stack": ("up", "down", "doctor"), "status": ("status", "alarms")}
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
-    """Put together what these arguments ask for: one part, or all of them."""
+    """Return the commands that these arguments need: one module's, or all."""
     app = typer.Typer(
         name="samraad",
         no_args_is_help=True,
@@ -29,14 +29,14 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         pretty_exceptions_short=True,
         help="Runs a police district's crime-prevention work as case events over Kafka.",
     )
-    # A callback keeps the command's name in the line even where only one command is there.
+    # A callback keeps the command's name in the usage line even if there is only one command.
     app.callback()(_samraad)
-    asked = arguments[0] if arguments else ""
+    name_given = arguments[0] if arguments else ""
     holding = {name: (name,) for name in (*GROUPS, *COMMANDS)}
     everything = {**HOLDERS, **holding}
-    is_known = any(asked in held for held in everything.values())
+    is_known = any(name_given in held for held in everything.values())
     for name, held in everything.items():
-        is_asked = asked in held
+        is_asked = name_given in held
         if (is_asked or not is_known) and find_spec(f"cli.{name}") is not None:
             part: typer.Typer = import_module(f"cli.{name}").app
             app.add_typer(part, name=name if name in GROUPS else None)

@@ -1,4 +1,4 @@
-"""Mistakes that partners make, put into a report that was right: each is rejected for one reason."""
+"""Typical mistakes of partners, put into a valid report: each causes one rejection."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ if TYPE_CHECKING:
 
 __all__ = ["with_a_mistake"]
 
-Told = dict[str, Any]
+Report = dict[str, Any]
 
 
-def _another_district(told: Told) -> None:
-    told["municipality"] = "0461"  # Odense
+def _another_district(report: Report) -> None:
+    report["municipality"] = "0461"  # Odense
 
 
-def _to_come(told: Told) -> None:
-    later = datetime.fromisoformat(told["occurred_at"]) + timedelta(days=30)
-    told["occurred_at"] = later.isoformat()
+def _to_come(report: Report) -> None:
+    later = datetime.fromisoformat(report["occurred_at"]) + timedelta(days=30)
+    report["occurred_at"] = later.isoformat()
 
 
-def _without_offset(told: Told) -> None:
-    told["occurred_at"] = told["occurred_at"][:19]
+def _without_offset(report: Report) -> None:
+    report["occurred_at"] = report["occurred_at"][:19]
 
 
-def _danish_process(told: Told) -> None:
-    told["process"] = "konfliktråd"
+def _danish_process(report: Report) -> None:
+    report["process"] = "konfliktråd"
 
 
-def _unknown_proposer(told: Told) -> None:
-    told["proposed_by"] = "somebody"
+def _unknown_proposer(report: Report) -> None:
+    report["proposed_by"] = "somebody"
 
 
-def _undisclosed(told: Told) -> None:
-    told.pop("disclosure")
+def _undisclosed(report: Report) -> None:
+    report.pop("disclosure")
 
 
-def _unnecessary(told: Told) -> None:
-    told["disclosure"]["necessity"] = " "
+def _unnecessary(report: Report) -> None:
+    report["disclosure"]["necessity"] = " "
 
 
-def _danish_date(told: Told) -> None:
-    told["people"][0]["birth_date"] = "01-05-2009"
+def _danish_date(report: Report) -> None:
+    report["people"][0]["birth_date"] = "01-05-2009"
 
 
-def _national_phone(told: Told) -> None:
-    told["people"][0]["phone"] = "00 00 00 12"
+def _national_phone(report: Report) -> None:
+    report["people"][0]["phone"] = "00 00 00 12"
 
 
-def _nameless(told: Told) -> None:
+def _nameless(report: Report) -> None:
     for name in ("name", "cpr"):
-        told["people"][0].pop(name, None)
+        report["people"][0].pop(name, None)
 
 
-def _accusing(told: Told) -> None:
-    told["people"][0]["category"] = "suspect"
+def _accusing(report: Report) -> None:
+    report["people"][0]["category"] = "suspect"
 
 
 _ALWAYS: Final = (
@@ -74,16 +74,16 @@ _WITH_PEOPLE: Final = (_danish_date, _national_phone, _nameless)
 _WITH_DISCLOSURE: Final = (_undisclosed, _unnecessary)
 
 
-def with_a_mistake(told: Told, kind: PartnerKind, dice: Random) -> Told:
-    """Tell the same with one mistake in it that a partner of this kind could make."""
-    possible: list[Callable[[Told], None]] = [*_ALWAYS]
-    people: Sequence[Told] = told["people"]
+def with_a_mistake(report: Report, kind: PartnerKind, dice: Random) -> Report:
+    """Return a copy of the report with one mistake that a partner of this kind could make."""
+    possible: list[Callable[[Report], None]] = [*_ALWAYS]
+    people: Sequence[Report] = report["people"]
     if people:
         possible += _WITH_PEOPLE
         if kind not in ACCUSING_KINDS:
             possible.append(_accusing)
-    if told["process"] is not None and told.get("disclosure"):
+    if report["process"] is not None and report.get("disclosure"):
         possible += _WITH_DISCLOSURE
-    wrong = copy.deepcopy(told)
+    wrong = copy.deepcopy(report)
     dice.choice(possible)(wrong)
     return wrong

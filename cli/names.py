@@ -1,4 +1,4 @@
-"""What people call a case, as far as the topics tell its process."""
+"""The names of cases for people, as far as topics reveal the process."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _PROCESS_OF_TOPIC: Final[Mapping[str, Process]] = {
 
 
 def case_name(case_id: str, topic: str) -> str:
-    """Give `KR-7Q2M-04XT`, or `7Q2M-04XT` where the topic does not tell the process.
+    """Return `KR-7Q2M-04XT`, or `7Q2M-04XT` if the topic does not reveal the process.
 
-    What is no case id has no other name than itself.
+    Something that is not a case id is returned as it is.
     """
     return _name(case_id, _PROCESS_OF_TOPIC.get(topic))
 
 
 class Names:
-    """The names of cases, known whole once any fact has told the process."""
+    """The names of cases; a name has its prefix once any fact has revealed the process."""
 
     def __init__(self) -> None:
         self._processes: dict[str, Process] = {}
         self._in_triage: set[str] = set()
 
     def learn(self, subject: str, topic: str, fact_type: str) -> None:
-        """Note what a fact tells of its subject's process."""
+        """Note the process of a fact's subject."""
         process = _PROCESS_OF_TOPIC.get(topic)
         if process is not None:
             self._processes[subject] = process
@@ -43,7 +43,7 @@ class Names:
             self._in_triage.add(subject)
 
     def of(self, subject: str) -> str:
-        """Give the name of a case, or of a report in triage."""
+        """Return the name of a case, or of a report in triage."""
         process = self._processes.get(subject)
         if process is None and subject in self._in_triage:
             return case_reference(None, UUID(subject))

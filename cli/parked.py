@@ -1,4 +1,4 @@
-"""`samraad parked`: what stands still at each service and why, tried again or given up."""
+"""`samraad parked`: the parked events of each service and their causes; redrive or discard them."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,8 +11,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from cli.reach import AsJson, Exit, Running, print_json, reach, say, stop
-from cli.standing import (
+from cli.parked_rows import (
     OfService,
     Parked,
     Yes,
@@ -22,38 +21,39 @@ from cli.standing import (
     of_one_service,
     parked_rows,
 )
+from cli.reach import AsJson, Exit, Running, print_json, reach, say, stop
 
 __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="What stands still and why: try it again in order, or give it up.",
+    help="Parked events and their causes: redrive them in order, or discard them.",
 )
 
 AT_ONCE = 50
-"""Rows that a service tries again for one request."""
+"""Rows in one redrive request."""
 REHEARSED = 200
-"""Cases that a dry run tries."""
+"""Cases that a dry run tries at most."""
 NAMED = 3
-"""Cases that are named of each cause, where all are listed."""
+"""Cases that are shown for each cause in the list of all causes."""
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `samraad parked list` shows it.")]
 Cause = Annotated[
     str | None,
-    typer.Option("--cause", metavar="CAUSE", help="All of one cause, as `parked list` names it."),
+    typer.Option("--cause", metavar="CAUSE", help="All with one cause, as `parked list` shows it."),
 ]
 ACTS = {
-    "parked_redrive": "tried again",
-    "parked_discard": "gave up",
-    "parked_accept_gap": "went on without",
-    "parked_resume": "let go on",
-    "parked_go_on": "went on above",
+    "parked_redrive": "redrove",
+    "parked_discard": "discarded",
+    "parked_accept_gap": "continued without",
+    "parked_resume": "resumed",
+    "parked_go_on": "continued after",
 }
 
 
 @app.command("list")
 def show_all(service: OfService = None, cause: Cause = None, as_json: AsJson = False) -> None:
-    """Show what stands still, by cause: why, at which service, since when, which cases."""
+    """Show parked events by cause: the reason, the service, since when, which cases."""
     running = reach()
     rows, silent = parked_rows(running, service, cause=cause)
     if as_json:
@@ -67,25 +67,25 @@ def show_all(service: OfService = None, cause: Cause = None, as_json: AsJson = F
         for each in sorted(groups, key=lambda group: min(one.since for one in group)):
             _show_cause(each, named=NAMED if cause is None else len(each))
     elif not silent:
-        Console().print("Nothing stands still.")
+        Console().print("Nothing is parked.")
     if silent:
         raise typer.Exit(Exit.FAILED)
 
 
 @app.command("show")
 def show_one(row_id: Id, service: OfService = None, as_json: AsJson = False) -> None:
-    """Show one parked event: where it lies, its headers, its size; what it says stays masked."""
+    """Show one parked event: its position, its headers, its size; its content stays masked."""
     running = reach()
     found = _one(running, row_id, service)
-    told = {
+    document = {
         "service": found.service,
-        **running.told(found.service, "GET", f"/parked/{quote(row_id)}"),
+        **running.request(found.service, "GET", f"/parked/{quote(row_id)}"),
     }
     if as_json:
-        print_json(told, indent=1)
+        print_json(document, indent=1)
         return
     table = Table(box=None, show_header=False)
-    for name, value in told.items():
+    for name, value in document.items():
         if isinstance(value, dict):
             shown = "\n".join(f"{header}: {size} bytes" for header, size in value.items())
         else:
@@ -97,10 +97,10 @@ def show_one(row_id: Id, service: OfService = None, as_json: AsJson = False) -> 
 @app.command("redrive")
 def redrive(
     row_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One event; or name a case or a cause.")
+        str | None, typer.Argument(metavar="[ID]", help="One event; or give a case or a cause.")
     ] = None,
     case: Annotated[
-        str | None, typer.Option("--case", metavar="CASE", help="All that stands still of a case.")
+        str | None, typer.Option("--case", metavar="CASE", help="All parked events of a case.")
     ] = None,
     cause: Cause = None,
     service: OfService = None,
@@ -108,47 +108,47 @@ def redrive(
         str | None, typer.Option("--reason", help="Why; it is kept in the audit log.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Show the outcome, and change nothing.")
     ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try again, in order, with all that waits behind it: 0 when nothing is left standing.
+    """Redrive in order, with all that waits behind it: 0 when nothing is left parked.
 
-    First it is tried without keeping anything, and what would come of it is shown.
+    First it is tried without keeping anything, and the outcome is shown.
     """
     if sum(each is not None for each in (row_id, case, cause)) != 1:
-        stop("Name one event, a case with --case, or a cause with --cause.", Exit.WRONG_USE)
+        stop("Give one event, a case with --case, or a cause with --cause.", Exit.WRONG_USE)
     running = reach()
     if row_id is not None:
-        meant, what = [_one(running, row_id, service)], row_id
+        selected, what = [_one(running, row_id, service)], row_id
     elif case is not None:
-        meant = _of_case(running, case, service)
-        what = f"case {meant[0].case}"
+        selected = _of_case(running, case, service)
+        what = f"case {selected[0].case}"
     else:
         rows, _ = parked_rows(running, service, cause=cause)
-        meant = of_one_service(rows, "Nothing stands still of this cause.")
-        what = f"all of cause {cause}"
-    at = meant[0].service
-    meant = list({one.case_id or one.id: one for one in meant}.values())
-    would = _rehearsed(running, meant) if dry_run or not yes else []
+        selected = of_one_service(rows, "Nothing is parked with this cause.")
+        what = f"all with cause {cause}"
+    at = selected[0].service
+    selected = list({one.case_id or one.id: one for one in selected}.values())
+    would = _rehearsed(running, selected) if dry_run or not yes else []
     if dry_run and as_json:
-        print_json({"service": at, "meant": len(meant), "would": would}, indent=1)
+        print_json({"service": at, "meant": len(selected), "would": would}, indent=1)
     elif would:
-        _show_plan(meant, would)
+        _show_plan(selected, would)
     if dry_run:
         return
-    confirm(f"Try {what} at {at} again?", yes=yes)
-    said = {} if reason is None else {"reason": reason}
-    told = _redriven(running, meant, said, quiet=as_json)
+    confirm(f"Redrive {what} at {at}?", yes=yes)
+    given = {} if reason is None else {"reason": reason}
+    result = _redriven(running, selected, given, quiet=as_json)
     if as_json:
-        print_json({"service": at, **told})
+        print_json({"service": at, **result})
     else:
-        untried = f", {told['untried']} not tried" if told["untried"] else ""
-        say(f"{told['redriven']} done, {told['left']} left{untried}.")
-    if told["untried"]:
-        say("None went on: the cause is not mended. What was not tried stands as it stood.")
-    if told["left"]:
+        untried = f", {result['untried']} not tried" if result["untried"] else ""
+        say(f"{result['redriven']} done, {result['left']} left{untried}.")
+    if result["untried"]:
+        say("None succeeded: the cause is not fixed. What was not tried is unchanged.")
+    if result["left"]:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -160,19 +160,19 @@ def discard(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give an event up for a reason; what waits behind it goes on as if it had not been."""
+    """Discard an event for a reason; what waits behind it continues without it."""
     if not reason.strip():
         stop("A discard needs a reason.", Exit.WRONG_USE)
     running = reach()
     found = _one(running, row_id, service)
     if not as_json:
         say(_meaning(found))
-    confirm(f"Give {row_id} at {found.service} up, for good?", yes=yes)
-    told = running.told(found.service, "POST", "/discard", {"id": row_id, "reason": reason})
+    confirm(f"Discard {row_id} at {found.service} permanently?", yes=yes)
+    result = running.request(found.service, "POST", "/discard", {"id": row_id, "reason": reason})
     if as_json:
-        print_json({"service": found.service, **told})
+        print_json({"service": found.service, **result})
     else:
-        say(f"{row_id} at {found.service} was given up.")
+        say(f"{row_id} at {found.service} was discarded.")
 
 
 @app.command("log")
@@ -181,14 +181,14 @@ def show_log(
     last: Annotated[int, typer.Option("--last", min=1, max=1_000, help="How many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what operators did about it: who, when, what, why and by what right; newest first."""
-    told, silent = ask_all(reach(), service, f"/log?most={last}")
-    rows = [{"service": name, **row} for name, each in told.items() for row in each]
+    """Show the acts of operators: who, when, what, why and the legal basis; newest first."""
+    logs, silent = ask_all(reach(), service, f"/log?most={last}")
+    rows = [{"service": name, **row} for name, each in logs.items() for row in each]
     rows = sorted(rows, key=lambda row: str(row["at"]), reverse=True)[:last]
     if as_json:
         print_json(rows, indent=1)
     elif not rows:
-        Console().print("Nothing was done about anything.")
+        Console().print("No act of an operator is logged.")
     else:
         console = Console(soft_wrap=True, highlight=False)
         for row in rows:
@@ -202,7 +202,7 @@ def show_log(
 
 
 def _show_cause(rows: Sequence[Parked], *, named: int) -> None:
-    """Show one cause on lines of its own: ids must stay whole to be copied."""
+    """Show one cause, with ids on lines of their own so that they can be copied."""
     first, cases = rows[0], {one.case_id for one in rows if one.case_id is not None}
     behind = sum(one.behind for one in {one.case_id: one for one in rows}.values())
     many = f"{len(rows)} event{'s' * (len(rows) > 1)}"
@@ -222,52 +222,52 @@ def _show_cause(rows: Sequence[Parked], *, named: int) -> None:
         console.print(Text(f"  and {len(rows) - named} more: {more}"))
 
 
-def _show_plan(meant: Sequence[Parked], would: Sequence[dict[str, Any]]) -> None:
+def _show_plan(selected: Sequence[Parked], would: Sequence[dict[str, Any]]) -> None:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    names = {one.case_id or one.id: one for one in meant}
-    for told in would[:NAMED]:
-        one = names[told["case_id"] or told["id"]]
-        outcome = "cannot be tried ahead" if told["done"] is None else _outcome(told)
+    names = {one.case_id or one.id: one for one in selected}
+    for trial in would[:NAMED]:
+        one = names[trial["case_id"] or trial["id"]]
+        outcome = "cannot be tried first" if trial["done"] is None else _outcome(trial)
         console.print(Text(f"  {one.case}  {one.id}: {outcome}"))
     if len(would) > NAMED:
         console.print(Text(f"  and {len(would) - NAMED} more"))
-    known = [told for told in would if told["done"] is not None]
-    go_on = sum(not told["left"] for told in known)
-    sentence = f"{len(meant)} to try again"
+    known = [trial for trial in would if trial["done"] is not None]
+    succeeding = sum(not trial["left"] for trial in known)
+    sentence = f"{len(selected)} to redrive"
     if known:
-        sentence += f"; of {len(known)} that were tried ahead, {go_on} would go on"
-    if len(known) > go_on:
-        sentence += f" and {len(known) - go_on} would stand still again"
+        sentence += f"; of {len(known)} that were tried first, {succeeding} would succeed"
+    if len(known) > succeeding:
+        sentence += f" and {len(known) - succeeding} would be parked again"
     say(f"{sentence}.")
 
 
-def _outcome(told: dict[str, Any]) -> str:
-    return f"{told['done']} would be done, {told['left']} left"
+def _outcome(trial: dict[str, Any]) -> str:
+    return f"{trial['done']} would be done, {trial['left']} left"
 
 
-def _rehearsed(running: Running, meant: Sequence[Parked]) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
-    for ids in _chunks(meant[:REHEARSED]):
-        told += running.told(meant[0].service, "POST", "/rehearse", {"ids": ids})
-    return told
+def _rehearsed(running: Running, selected: Sequence[Parked]) -> list[dict[str, Any]]:
+    trials: list[dict[str, Any]] = []
+    for ids in _chunks(selected[:REHEARSED]):
+        trials += running.request(selected[0].service, "POST", "/rehearse", {"ids": ids})
+    return trials
 
 
 def _redriven(
-    running: Running, meant: Sequence[Parked], said: dict[str, str], *, quiet: bool
+    running: Running, selected: Sequence[Parked], given: dict[str, str], *, quiet: bool
 ) -> dict[str, int]:
-    """Try all again, oldest first; where a whole lot fails, the others are spared."""
-    told = {"redriven": 0, "left": 0, "untried": 0}
-    chunks = _chunks(meant)
+    """Redrive all, oldest first; stop after a request in which every row failed."""
+    result = {"redriven": 0, "left": 0, "untried": 0}
+    chunks = _chunks(selected)
     console = Console(stderr=True)
     shown = quiet or not console.is_terminal or len(chunks) == 1
-    for at, ids in enumerate(track(chunks, "Trying again", disable=shown, console=console), 1):
-        answer = running.told(meant[0].service, "POST", "/redrive", {"ids": ids, **said})
-        told["redriven"] += answer["redriven"]
-        told["left"] += answer["left"]
+    for at, ids in enumerate(track(chunks, "Redriving", disable=shown, console=console), 1):
+        answer = running.request(selected[0].service, "POST", "/redrive", {"ids": ids, **given})
+        result["redriven"] += answer["redriven"]
+        result["left"] += answer["left"]
         if not answer["redriven"] and at < len(chunks):
-            told["untried"] = sum(map(len, chunks[at:]))
+            result["untried"] = sum(map(len, chunks[at:]))
             break
-    return told
+    return result
 
 
 def _chunks(rows: Sequence[Parked]) -> list[list[str]]:
@@ -275,18 +275,18 @@ def _chunks(rows: Sequence[Parked]) -> list[list[str]]:
 
 
 def _meaning(found: Parked) -> str:
-    """Say what it means to give this up."""
+    """Return what discarding this means."""
     if found.case_id is not None:
-        waits = f" the {found.behind} that wait behind it go" if found.behind else " the case goes"
+        waits = f" the {found.behind} behind it continue" if found.behind else " the case continues"
         return (
-            f"This event of {found.case} will never have its effect at {found.service};{waits} on "
-            "as if it had not been. Other services are not told. It cannot be taken back."
+            f"This event of {found.case} will never have its effect at {found.service};{waits} "
+            "without it. Other services learn nothing of it. It cannot be undone."
         )
     if found.row["state"] == "undeliverable":
-        return "These messages will never be sent, and what they say is lost. It cannot be undone."
+        return "These messages will never be sent, and their content is lost. It cannot be undone."
     return (
-        "This record will never be taken in, and whoever sent it gets no answer: tell them to send "
-        "it again. It cannot be taken back."
+        "This record will never be processed, and its sender gets no answer: ask for it again. "
+        "It cannot be undone."
     )
 
 
@@ -300,4 +300,4 @@ def _one(running: Running, row_id: str, service: str | None) -> Parked:
 def _of_case(running: Running, case: str, service: str | None) -> list[Parked]:
     rows, _ = parked_rows(running, service)
     found = [one for one in rows if case.lower() in {one.case_id, one.case.lower()}]
-    return of_one_service(found, "No event of this case stands still.")
+    return of_one_service(found, "No event of this case is parked.")

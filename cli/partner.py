@@ -1,8 +1,8 @@
-"""`samraad partner`: let an authority send reports, and show who may.
+"""`samraad partner`: adds partners, which may send reports, and lists them.
 
-Adding is three steps that may each be done already: intake knows who it is, the broker knows its
-login and rights, and its own file holds the way in. So a half-done add is completed by the same
-command, and a whole one is left as it is.
+Adding has three steps, and each may be done already: the registration at intake, the login and
+rights on the broker, and the credentials file. So the same command completes a partial add, and
+leaves a complete one as it is.
 """
 
 import os
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Added", "admit", "app", "wait_until_read"]
 
 READING_SECONDS = 45.0
-"""How long intake may take to see a new topic."""
+"""Seconds until intake must read a new topic."""
 _PAUSE = 0.1
-_NOT_LET = frozenset(
+_NOT_AUTHORISED = frozenset(
     {
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -52,16 +52,16 @@ ADDING = (
     "Let a partner send reports, and write its one credentials file.\n\n"
     "Registers it at intake, makes its login, rights and topics on the broker, writes the file "
     "(readable by you alone) and returns when intake reads the new topic. Run again, it completes "
-    "a half-done add; the password stays as long as its file is found, and is made anew where it "
-    "is not: then the old one ends. Which municipalities it works for stays as well, unless "
-    "--change-municipalities says that it is to change.\n\n"
-    "The file's http part is for the HTTP door, which is not open yet: its client secret is "
-    "registered at intake and will be valid then."
+    "a partial add. The password stays as long as its file is found; otherwise a new one is made "
+    "and the old one becomes invalid. The municipalities stay as well, unless "
+    "--change-municipalities is given.\n\n"
+    "The file's http part is for the HTTP interface, which is not available yet: its client secret "
+    "is registered at intake and will be valid then."
 )
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Partners: let an authority send, show who may.",
+    help="Partners: add an authority that may send reports, list them.",
     rich_markup_mode="markdown",
 )
 
@@ -79,27 +79,26 @@ class Added:
 @app.command("add", help=ADDING)
 def add(
     partner: Annotated[str, typer.Argument(metavar="ID", help="Such as school-vejle.")],
-    kind: Annotated[PartnerKind, typer.Option(help="What sort of authority it is.")],
+    kind: Annotated[PartnerKind, typer.Option(help="The kind of authority.")],
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     municipality: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CODE…",
-            help="A municipality it works for, by kommunekode; give several for several. "
-            "None is the whole district, or what it was registered for.",
+            help="Kommunekode of a municipality it works for; may be repeated. "
+            "Without it: the whole district, or what is registered.",
         ),
     ] = None,
     change: Annotated[
         bool,
         typer.Option(
             "--change-municipalities",
-            help="Let a partner that is registered work for these instead (none: the whole "
-            "district).",
+            help="Replace the municipalities of a registered partner (none: the whole district).",
         ),
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help=f"Where its credentials go; ./ID{SUFFIX} where none is given."),
+        typer.Option(help=f"Where to write its credentials; ./ID{SUFFIX} by default."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -137,8 +136,8 @@ def add(
 
 @app.command("list")
 def show(as_json: AsJson = False) -> None:
-    """Show who may send."""
-    partners: list[dict[str, Any]] = reach().told("intake", "GET", "/partners")
+    """List the partners that may send reports."""
+    partners: list[dict[str, Any]] = reach().request("intake", "GET", "/partners")
     if as_json:
         print_json(partners, indent=1)
         return
@@ -171,8 +170,8 @@ def admit(
 ) -> Added:
     """Register a partner, make its login, rights and topics, and write its file.
 
-    Each step may be done already. Ends the command where somebody refuses, and where the partner
-    works for other municipalities than these (none: those it has) without `change`.
+    Each step may be done already. Ends the command if the broker or intake refuses, or if the
+    partner has other municipalities than these (none: keep them) and `change` is false.
     """
     before = _known(partner, file)
     password = before.kafka.get("sasl.password") if before else None
@@ -185,7 +184,7 @@ def admit(
         apply_partner(admin, partner, credentials.kafka["sasl.password"])
     except KafkaException as error:
         if error.args[0].code() != KafkaError.SECURITY_DISABLED:
-            code = Exit.REFUSED if error.args[0].code() in _NOT_LET else Exit.FAILED
+            code = Exit.REFUSED if error.args[0].code() in _NOT_AUTHORISED else Exit.FAILED
             stop(f"The broker did not make {partner}'s login, rights and topics: {error}", code)
         _make_topics(admin, credentials)
     except TopicsNotReady as error:
@@ -195,10 +194,10 @@ def admit(
 
 
 def _make_topics(admin: "AdminClient", credentials: Credentials) -> None:
-    """Make a partner's topics on a broker that keeps no rights, and say what that means."""
+    """Make a partner's topics on a broker without access control, and print what that means."""
     say(
-        "This broker keeps no rights: nothing keeps one partner from reading another's replies "
-        "or from sending in its name."
+        "This broker has no access control: one partner can read another's replies and send in "
+        "its name."
     )
     broker = Broker(admin)
     there = broker.partitions()
@@ -217,14 +216,14 @@ def _make_topics(admin: "AdminClient", credentials: Credentials) -> None:
 
 
 def wait_until_read(running: Running, partners: "Iterable[str]") -> list[str]:
-    """Wait until intake reads the topics of all of these; name those it does not in time."""
+    """Wait until intake reads these partners' topics; return the late ones."""
     waiting = list(partners)
     until = time.monotonic() + READING_SECONDS
     while True:
         waiting = [
             partner
             for partner in waiting
-            if not running.told("intake", "GET", f"/partners/{partner}").get("reading")
+            if not running.request("intake", "GET", f"/partners/{partner}").get("reading")
         ]
         if not waiting or time.monotonic() > until:
             return waiting
@@ -232,14 +231,14 @@ def wait_until_read(running: Running, partners: "Iterable[str]") -> list[str]:
 
 
 def _target(out: Path | None, partner: str) -> Path:
-    """Name the file to write, and see before anything is made that it can be written."""
+    """Return the file to write, after a check that it can be written."""
     name = f"{partner}{SUFFIX}"
     file = Path(name) if out is None else out / name if out.is_dir() else out
     if not os.access(file.absolute().parent, os.W_OK):
         stop(f"{file.absolute().parent} cannot be written to.", Exit.WRONG_USE)
     if file.exists() and _read(file, partner) is None:
         stop(
-            f"{file} holds something else than {partner}'s credentials: name another with --out.",
+            f"{file} holds something else than {partner}'s credentials: give another with --out.",
             Exit.REFUSED,
         )
     return file
@@ -259,7 +258,7 @@ def _read(file: Path, partner: str) -> Credentials | None:
 
 
 def _credentials(running: Running, partner: str, password: str, secret: str) -> Credentials:
-    """Put together what the file says, as things lie now: ports may have moved."""
+    """Return the content of the file with the current addresses: ports may have changed."""
     declared = load()
     broker = running.kafka("admin")
     web = running.partners_web

@@ -1,4 +1,4 @@
-"""How a command finds the running stack, and how it ends: one sentence and the promised number."""
+"""How a command finds the running stack, and how it ends: one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = [
 SERVICES: Final = credentials.SERVICES
 
 GREETING: Final = 8.0
-"""Seconds that a broker has to say hello."""
+"""Seconds that a broker has for its first answer."""
 ANSWER: Final = 15.0
 """Seconds that a service has to answer."""
 _ONE_LOOK: Final = 0.5
@@ -54,20 +54,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class Exit(IntEnum):
-    """What the number means with which a command ends."""
+    """The exit codes of all commands."""
 
     DONE = 0
     FAILED = 1
     WRONG_USE = 2
     NOT_RUNNING = 3
     REJECTED = 4
-    """A report was rejected, or is known to be before it is sent."""
+    """A report was rejected, or would be if it were sent."""
     REFUSED = 5
-    """Somebody who may decide it said no: a login, a right, a service."""
+    """The broker or a service refused: a wrong login, a missing right, a rule."""
 
 
 def say(sentence: str) -> None:
-    """Tell a person something that is no result."""
+    """Print a sentence for a person on standard error."""
     Console(stderr=True).print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -77,39 +77,39 @@ def stop(sentence: str, code: Exit) -> NoReturn:
     raise typer.Exit(code)
 
 
-def print_json(told: object, *, indent: int | None = None) -> None:
-    """Write one document for a program, at once."""
-    typer.echo(json.dumps(told, indent=indent, ensure_ascii=False))
+def print_json(document: object, *, indent: int | None = None) -> None:
+    """Print one JSON document for a program."""
+    typer.echo(json.dumps(document, indent=indent, ensure_ascii=False))
 
 
 @dataclass(frozen=True)
 class Running:
-    """The stack of this home, as an operator on its machine reaches it."""
+    """The stack of this home, as seen by an operator on its machine."""
 
     home: Home
     ports: Mapping[str, int]
     addresses: Mapping[str, Any] = field(default_factory=dict)
-    """Where a stack in containers is reached; empty for a stack of this machine."""
+    """The addresses of a stack in containers; empty for a stack of this machine."""
 
     def url(self, service: str) -> str:
-        """Give the address of a service."""
-        told = self.addresses.get(service)
-        return str(told) if told else service_url(dict(self.ports), service)
+        """Return the URL of a service."""
+        address = self.addresses.get(service)
+        return str(address) if address else service_url(dict(self.ports), service)
 
     @property
     def partners_kafka(self) -> str:
-        """The broker's address as partners reach it."""
-        told = self.addresses.get("partners", {}).get("kafka")
-        return str(told) if told else self.kafka("admin")["bootstrap.servers"]
+        """The address of the broker for partners."""
+        address = self.addresses.get("partners", {}).get("kafka")
+        return str(address) if address else self.kafka("admin")["bootstrap.servers"]
 
     @property
     def partners_web(self) -> str:
-        """Where partners find keys and schemas."""
-        told = self.addresses.get("partners", {}).get("web")
-        return str(told) if told else self.url("intake")
+        """The URL where partners fetch keys and schemas."""
+        address = self.addresses.get("partners", {}).get("web")
+        return str(address) if address else self.url("intake")
 
     def kafka(self, user: str) -> dict[str, str]:
-        """Give the broker's address and the login of one of its users."""
+        """Return the broker's address and the login of one of its users, or end the command."""
         try:
             return credentials.read_kafka_login(self.home, user)
         except (OSError, ValueError):
@@ -117,24 +117,24 @@ class Running:
 
     @property
     def onlooker(self) -> dict[str, str]:
-        """Give the login that sees all topics: the inspector's, on a broker of ours."""
+        """Return the login that reads all topics: the inspector's if there is one."""
         has_inspector = credentials.kafka_file(self.home, "inspector").exists()
         return self.kafka("inspector" if has_inspector else "admin")
 
     def processes(self, service: str) -> list[str]:
-        """Name the processes that a service may have here, its first one first."""
+        """Return the names of a service's processes here, the first one first."""
         return sorted(name for name in self.ports if service_of(name) == service)
 
     def ask(self, service: str, method: str, path: str, body: object = None) -> httpx.Response:
-        """Ask a service's operator API; raises httpx.TransportError where it does not answer."""
+        """Send a request to a service's operator API; raises httpx.TransportError."""
         token = (self.home.secrets / "operator.token").read_text(encoding="utf-8").strip()
         url = self.url(service)
         headers = {"Authorization": f"Bearer {token}", "X-Operator": _login()}
         with web(url) as client:
             return client.request(method, f"{url}/operator{path}", json=body, headers=headers)
 
-    def told(self, service: str, method: str, path: str, body: object = None) -> Any:
-        """Give what a service's operator API answers, or end the command with its sentence."""
+    def request(self, service: str, method: str, path: str, body: object = None) -> Any:
+        """Return the JSON answer of a service's operator API, or end the command."""
         try:
             answer = self.ask(service, method, path, body)
         except (httpx.TransportError, OSError):
@@ -155,7 +155,7 @@ class Running:
 
 
 def _login() -> str:
-    """Name who runs the command, as the services' logs will."""
+    """Return the login of the person who runs the command, for the services' logs."""
     try:
         return re.sub(r"[^A-Za-z0-9_.@-]", "_", getpass.getuser())[:64] or "unknown"
     except (OSError, KeyError, ImportError):
@@ -163,7 +163,7 @@ def _login() -> str:
 
 
 def reach() -> Running:
-    """Find the stack of this home, or end the command where there has never been one."""
+    """Find the stack of this home, or end the command if there is none."""
     home = Home.from_environment()
     ports = read_ports(home)
     containers = home.root / "addresses.json"
@@ -179,14 +179,14 @@ def reach() -> Running:
 
 
 def web(url: str) -> httpx.Client:
-    """Make a client for an address; to this machine it goes straight, whatever proxy is set."""
+    """Make a client for an address; for this machine it ignores any proxy."""
     host = urlsplit(url).hostname or ""
     here = host == "localhost" or host.startswith("127.") or host == "::1"
     return httpx.Client(timeout=ANSWER, trust_env=not here)
 
 
 def quiet() -> logging.Logger:
-    """Give Kafka's client a place to talk where nobody listens: we tell what matters."""
+    """Return a logger that discards the Kafka client's lines; commands report errors themselves."""
     logger = logging.getLogger("samraad.librdkafka")
     logger.propagate = False
     if not logger.handlers:
@@ -195,7 +195,7 @@ def quiet() -> logging.Logger:
 
 
 def kafka_admin(login: Mapping[str, str]) -> AdminClient:
-    """Open an administrator's client that has been let in, or end the command."""
+    """Return an administrator's client with an accepted login, or end the command."""
     refusals: list[KafkaError] = []
     settings: dict[str, Any] = {**login, "error_cb": refusals.append}
     admin = AdminClient(settings, logger=quiet())
@@ -209,10 +209,10 @@ def greet(
     refusals: list[KafkaError],
     topic: str | None = None,
 ) -> Any:
-    """Give the broker's metadata (of one topic, or all) once it lets us in, or end the command.
+    """Return the broker's metadata (of one topic, or all), or end the command.
 
-    `refusals` is where the client's error callback notes what went wrong on the way: a wrong
-    password looks like a broker that does not answer otherwise.
+    The client's error callback appends to `refusals`. Without them a wrong password could not be
+    distinguished from a broker that does not answer.
     """
     address = login.get("bootstrap.servers", "?")
     tries = int(GREETING / _ONE_LOOK)
@@ -227,12 +227,12 @@ def greet(
             client.poll(0)
             if any(error.code() == KafkaError._AUTHENTICATION for error in refusals):  # noqa: SLF001 - its public name
                 stop(
-                    f"The broker at {address} does not take this login: "
-                    "the user or its password is not the one it knows.",
+                    f"The broker at {address} does not accept this login: "
+                    "the user or the password is wrong.",
                     Exit.REFUSED,
                 )
     stop(
-        f"No broker lets us in at {address}: it does not run (`samraad up`), "
-        "or its address or the login is wrong.",
+        f"No broker accepts a connection at {address}: it does not run (`samraad up`), "
+        "or the address or the login is wrong.",
         Exit.NOT_RUNNING,
     )

@@ -1,4 +1,4 @@
-"""`samraad receipts`: what a partner was answered."""
+"""`samraad receipts`: the receipts of a partner."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -25,14 +25,14 @@ def receipts(
     as_id: As = None,
     credentials_file: CredentialsFile = None,
     reference: Annotated[
-        str | None, typer.Option("--reference", metavar="R", help="Of this reference alone.")
+        str | None, typer.Option("--reference", metavar="R", help="Only of this reference.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C as answers come.")
+        bool, typer.Option("--follow", "-f", help="Show new answers until Ctrl-C.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the answers on a partner's replies, oldest first; the topic keeps them for 14 days."""
+    """Show a partner's receipts, oldest first; the topic keeps them for 14 days."""
     replies = Replies(find(as_id, credentials_file), from_start=True)
     console, seen = Console(), 0
     try:
@@ -51,7 +51,7 @@ def receipts(
 
 
 def answers_table(*, first: str | None = None, headed: bool = True) -> Table:
-    """Make a table for answers; `first` heads a column before the reference."""
+    """Return a table for answers; `first` is the heading of a column before the reference."""
     table = Table(box=None, show_header=headed, pad_edge=False)
     for column in (*(() if first is None else (first,)), "Reference", "Answer", "Case"):
         table.add_column(column, no_wrap=True)
@@ -61,11 +61,11 @@ def answers_table(*, first: str | None = None, headed: bool = True) -> Table:
 
 
 def add_answer(table: Table, head: Sequence[str], errors: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Add an answer: one line, and one more for each further fault. `head` is what stands first."""
+    """Add an answer: one line, and one more for each further error. `head` has the first cells."""
     for index, error in enumerate(errors or [{}]):
-        told = head if index == 0 else [""] * len(head)
+        cells = head if index == 0 else [""] * len(head)
         wrong = f"{error.get('rule')}: {error.get('message')}" if error else ""
-        table.add_row(*(Text(cell) for cell in (*told, str(error.get("field", "")), wrong)))
+        table.add_row(*(Text(cell) for cell in (*cells, str(error.get("field", "")), wrong)))
 
 
 def _show(answers: Sequence[Answer], console: Console, *, as_json: bool, headed: bool) -> None:

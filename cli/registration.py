@@ -1,8 +1,8 @@
-"""What intake is told of a partner: its kind, its municipalities, the digest of its secret.
+"""Registers a partner at intake: its kind, its municipalities, the digest of its secret.
 
-Registering again completes what was begun. It never changes by the way for which municipalities a
-partner works: reports from elsewhere are marked, so a list that was lost in a repeated command
-would mark the wrong ones, or none.
+Registering again completes a registration. It never changes the municipalities without an explicit
+option: reports from other municipalities are marked, so a list that was left out by mistake would
+mark the wrong ones, or none.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ class Registered:
     """A partner as intake knows it now."""
 
     municipalities: list[str]
-    """Kommunekoder; none is the whole district."""
+    """Kommunekoder; an empty list means the whole district."""
     before: list[str] | None
-    """What they were where this command changed them."""
+    """The earlier ones if this command changed them, else None."""
 
 
-def codes_in(said: Iterable[str]) -> list[str]:
-    """Read kommunekoder, or end the command where one is none of the district's."""
-    codes = sorted({code for one in said for code in one.replace(",", " ").split()})
+def codes_in(given: Iterable[str]) -> list[str]:
+    """Return the kommunekoder, or end the command if one is not in the district."""
+    codes = sorted({code for one in given for code in one.replace(",", " ").split()})
     if any(code not in MUNICIPALITIES for code in codes):
         known = ", ".join(f"{code} {place.name}" for code, place in sorted(MUNICIPALITIES.items()))
         stop(f"The municipalities of the district are {known}.", Exit.WRONG_USE)
@@ -37,7 +37,7 @@ def codes_in(said: Iterable[str]) -> list[str]:
 
 
 def named(codes: Sequence[str]) -> str:
-    """Name municipalities for people."""
+    """Return the names of municipalities, for people."""
     return (
         ", ".join(f"{code} {MUNICIPALITIES[code].name}" for code in codes) or "the whole district"
     )
@@ -51,13 +51,13 @@ def register(
     *,
     change: bool,
 ) -> Registered:
-    """Tell intake of a partner; of a secret it learns the digest alone.
+    """Register a partner at intake, with the digest of its secret only.
 
-    One that is registered keeps its municipalities where none are said; where others are, it ends
-    the command, unless they are to `change`.
+    A registered partner keeps its municipalities if none are given. Others end the
+    command, unless `change` is true.
     """
     partner = credentials.partner
-    known = running.told("intake", "GET", "/partners")
+    known = running.request("intake", "GET", "/partners")
     before = next(
         (
             sorted(one["municipalities"])
@@ -76,10 +76,10 @@ def register(
             )
         wanted = before
     secret = str(credentials.http["client_secret"]).encode()
-    said = {
+    registration = {
         "kind": kind.value,
         "municipalities": wanted,
         "client_secret_sha256": hashlib.sha256(secret).hexdigest(),
     }
-    running.told("intake", "PUT", f"/partners/{partner}", said)
+    running.request("intake", "PUT", f"/partners/{partner}", registration)
     return Registered(wanted, before if before is not None and before != wanted else None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from cli.welcome import welcome
@@ -18,8 +18,8 @@ from deploy.embedded import doctor as examination
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.ports import given_ports
 from deploy.embedded.programs import Wanted, given_copies
+from deploy.embedded.progress import ProgressListener
 from deploy.embedded.stack import Stack
-from deploy.embedded.telling import Told
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,6 +30,7 @@ __all__ = ["app"]
 app = typer.Typer()
 
 FAILED = 1
+MEGABYTE = 1_000_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -37,14 +38,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 @app.command()
 def up(
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return when all is ready, and leave it running.")
+        bool,
+        typer.Option(
+            "--detach", "-d", help="Return when everything is ready, and leave it running."
+        ),
     ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="With staff, partners and a stream of synthetic reports.")
     ] = False,
     port: Annotated[
         list[str] | None,
-        typer.Option("--port", metavar="NAME=NUMBER", help="Use this port, or refuse."),
+        typer.Option("--port", metavar="NAME=NUMBER", help="Use this port, or fail."),
     ] = None,
     copies: Annotated[
         list[str] | None,
@@ -52,13 +56,13 @@ def up(
     ] = None,
     traces: Annotated[
         bool | None,
-        typer.Option(help="Write what each report sets off, for `samraad trace`, from now on."),
+        typer.Option(help="Write traces from now on, for `samraad trace`."),
     ] = None,
     brokers_only: Annotated[
         bool, typer.Option("--brokers-only", help="Kafka and MongoDB, without the services.")
     ] = False,
 ) -> None:
-    """Start the whole system here, or what is missing of it; in the foreground until Ctrl-C."""
+    """Start the whole system, or its missing parts; in the foreground until Ctrl-C."""
     stack, console = Stack(), Console(stderr=True)
     with _in_one_sentence(console), _ended_by_signals():
         wanted = Wanted(demo=demo, brokers_only=brokers_only, copies=given_copies(copies or []))
@@ -66,8 +70,8 @@ def up(
         if traces is not None:
             stack.trace(wanted=traces)
         try:
-            with _telling(console) as told:
-                done = stack.up(wanted, given, tethered=not detach, told=told)
+            with _shown_progress(console) as progress:
+                done = stack.up(wanted, given, tethered=not detach, progress=progress)
         except KeyboardInterrupt:
             console.print("Stopped before it was up.")
             raise typer.Exit(FAILED) from None
@@ -88,14 +92,14 @@ def down() -> None:
     """Stop everything cleanly; the data stays."""
     console = Console(stderr=True)
     with _in_one_sentence(console):
-        with _telling(console) as told:
-            ran = Stack().down(told)
+        with _shown_progress(console) as progress:
+            ran = Stack().down(progress)
         console.print("Everything is stopped; the data stays." if ran else "Nothing was running.")
 
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Check what this machine needs to have: one line each, with a way on."""
+    """Check the requirements on this machine: one line each, with what to do."""
     findings = examination.examine(Stack())
     if as_json:
         typer.echo(json.dumps([finding.as_document() for finding in findings], indent=1))
@@ -110,13 +114,13 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console) -> None:
-    """Stay until Ctrl-C or SIGTERM, then stop everything; or until the supervisor is gone."""
+    """Wait until Ctrl-C or SIGTERM, then stop everything; or until the supervisor has ended."""
     console.print("Ctrl-C ends it.")
     try:
         supervisor.wait()
     except KeyboardInterrupt:
-        with _telling(console) as told, _deaf_to_signals():
-            stack.down(told)
+        with _shown_progress(console) as progress, _ignoring_signals():
+            stack.down(progress)
         console.print("Everything is stopped; the data stays.")
         return
     if supervisor.returncode != 0:
@@ -126,7 +130,7 @@ def _hold(stack: Stack, supervisor: "subprocess.Popen[bytes]", console: Console)
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this command the way Ctrl-C does, which a shell's `&` turns off."""
+    """Let SIGTERM and SIGHUP end this command like Ctrl-C; `&` in a shell disables Ctrl-C."""
 
     def interrupt(_number: int, _frame: "FrameType | None") -> None:
         raise KeyboardInterrupt
@@ -137,8 +141,8 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_signals() -> Iterator[None]:
-    """Let a second Ctrl-C not break a clean stop."""
+def _ignoring_signals() -> Iterator[None]:
+    """Ignore signals, so that a second Ctrl-C does not interrupt a clean stop."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     yield
@@ -154,23 +158,23 @@ def _in_one_sentence(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def _telling(console: Console) -> Iterator[Told]:
-    """Draw what is under way, on a terminal; elsewhere tell the sentences alone."""
+def _shown_progress(console: Console) -> Iterator[ProgressListener]:
+    """Draw what is under way on a terminal; elsewhere print only the sentences."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[size]}"),
     )
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     if not console.is_terminal:
-        yield Told(say=say)
+        yield ProgressListener(say=say)
         return
     with Progress(*columns, console=console, transient=True) as progress:
-        now = progress.add_task("Looking", total=None)
+        now = progress.add_task("Looking", total=None, size="")
         meters: dict[str, Any] = {}
 
         def step(text: str) -> None:
@@ -178,10 +182,11 @@ def _telling(console: Console) -> Iterator[Told]:
 
         def meter(what: str, done: int, total: int) -> None:
             if what not in meters:
-                meters[what] = progress.add_task(f"Fetching: {what}", total=total)
-            progress.update(meters[what], completed=done, total=total)
+                meters[what] = progress.add_task(f"Fetching: {what}", size="")
+            size = f"{done / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB"
+            progress.update(meters[what], completed=done, total=total, size=size)
 
-        yield Told(say=say, step=step, meter=meter)
+        yield ProgressListener(say=say, step=step, meter=meter)
 
 
 if __name__ == "__main__":

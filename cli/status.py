@@ -1,4 +1,4 @@
-"""`samraad status` and `samraad alarms`: what runs, how it stands, and what somebody must act on."""
+"""`samraad status` and `samraad alarms`: which processes run, their state, and firing alarms."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 SIGNS: Final = {"ready": "green", "starting": "yellow", "degraded": "red", "stopped": "dim"}
 COLUMNS: Final = (
-    *("Process", "State", "Pid", "MB", "Lag", "Oldest told", "Parked"),
+    *("Process", "State", "Pid", "MB", "Lag", "Oldest document", "Parked"),
     *("Halts", "Restarts", "Last step"),
 )
 BROKERS: Final = ("kafka", "mongo")
@@ -42,13 +42,16 @@ BROKERS: Final = ("kafka", "mongo")
 def status(
     as_json: AsJson = False,
     once: Annotated[
-        bool, typer.Option("--once", help="Once, also on a terminal; elsewhere it is always once.")
+        bool,
+        typer.Option(
+            "--once", help="Show it once on a terminal; elsewhere it is always shown once."
+        ),
     ] = False,
     every: Annotated[
-        float, typer.Option(min=0.5, metavar="SECONDS", help="How often the live table looks.")
+        float, typer.Option(min=0.5, metavar="SECONDS", help="How often the live table is updated.")
     ] = 2.0,
 ) -> None:
-    """Show what runs, live until Ctrl-C: 0 it runs, 3 it does not."""
+    """Show what runs, live until Ctrl-C: 0 it runs, 3 nothing runs."""
     stack, console = Stack(), Console()
     sight = see(stack)
     if as_json:
@@ -63,24 +66,24 @@ def status(
 
 @app.command()
 def alarms(as_json: AsJson = False) -> None:
-    """Tell what somebody must act on, each with its page: 0 nothing, 1 something, 3 nothing runs."""
+    """Show the firing alarms, each with its runbook: 0 none, 1 at least one, 3 nothing runs."""
     sight = see(Stack())
     if as_json:
-        told = [
+        rows = [
             {
-                "alarm": standing.alarm.name,
-                "service": standing.service,
-                "sentence": standing.sentence,
-                "value": standing.value,
-                "urgency": standing.alarm.urgency,
-                "means": standing.alarm.means,
-                "runbook": standing.alarm.page,
+                "alarm": firing.alarm.name,
+                "service": firing.service,
+                "sentence": firing.sentence,
+                "value": firing.value,
+                "urgency": firing.alarm.urgency,
+                "means": firing.alarm.means,
+                "runbook": firing.alarm.page,
             }
-            for standing in sight.alarms
+            for firing in sight.alarms
         ]
-        typer.echo(json.dumps(told, indent=1))
+        typer.echo(json.dumps(rows, indent=1))
     elif _runs(sight):
-        Console().print(Group(*_alarms(sight)) if sight.alarms else "No alarm stands.")
+        Console().print(Group(*_alarms(sight)) if sight.alarms else "No alarm is firing.")
     else:
         Console().print("Nothing runs.")
     if not _runs(sight):
@@ -94,7 +97,7 @@ def _runs(sight: Sight) -> bool:
 
 
 def _follow(stack: Stack, sight: Sight, console: Console, every: float) -> Sight:
-    """Look again and again until Ctrl-C, or until nothing runs any more."""
+    """Update the table until Ctrl-C, or until nothing runs any more."""
     with Live(_shown(stack, sight), console=console, auto_refresh=False) as live:
         try:
             while _runs(sight):
@@ -107,8 +110,10 @@ def _follow(stack: Stack, sight: Sight, console: Console, every: float) -> Sight
 
 
 def _shown(stack: Stack, sight: Sight) -> Group:
-    told = sight.document
-    head = Text.assemble("Samråd is ", (told["state"], SIGNS.get(told["state"], "red")), ".")
+    document = sight.document
+    head = Text.assemble(
+        "Samråd is ", (document["state"], SIGNS.get(document["state"], "red")), "."
+    )
     if not _runs(sight):
         return Group(head, Text("Start it with `samraad up`."))
     table = Table(*COLUMNS, box=None, pad_edge=False)
@@ -116,18 +121,18 @@ def _shown(stack: Stack, sight: Sight) -> Group:
         if name in sight.seen:
             restarts = restart_counter.restarts(stack.home.restart_counts / name).read()[0]
             state = "ready" if sight.seen[name].runs else "stopped"
-            pid = _cell(told[name]["pid"])
+            pid = _cell(document[name]["pid"])
             table.add_row(name, _state(state), pid, *"-----", str(restarts), "")
     for copy in sight.copies:
         table.add_row(*_row(copy))
-    where = f"Kafka {told['kafka']['bootstrap']}  MongoDB {told['mongo']['host']}"
+    where = f"Kafka {document['kafka']['bootstrap']}  MongoDB {document['mongo']['host']}"
     return Group(
         head,
         table,
-        Text(f"Pages: {told['site']['url']}/  {where}"),
+        Text(f"Pages: {document['site']['url']}/  {where}"),
         *(
             Text(f"{name}: {sentence}")
-            for name, service in told["services"].items()
+            for name, service in document["services"].items()
             for sentence in service.get("halted", ())
         ),
         *_alarms(sight),
@@ -135,29 +140,29 @@ def _shown(stack: Stack, sight: Sight) -> Group:
 
 
 def _row(copy: Copy) -> tuple[str | Text, ...]:
-    told = copy.as_document()
-    oldest = told["outbox_oldest_s"]
+    figures = copy.as_document()
+    oldest = figures["outbox_oldest_s"]
     return (
         copy.name,
         _state(copy.health.state),
         _cell(copy.pid),
         str(copy.rss_mb),
-        _cell(told["lag"]),
+        _cell(figures["lag"]),
         "-" if oldest is None else f"{oldest:.0f} s",
-        _cell(told["parked"]),
-        _cell(told["halts"]),
+        _cell(figures["parked"]),
+        _cell(figures["halts"]),
         str(copy.restarts),
         _ago(copy.last_step),
     )
 
 
 def _alarms(sight: Sight) -> Iterator[Text]:
-    """One line each: what stands, and the page that says what to do."""
-    for standing in sight.alarms:
+    """Yield one line per firing alarm, with its runbook."""
+    for firing in sight.alarms:
         yield Text.assemble(
-            (f"{standing.alarm.name.upper()}  ", "bold red"),
-            f"{standing.sentence}: see ",
-            (standing.alarm.page, "bold"),
+            (f"{firing.alarm.name.upper()}  ", "bold red"),
+            f"{firing.sentence}: see ",
+            (firing.alarm.page, "bold"),
         )
 
 
@@ -170,7 +175,7 @@ def _cell(value: Any) -> str:
 
 
 def _ago(moment: datetime | None) -> str:
-    """How long ago, in the largest unit that fits."""
+    """Return how long ago it was, in the largest unit that fits."""
     if moment is None:
         return "none yet"
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))

@@ -1,4 +1,4 @@
-"""`samraad topics`: make the broker's topics and rights as declared, or show what differs."""
+"""`samraad topics`: makes the broker's topics and rights as declared, or shows the differences."""
 
 import json
 import logging
@@ -25,14 +25,14 @@ app = typer.Typer(no_args_is_help=True, help="Topics and rights: make them as de
 
 FAILED, NOT_RUNNING = 1, 3
 _GREETING = 6.0
-"""Seconds that a broker has to say hello."""
+"""Seconds that a broker has for its first answer."""
 
 KafkaFile = Annotated[
     Path | None,
     typer.Option(
         "--kafka",
         envvar="SAMRAAD_KAFKA_FILE",
-        help="Address and login of an administrator; the stack's own where none is given.",
+        help="File with the address and login of an administrator; the stack's own by default.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -40,18 +40,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @app.command("diff")
 def show(kafka: KafkaFile = None, as_json: AsJson = False) -> None:
-    """Show how the broker differs from what is declared: 0 not at all, 1 it does."""
+    """Show how the broker differs from the declaration: 0 it does not, 1 it does."""
     diff = _run(kafka, plan)
-    _tell(diff.changes, as_json=as_json, done="The broker is as declared.")
+    _show(diff.changes, as_json=as_json, done="The broker is as declared.")
     if diff:
         raise typer.Exit(FAILED)
 
 
 @app.command("apply")
 def make(kafka: KafkaFile = None, as_json: AsJson = False) -> None:
-    """Make topics and rights as declared, and show what was done; again and again is fine."""
+    """Make topics and rights as declared, and show what was done; it may be repeated."""
     diff = _run(kafka, apply)
-    _tell(diff.changes, as_json=as_json, done="The broker was as declared already.")
+    _show(diff.changes, as_json=as_json, done="The broker was as declared already.")
     if not all(change.is_made_by_apply for change in diff.changes):
         raise typer.Exit(FAILED)
 
@@ -59,7 +59,7 @@ def make(kafka: KafkaFile = None, as_json: AsJson = False) -> None:
 def _run(kafka: Path | None, work: "Callable[..., Diff]") -> "Diff":
     file = kafka or Home.from_environment().secrets / "kafka" / "admin.json"
     if not file.exists():
-        _stop(f"There is no {file}: start the stack (samraad up), or name one with --kafka.")
+        _stop(f"There is no {file}: start the stack (samraad up), or give a file with --kafka.")
     quiet = logging.getLogger("samraad.librdkafka")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
@@ -70,12 +70,14 @@ def _run(kafka: Path | None, work: "Callable[..., Diff]") -> "Diff":
         admin.list_topics(timeout=_GREETING)
     except KafkaException:
         # librdkafka reports a wrong password as a time-out too.
-        _stop(f"No broker lets us in at {address}: it is not running, or the login is wrong.")
+        _stop(
+            f"No broker accepts a connection at {address}: it does not run, or the login is wrong."
+        )
     try:
         # The inspector's login lies beside the administrator's where the stack has one.
         return work(admin, inspector=(file.parent / "inspector.json").exists())
     except (KafkaException, TopicsNotReady) as error:
-        _stop(f"The broker at {address} did not do it: {error}", code=FAILED)
+        _stop(f"The broker at {address} refused: {error}", code=FAILED)
 
 
 def _stop(sentence: str, *, code: int = NOT_RUNNING) -> NoReturn:
@@ -83,9 +85,9 @@ def _stop(sentence: str, *, code: int = NOT_RUNNING) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _tell(changes: "Sequence[Change]", *, as_json: bool, done: str) -> None:
+def _show(changes: "Sequence[Change]", *, as_json: bool, done: str) -> None:
     if as_json:
-        told = [
+        rows = [
             {
                 "kind": change.kind.value,
                 "what": change.what,
@@ -94,7 +96,7 @@ def _tell(changes: "Sequence[Change]", *, as_json: bool, done: str) -> None:
             }
             for change in changes
         ]
-        typer.echo(json.dumps(told, indent=1))
+        typer.echo(json.dumps(rows, indent=1))
         return
     console = Console()
     if not changes:

@@ -1,4 +1,4 @@
-"""`samraad trace`: what one report set off, step by step, as a tree with times."""
+"""`samraad trace`: the spans that follow from one report, as a tree with times."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One line that a process wrote."""
+class WrittenSpan:
+    """One span as a process wrote it: a line of a trace file."""
 
     line: dict[str, Any]
 
@@ -44,13 +44,13 @@ class Step:
         return str(self.line["trace"])
 
     @property
-    def span(self) -> str:
+    def id(self) -> str:
         """Its id."""
         return str(self.line["span"])
 
     @property
     def parent(self) -> str | None:
-        """What set it off."""
+        """The id of the span that caused it; None for the first."""
         parent: str | None = self.line["parent"]
         return parent
 
@@ -59,21 +59,21 @@ class Step:
         """When it began, in ns since 1970."""
         return int(self.line["began_ns"])
 
-    def told(self, attribute: str) -> Any:
+    def attribute(self, name: str) -> Any:
         """Return an attribute, or None."""
-        return self.line["attributes"].get(attribute)
+        return self.line["attributes"].get(name)
 
-    def is_about(self, asked: str, mark: str) -> bool:
-        """Whether it is asked for: by its trace, its partner's reference, or its case's name or id."""
-        subject = str(self.told(SUBJECT) or "")
+    def is_about(self, query: str, mark: str) -> bool:
+        """Return whether a trace id, a reference, or a case's name or id matches the span."""
+        subject = str(self.attribute(SUBJECT) or "")
         code = case_name(subject, "") if subject else ""
-        named = bool(code) and asked.upper().endswith(code.upper())
-        return asked == self.trace or self.told(REFERENCE) == mark or asked == subject or named
+        named = bool(code) and query.upper().endswith(code.upper())
+        return query == self.trace or self.attribute(REFERENCE) == mark or query == subject or named
 
 
 @app.command()
 def trace(
-    asked: Annotated[
+    query: Annotated[
         str,
         typer.Argument(
             metavar="REFERENCE|CASE|TRACEID",
@@ -82,20 +82,20 @@ def trace(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show what one report set off, in all services: 0 shown, 1 not found, 3 nothing is traced."""
+    """Show what followed from one report in all services: 0 shown, 1 not found, 3 no traces."""
     folder = Home.from_environment().traces
     if not folder.is_dir():
-        _stop("Nothing is traced here: start with `samraad up --traces`.", NOT_RUNNING)
-    steps = _found(folder, asked)
-    if not steps:
+        _stop("No traces are written here: start with `samraad up --traces`.", NOT_RUNNING)
+    spans = _found(folder, query)
+    if not spans:
         _stop("No trace of it was written.", FAILED)
     if as_json:
-        for step in steps:
-            typer.echo(json.dumps(step.line))
+        for span in spans:
+            typer.echo(json.dumps(span.line))
         return
     console = Console()
-    for trace_id in dict.fromkeys(step.trace for step in steps):
-        console.print(_tree([step for step in steps if step.trace == trace_id]))
+    for trace_id in dict.fromkeys(span.trace for span in spans):
+        console.print(_tree([span for span in spans if span.trace == trace_id]))
 
 
 def _stop(sentence: str, code: int) -> None:
@@ -103,53 +103,53 @@ def _stop(sentence: str, code: int) -> None:
     raise typer.Exit(code)
 
 
-def _found(folder: Path, asked: str) -> list[Step]:
-    """Find the traces that are asked for, whole, the oldest step first."""
-    mark = reference_mark(asked)
-    wanted = {asked} if TRACE_ID.match(asked) else set()
+def _found(folder: Path, query: str) -> list[WrittenSpan]:
+    """Return all spans of the matching traces, the oldest span first."""
+    mark = reference_mark(query)
+    wanted = {query} if TRACE_ID.match(query) else set()
     if not wanted:
-        wanted = {step.trace for step in _read(folder) if step.is_about(asked, mark)}
-    once = {step.span: step for step in _read(folder) if step.trace in wanted}
-    return sorted(once.values(), key=lambda step: step.began_ns)
+        wanted = {span.trace for span in _read(folder) if span.is_about(query, mark)}
+    once = {span.id: span for span in _read(folder) if span.trace in wanted}
+    return sorted(once.values(), key=lambda span: span.began_ns)
 
 
-def _read(folder: Path) -> Iterator[Step]:
-    """Read what all processes wrote; a last line that is being written is left out."""
+def _read(folder: Path) -> Iterator[WrittenSpan]:
+    """Read the spans of all processes; an incomplete last line is left out."""
     for file in sorted(folder.glob("*.jsonl")):
         with file.open(encoding="utf-8") as lines:
             for line in lines:
                 if line.endswith("\n"):
-                    yield Step(json.loads(line))
+                    yield WrittenSpan(json.loads(line))
 
 
-def _tree(steps: Sequence[Step]) -> Tree:
-    """Draw one trace; what has a parent that nobody wrote down stands at its root."""
-    first = steps[0].began_ns
+def _tree(spans: Sequence[WrittenSpan]) -> Tree:
+    """Draw one trace; a span whose parent was not written is drawn at the root."""
+    first = spans[0].began_ns
     began = datetime.fromtimestamp(first / 1e9, UTC).isoformat(timespec="milliseconds")
-    root = Tree(Text(f"{steps[0].trace}  {began.replace('+00:00', 'Z')}"))
-    known = {step.span for step in steps}
+    root = Tree(Text(f"{spans[0].trace}  {began.replace('+00:00', 'Z')}"))
+    known = {span.id for span in spans}
     branches: dict[str | None, Tree] = {None: root}
-    waiting: list[Step] = list(steps)
+    waiting: list[WrittenSpan] = list(spans)
     while waiting:
-        ready = [step for step in waiting if step.parent not in known or step.parent in branches]
-        for step in ready:
-            above = branches.get(step.parent, root)
-            branches[step.span] = above.add(_line(step, first))
-        waiting = [step for step in waiting if step.span not in branches]
+        ready = [span for span in waiting if span.parent not in known or span.parent in branches]
+        for span in ready:
+            above = branches.get(span.parent, root)
+            branches[span.id] = above.add(_line(span, first))
+        waiting = [span for span in waiting if span.id not in branches]
     return root
 
 
-def _line(step: Step, first: int) -> Text:
-    after = (step.began_ns - first) / 1e6
-    took = (step.line["ended_ns"] - step.began_ns) / 1e6
-    told: Iterable[str | tuple[str, str]] = (
+def _line(span: WrittenSpan, first: int) -> Text:
+    after = (span.began_ns - first) / 1e6
+    took = (span.line["ended_ns"] - span.began_ns) / 1e6
+    parts: Iterable[str | tuple[str, str]] = (
         (f"+{after:.1f} ms ", "dim"),
-        (f"{step.line['service']} ", "bold"),
-        step.line["name"],
+        (f"{span.line['service']} ", "bold"),
+        span.line["name"],
         (f"  {took:.1f} ms", "cyan"),
-        f"  {step.told(WHERE) or ''}",
+        f"  {span.attribute(WHERE) or ''}",
     )
-    line = Text.assemble(*told)
-    if step.line["failed"]:
+    line = Text.assemble(*parts)
+    if span.line["failed"]:
         line.append("  failed", "bold red")
     return line

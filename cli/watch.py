@@ -1,4 +1,4 @@
-"""`samraad watch`: the facts as they are told, a line each, with the inspector's eyes."""
+"""`samraad watch`: shows facts as they are published, one per line, with the inspector's login."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ app = typer.Typer()
 
 _ONE_LOOK: Final = 0.2
 _SORTED_AT_ONCE: Final = 5_000
-"""Facts of the past are shown in order of time within so many."""
+"""Earlier facts are sorted by time in chunks of this size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Seen:
     """One fact on one topic."""
 
     at: datetime
-    """When the broker took it in."""
+    """When the broker stored it."""
     topic: str
     partition: int
     offset: int
@@ -65,12 +65,12 @@ class Seen:
 
     @property
     def subject(self) -> str:
-        """Whom it is about."""
+        """The case or report it is about."""
         return self.envelope.subject or ""
 
     @property
     def order(self) -> tuple[datetime, str, int, int, int]:
-        """By time; within one stream by its own count."""
+        """The order to show facts in: by time, within one stream by its sequence."""
         return (self.at, self.topic, self.partition, self.envelope.sequence or 0, self.offset)
 
 
@@ -88,11 +88,11 @@ class Watch:
             "error_cb": refused.append,
         }
         self._consumer = Consumer(settings, logger=quiet())
-        told = greet(self._consumer, login, refused)
+        metadata = greet(self._consumer, login, refused)
         offset = OFFSET_BEGINNING if from_start else OFFSET_END
         places = [
             TopicPartition(name, partition, offset)
-            for name, topic in told.topics.items()
+            for name, topic in metadata.topics.items()
             if not name.startswith(("partner.", "_"))
             for partition in topic.partitions
         ]
@@ -101,11 +101,11 @@ class Watch:
 
     @property
     def is_read_out(self) -> bool:
-        """Whether all that was there has been seen."""
+        """Whether all earlier facts have been read."""
         return not self._past
 
     def take(self) -> list[Seen]:
-        """Give what has come; waits a moment for the first."""
+        """Return what has arrived; wait a moment for the first."""
         found = []
         for message in consumed(self._consumer, _ONE_LOOK):
             error = message.error()
@@ -118,7 +118,7 @@ class Watch:
         return found
 
     def facts(self, until: float | None) -> Iterator[Seen]:
-        """Give facts, those of the past in order of time; `until` a monotonic time is reached."""
+        """Yield facts until a monotonic time; earlier ones in order of time."""
         past: list[Seen] = []
         while not self.is_read_out and not _is_over(until):
             past += self.take()
@@ -127,12 +127,12 @@ class Watch:
                 past = []
         yield from sorted(past, key=lambda fact: fact.order)
         if self.is_read_out:
-            say("Watching from now on; Ctrl-C ends it.")
+            say("Waiting for new facts; Ctrl-C ends it.")
         while not _is_over(until):
             yield from sorted(self.take(), key=lambda fact: fact.order)
 
     def close(self) -> None:
-        """Leave."""
+        """Close the consumer."""
         self._consumer.close()
 
 
@@ -143,23 +143,23 @@ def watch(
         typer.Option(
             "--case",
             metavar="ID",
-            help="Of this case alone, by id or reference (KR-7Q2M-04XT), from its first fact on.",
+            help="Only this case, by id or reference (KR-7Q2M-04XT), from its first fact on.",
         ),
     ] = None,
     from_start: Annotated[
-        bool, typer.Option("--from-start", help="All that the topics keep, too.")
+        bool, typer.Option("--from-start", help="Also the earlier facts that the topics keep.")
     ] = False,
     count: Annotated[
-        int | None, typer.Option("--count", min=1, metavar="N", help="End after so many facts.")
+        int | None, typer.Option("--count", min=1, metavar="N", help="End after N facts.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--for", min=0.1, metavar="SECONDS", help="End after so long.")
+        float | None, typer.Option("--for", min=0.1, metavar="SECONDS", help="End after this time.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show facts as they are told, until Ctrl-C: time, topic, type, case, number in its stream.
+    """Show facts as they are published, until Ctrl-C: time, topic, type, case, sequence.
 
-    With --count and --for it ends with 1 where time was up before so many had come.
+    With --count and --for it ends with 1 if the time was up before N facts arrived.
     """
     wanted = None if case is None else _case(case)
     login = reach().onlooker
@@ -177,23 +177,23 @@ def watch(
     finally:
         watching.close()
     if count is not None:
-        say(f"Time is up: {shown} of {count} facts came.")
+        say(f"Time is up: {shown} of {count} facts arrived.")
         raise typer.Exit(Exit.FAILED)
 
 
-def _case(said: str) -> str:
-    """Read an id, or the part of a reference that comes from one."""
+def _case(given: str) -> str:
+    """Return the case's id, or the part of a reference that is derived from it."""
     try:
-        return str(UUID(said))
+        return str(UUID(given))
     except ValueError:
-        digits = said.upper().split("-")[-2:]
+        digits = given.upper().split("-")[-2:]
     if [len(part) for part in digits] != [4, 4]:
-        stop("A case is named by its id, or by its reference such as KR-7Q2M-04XT.", Exit.WRONG_USE)
+        stop("Give a case by its id, or by its reference such as KR-7Q2M-04XT.", Exit.WRONG_USE)
     return "-".join(digits)
 
 
 def _of_case(facts: Iterable[Seen], wanted: str | None) -> Iterator[tuple[Seen, Names]]:
-    """Pick the facts of a case, or all."""
+    """Yield the facts of one case, or all."""
     names = Names()
     for fact in facts:
         names.learn(fact.subject, fact.topic, fact.envelope.type)

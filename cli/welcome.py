@@ -1,4 +1,4 @@
-"""What `samraad up` says at its end: addresses, whom to log in as, and what to try next."""
+"""The last output of `samraad up`: addresses, logins of the demo, and next commands."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from deploy.embedded.paths import CLONE
 from deploy.embedded.programs import Wanted, issuer_url, site_url
-from deploy.embedded.telling import Up
+from deploy.embedded.progress import Up
 
 __all__ = ["welcome"]
 
@@ -18,7 +18,7 @@ STAFF = CLONE / "deploy" / "embedded" / "staff.yaml"
 
 
 def welcome(console: Console, done: Up, wanted: Wanted) -> None:
-    """Tell a person what there is now."""
+    """Print the addresses, the logins and the next commands."""
     console.print("[bold]Samråd was up already.[/]" if done.was_up else "[bold]Samråd is up.[/]")
     addresses = Table(box=None, show_header=False, pad_edge=False)
     if not wanted.brokers_only:
@@ -29,7 +29,7 @@ def welcome(console: Console, done: Up, wanted: Wanted) -> None:
     console.print(addresses)
     if wanted.brokers_only:
         return
-    console.print("\nLog in as, without a password (nobody here exists):")
+    console.print("\nLog in as, without a password (no such person exists):")
     staff = Table(box=None, show_header=False, pad_edge=False)
     for person in _first_staff():
         staff.add_row(escape(person["name"]), escape(person["title"]), escape(person["does"]))
@@ -48,7 +48,7 @@ def _first_staff() -> list[dict[str, Any]]:
 
 
 def _next_steps(*, demo: bool) -> list[str]:
-    """Give commands that work as they stand; the demo has its partners already."""
+    """Return commands that work as they are; the demo has its partners already."""
     command = ".venv/bin/samraad"
     steps = [
         ("watch", f"{command} watch"),

@@ -1,4 +1,4 @@
-"""What an operator is called for, declared once: Prometheus, `samraad status` and the runbooks read it.
+"""Alarms, declared once: Prometheus, `samraad status` and the runbooks use this list.
 
 Each rule compares one figure of a service (docs/metrics.md) with a limit, and has a page in
 docs/runbooks that says what it means for the people in the cases and what to do. `deploy/alarms.yaml`
@@ -14,7 +14,7 @@ import yaml
 
 from deploy.embedded.credentials import SERVICES
 
-__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "Standing", "rules_file", "standing"]
+__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "FiringAlarm", "firing", "rules_file"]
 
 FILE: Final = Path(__file__).with_name("alarms.yaml")
 RUNBOOKS: Final = "docs/runbooks"
@@ -82,9 +82,9 @@ ALARMS: Final = (
         below=1,
         hold="1m",
         urgency="now",
-        says="a process of it does not answer",
-        means="What this service does stands still, or is left to its other processes. "
-        "Nothing is lost: it goes on where it stopped.",
+        says="one of its processes does not answer",
+        means="The work of this service waits, or its other processes do it. "
+        "Nothing is lost: it continues where it stopped.",
     ),
     Alarm(
         name="database",
@@ -94,7 +94,7 @@ ALARMS: Final = (
         hold="1m",
         urgency="now",
         says="its database does not answer",
-        means="Nothing is taken in, decided or shown; reports wait unharmed on their topics.",
+        means="Nothing is accepted, decided or shown; reports wait safely on their topics.",
     ),
     Alarm(
         name="broker",
@@ -104,7 +104,7 @@ ALARMS: Final = (
         hold="30s",
         urgency="now",
         says="the broker has not answered it for {value}",
-        means="Partners cannot send and nothing crosses between services; pages still work.",
+        means="Partners cannot send, and services receive no events; pages still work.",
     ),
     Alarm(
         name="halted",
@@ -112,8 +112,8 @@ ALARMS: Final = (
         over="sum",
         above=0,
         urgency="now",
-        says="{value} of its partitions stand still until a person acts",
-        means="Every case on such a partition waits, also those that nothing is wrong with.",
+        says="{value} of its partitions are halted until an operator acts",
+        means="Every case on such a partition waits, also the cases without a fault.",
     ),
     Alarm(
         name="behind",
@@ -123,7 +123,7 @@ ALARMS: Final = (
         hold="1m",
         urgency="today",
         says="an event has waited for {value}",
-        means="Cases are opened and told of late; what a deadline counts from does not move.",
+        means="Cases are opened and notices arrive late; no deadline is moved by the delay.",
     ),
     Alarm(
         name="outbox",
@@ -132,9 +132,9 @@ ALARMS: Final = (
         above=_MINUTE,
         hold="1m",
         urgency="now",
-        says="what it has to tell has waited for {value}",
-        means="Decisions stand, but nobody is told: no receipt, no notice, no case at the next "
-        "service.",
+        says="its oldest unpublished message has waited for {value}",
+        means="Decisions are stored but not published: no receipt, no notice, no case at the "
+        "next service.",
     ),
     Alarm(
         name="gap",
@@ -144,7 +144,7 @@ ALARMS: Final = (
         hold="1m",
         urgency="today",
         says="a case has waited for {value} for an event that is missing",
-        means="That case alone goes no further here; what came after the gap is kept in order.",
+        means="Only that case makes no progress here; its later events are stored in order.",
     ),
     Alarm(
         name="deadlines",
@@ -154,7 +154,7 @@ ALARMS: Final = (
         hold="1m",
         urgency="today",
         says="a deadline passed {value} ago and has not had its effect",
-        means="Nobody is reminded of what is overdue in that case, or in all cases of the service.",
+        means="Nobody is reminded of overdue steps in that case, or in all cases of the service.",
     ),
     Alarm(
         name="parked",
@@ -162,8 +162,8 @@ ALARMS: Final = (
         over="max",
         above=0,
         urgency="today",
-        says="{value} of its events or records stand parked",
-        means="Each stops its own case (or leaves one letter unanswered) until a person decides.",
+        says="{value} of its events or records are parked",
+        means="Each stops its own case, or leaves one letter unanswered, until an operator decides.",
     ),
     Alarm(
         name="restarting",
@@ -171,8 +171,8 @@ ALARMS: Final = (
         over="max",
         above=3,
         urgency="today",
-        says="a process of it was started anew {value} times within the last hour",
-        means="Pages fail for a moment each time and work is done twice; no effect is doubled.",
+        says="one of its processes was restarted {value} times within the last hour",
+        means="At each restart pages fail for a moment and work is repeated; no effect is duplicated.",
     ),
     Alarm(
         name="watchdog",
@@ -180,15 +180,15 @@ ALARMS: Final = (
         over="max",
         above=0,
         urgency="today",
-        says="a process of it was ended {value} times by its watchdog within the last hour",
-        means="It had events to take and did not move for a minute; those cases were late by that.",
+        says="one of its processes was ended {value} times by its watchdog within the last hour",
+        means="It made no progress for a minute although it had events; their cases are late.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """An alarm that stands for a service now."""
+class FiringAlarm:
+    """An alarm that is firing for a service."""
 
     service: str
     alarm: Alarm
@@ -196,7 +196,7 @@ class Standing:
 
     @property
     def sentence(self) -> str:
-        """What is to be said of it."""
+        """The alarm in one sentence, with its value."""
         return f"{self.service}: {self.alarm.says.format(value=self._in_words())}"
 
     def _in_words(self) -> str:
@@ -209,15 +209,15 @@ class Standing:
         return f"{self.value / _HOUR:.0f} h"
 
 
-def standing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[Standing]:
-    """Return what stands for a service, from the figures of its processes by metric."""
-    told = list(figures)
+def firing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> list[FiringAlarm]:
+    """Return the firing alarms of a service, from the figures of its processes by metric."""
+    processes = list(figures)
     found = []
     for alarm in ALARMS:
-        values = [value for each in told for value in each.get(alarm.metric, ())]
+        values = [value for each in processes for value in each.get(alarm.metric, ())]
         figure = alarm.judge(values)
         if figure is not None:
-            found.append(Standing(service, alarm, figure))
+            found.append(FiringAlarm(service, alarm, figure))
     return found
 
 

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, settings
 from deploy.embedded.download import fetch_jars
 from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import Home
-from deploy.embedded.quickstart import make_archive
 from tests.live import LiveStack
 from tests.scheduling import Scheduling
 from tests.stores import Stores, are_wanted
@@ -35,7 +34,6 @@ def downloads() -> Home:
     fetch_jars(home)
     fetch_dkfds(home)
     fetch_htmx(home)
-    make_archive(home)
     return home
 
 

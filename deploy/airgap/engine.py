@@ -84,10 +84,10 @@ def _containers() -> "Iterator[tuple[str, str, float]]":
     """Give each running container that has a health check, how it was, how often it is asked."""
     try:
         ids = run("podman", "ps", "--quiet", "--no-trunc", seconds=30).split()
-        told: list[dict[str, Any]] = json.loads(run("podman", "inspect", *ids)) if ids else []
+        containers: list[dict[str, Any]] = json.loads(run("podman", "inspect", *ids)) if ids else []
     except (StackProblem, ValueError, subprocess.TimeoutExpired):
         return
-    for one in told:
+    for one in containers:
         check = one["Config"].get("Healthcheck")
         if check and check.get("Test", ["NONE"])[0] != "NONE":
             every = max(check.get("Interval", 0) / 1e9, LEAST_SECONDS)
@@ -96,7 +96,7 @@ def _containers() -> "Iterator[tuple[str, str, float]]":
 
 
 def main() -> int:
-    """Serve until told to end."""
+    """Serve until containers to end."""
     if len(sys.argv) != 2:  # noqa: PLR2004 - the socket alone
         print("Use: deploy.airgap.engine SOCKET", file=sys.stderr)
         return 2

@@ -66,6 +66,6 @@ def run(*command: str, cwd: Path | None = None, seconds: float = 600.0) -> str:
         timeout=seconds,
     )
     if done.returncode != 0:
-        told = (done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
-        raise StackProblem(f"{' '.join(command[:3])} … failed: {' '.join(told)}")
+        last_lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
+        raise StackProblem(f"{' '.join(command[:3])} … failed: {' '.join(last_lines)}")
     return done.stdout.strip()

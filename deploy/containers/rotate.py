@@ -115,23 +115,23 @@ def main(arguments: list[str]) -> int:
     try:
         match arguments:
             case ["seal"]:
-                told = f"A further seal key: {add_seal_key(seal, now)}."
+                message = f"A further seal key: {add_seal_key(seal, now)}."
             case ["seal", "retire"]:
-                told = f"Retired: {', '.join(retire_seal_keys(seal, now.date()))}."
+                message = f"Retired: {', '.join(retire_seal_keys(seal, now.date()))}."
             case ["seal", "forget"]:
                 gone = forget_seal_keys(seal, now.date())
-                told = f"Removed: {', '.join(gone) or 'none was retired long enough ago'}."
+                message = f"Removed: {', '.join(gone) or 'none was retired long enough ago'}."
             case [name]:
                 rotate(places, name)
                 deal(places)
-                told = "Each container has its secrets."
+                message = "Each container has its secrets."
             case _:
                 sys.stderr.write("Use: deploy.containers.rotate NAME | seal [retire | forget]\n")
                 return 2
     except ValueError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 2
-    sys.stdout.write(f"{told}\n")
+    sys.stdout.write(f"{message}\n")
     return 0
 
 

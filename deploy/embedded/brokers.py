@@ -15,17 +15,17 @@ from deploy.embedded import (
 )
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
+from deploy.embedded.progress import ProgressListener
 from deploy.embedded.supervision import Supervision
-from deploy.embedded.telling import Told
 
 
 class Brokers:
     """What `$SAMRAAD_KAFKA` and `$SAMRAAD_MONGO` say: theirs where given, ours where not."""
 
-    def __init__(self, home: Home, supervision: Supervision, told: Told) -> None:
+    def __init__(self, home: Home, supervision: Supervision, progress: ProgressListener) -> None:
         self._home = home
         self._supervision = supervision
-        self._told = told
+        self._progress = progress
         self._login = external.kafka_login()
         self._uri = external.mongo_uri()
         self._given_up = threading.Event()
@@ -69,13 +69,13 @@ class Brokers:
                 for task in tasks:
                     task.result()
             except BaseException:
-                self._given_up.set()  # whoever still waits for the other broker stops waiting
+                self._given_up.set()  # a thread that still waits for the other broker stops
                 raise
 
     def _settle_kafka(self) -> None:
         if self._login is not None:
             broker_rights.wait_until_answering(self._login)
-            external.use_kafka(self._home, self._login, self._told.say)
+            external.use_kafka(self._home, self._login, self._progress.say)
             return
         admin = credentials.read_kafka_login(self._home, "admin")
         broker_rights.wait_until_answering(admin, look=self._require_life("kafka"))
@@ -85,7 +85,7 @@ class Brokers:
 
     def _settle_mongo(self, ports: dict[str, int]) -> None:
         if self._uri is not None:
-            external.use_mongo(self._home, self._uri, self._told.say)
+            external.use_mongo(self._home, self._uri, self._progress.say)
             return
         mongo.wait_until_writable(self._home, ports, look=self._require_life("mongo"))
         admin = credentials.read_mongo_uri(self._home, "admin")

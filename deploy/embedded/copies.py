@@ -1,4 +1,4 @@
-"""Each process of each service as it stands now: what the supervisor, the machine and it itself say."""
+"""The state of each process: from the supervisor, the machine and the process itself."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import Seen
 from shared.runtime import restart_counter
 
-__all__ = ["Copy", "look", "of_service", "standing"]
+__all__ = ["Copy", "firing_alarms", "look", "of_service"]
 
 MEGABYTE = 1024 * 1024
 
@@ -86,12 +86,12 @@ def of_service(copies: Iterable[Copy], service: str) -> list[Copy]:
     return [copy for copy in copies if copy.service == service]
 
 
-def standing(copies: Sequence[Copy]) -> list[alarms.Standing]:
-    """Return the alarms that stand now, service by service."""
+def firing_alarms(copies: Sequence[Copy]) -> list[alarms.FiringAlarm]:
+    """Return the firing alarms, service by service."""
     return [
         alarm
         for service in dict.fromkeys(copy.service for copy in copies)
-        for alarm in alarms.standing(service, [copy.judged for copy in of_service(copies, service)])
+        for alarm in alarms.firing(service, [copy.judged for copy in of_service(copies, service)])
     ]
 
 

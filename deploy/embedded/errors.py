@@ -1,21 +1,21 @@
-"""What stops the stack, told in one sentence with a way on: the command line prints it and ends."""
+"""Errors of the stack, each with one sentence for a person: the command prints it and ends."""
 
-WAYS_ON = "Ways on: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
+ALTERNATIVES = "Alternatives: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
 
 
 class StackProblem(Exception):
-    """Something the stack needs is not to be had: the message is one sentence for a person."""
+    """A requirement of the stack is missing; the message is one sentence for a person."""
 
     exit_code = 1
 
 
 class WrongUse(StackProblem):
-    """The caller asked for something that makes no sense, such as a port that is no number."""
+    """The arguments are wrong, such as a port that is not a number."""
 
     exit_code = 2
 
 
 class NotRunning(StackProblem):
-    """The stack, or the part that was asked for, does not run."""
+    """The stack, or the wanted part of it, does not run."""
 
     exit_code = 3

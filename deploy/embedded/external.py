@@ -3,7 +3,7 @@
 `$SAMRAAD_KAFKA` is `host:port[,host:port]` (no login) or a JSON file in librdkafka's words with an
 address and a login; `$SAMRAAD_MONGO` is a URI, with a login where users are on, or a file with one.
 With an administrator's login every service gets a login and rights of its own; with another all
-services share the one that was given, and the caller is told what is not locked down. There is no
+services share the one that was given, and a warning names what is not restricted. There is no
 inspector: a login that reads everything is for a stack that nobody works with.
 """
 

@@ -1,6 +1,6 @@
 """The one site that staff see: Caddy joins the services' pages and the design system's files.
 
-It listens on the loopback interface alone, keeps no configuration of its own, has no admin door,
+It listens on the loopback interface alone, keeps no configuration of its own, has no admin interface,
 and passes on only what is meant for browsers and partners: `/<service>/…`, `/.well-known/…`,
 `/schemas/…` and `/assets/…`.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deploy.embedded import credentials
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.paths import CLONE, Home, write_private
 
 
@@ -21,7 +21,9 @@ def binary() -> Path:
     """
     file = Path(sys.executable).parent / "caddy"
     if not file.exists():
-        raise StackProblem(f"There is no Caddy for this platform in the Python registry. {WAYS_ON}")
+        raise StackProblem(
+            f"There is no Caddy for this platform in the Python registry. {ALTERNATIVES}"
+        )
     return file
 
 

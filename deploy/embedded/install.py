@@ -1,27 +1,51 @@
 """Makes this clone ready to run: `python3 deploy/embedded/install.py [.venv]`, as `make setup` does.
 
 Only the standard library, and no syntax that an old Python would stumble over before it is told
-that it is too old. Everything is done once: what is there and right is left alone.
+that it is too old. Everything is done once: what is there and right is left alone. A setup that was
+broken off is run again: an environment that was not finished is made anew, from the packages that
+are in the cache of uv by then.
 """
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 CLONE = Path(__file__).resolve().parents[2]
 LOCK = CLONE / "requirements.lock"
 PROJECT = CLONE / "pyproject.toml"
 LEAST_PYTHON = (3, 11)
 TAIL_LINES = 8
-WAYS_ON = "Ways on: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
+MEGABYTE = 1_000_000
+MEBIBYTE = 1024**2
+ALTERNATIVES = "Alternatives: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
+OUT_OF_REACH = (
+    "The Python packages could not be installed: the registry is out of reach, it has none for "
+    f"this platform, or one is not what its sum says. {ALTERNATIVES}"
+)
+FINISHED = ".locked"
+"""In an environment that is whole: the sum of what it was made from."""
+PIP_TO_UV = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+}
+"""Settings of pip, and the variables by which uv takes the same."""
 
 
 def main() -> None:
@@ -29,16 +53,40 @@ def main() -> None:
     place = Path(sys.argv[1] if len(sys.argv) > 1 else ".venv").absolute()
     require_python()
     require_platform()
+    try:
+        prepare(place)
+        fetch(place)
+    except KeyboardInterrupt:
+        stop("Broken off: the next `make setup` goes on from here.")
+
+
+def prepare(place: Path, lock: Path = LOCK, project: Path = PROJECT) -> None:
+    """Make the environment and install into it, unless it is finished already."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    with Path(f"{place}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = place / ".locked"
-        wanted = digest()
-        if not stamp.exists() or stamp.read_text() != wanted:
-            make_environment(place)
-            install(place)
-            stamp.write_text(wanted)
-    fetch(place)
+    with Path(f"{place}.lock").open("w") as turn:
+        take_turn(turn)
+        stamp = place / FINISHED
+        wanted = digest(lock, project)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        make_environment(place)
+        stamp.unlink(missing_ok=True)
+        install(place, lock)
+        install_project(place, project.parent)
+        stamp.write_text(wanted)
+
+
+def take_turn(turn: IO[str]) -> None:
+    """Wait until no other setup works on this environment.
+
+    Programs that we start inherit the turn: one that outlives us keeps it until it ends.
+    """
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        tell("Another setup of this environment is under way: waiting for it …")
+        fcntl.flock(turn, fcntl.LOCK_EX)
+    os.set_inheritable(turn.fileno(), True)  # noqa: FBT003
 
 
 def require_python() -> None:
@@ -61,47 +109,124 @@ def require_platform() -> None:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         stop(
             f"Kafka's Java and mongod come as wheels for Linux on x86-64 alone, this is "
-            f"{platform.system()} on {platform.machine()}. {WAYS_ON}"
+            f"{platform.system()} on {platform.machine()}. {ALTERNATIVES}"
         )
 
 
-def digest() -> str:
+def digest(lock: Path, project: Path) -> str:
     """Sum up what the environment is made from."""
-    content = LOCK.read_bytes() + PROJECT.read_bytes() + sys.version.encode()
+    content = lock.read_bytes() + project.read_bytes() + sys.version.encode()
     return hashlib.sha256(content).hexdigest()
 
 
 def make_environment(place: Path) -> None:
-    """Make the virtual environment; one that is broken or of another Python is made anew."""
-    tell(f"Making the virtual environment {place.name}")
+    """Make the virtual environment, anew where it is unfinished, broken or of another Python."""
     version = "import sys; print(sys.version)"
-    clear = []
-    if place.exists() and output([str(python(place)), "-c", version]) != sys.version:
-        clear = ["--clear"]
-    if (place / "bin" / "pip").exists() and not clear:
+    if (place / FINISHED).exists() and output([str(python(place)), "-c", version]) == sys.version:
         return
+    clear = ["--clear"] if place.exists() else []
+    tell(f"Virtual environment {place.name}{': unfinished, made anew' if clear else ''} …")
+    step = Step("Virtual environment")
     done = run([sys.executable, "-m", "venv", *clear, str(place)])
     if done.returncode != 0:
         stop(f"The virtual environment could not be made: {last_line(done.stdout)}")
+    step.done(place)
 
 
-def install(place: Path) -> None:
-    """Install what is locked, each file checked against its sum, then the project itself."""
-    tell("Installing Python packages (a minute or two the first time)")
+def install(place: Path, lock: Path) -> None:
+    """Install exactly what is locked, each file checked against its sum: pip brings uv, uv the rest.
+
+    Where uv does not get through, pip does it: it knows more kinds of logins and proxies. Modules
+    are compiled here, once: a machine may forbid it later, and a start would take thrice as long.
+    """
+    step = Step("Installer uv", place)
+    with tempfile.TemporaryDirectory() as folder:
+        uv_alone = Path(folder) / "uv.lock"
+        uv_alone.write_text(block_of("uv", lock.read_text()))
+        done = by_pip(place, uv_alone)
+    if done.returncode != 0:
+        refuse(done, OUT_OF_REACH)
+    step.done(place)
+    tell("Python packages …")
+    step, fetched = Step("Python packages", place), Fetched()
+    done = run(
+        [
+            *(str(place / "bin" / "uv"), "pip", "sync", "--python", str(python(place))),
+            *("--compile-bytecode", "--require-hashes", "--only-binary", ":all:", str(lock)),
+        ],
+        settings_for_uv(place),
+        fetched.line,
+    )
+    if done.returncode != 0:
+        tell("uv did not get through, pip tries: this takes longer …")
+        done = by_pip(place, lock)
+    if done.returncode != 0:
+        refuse(done, OUT_OF_REACH)
+    step.done(place, fetched.summary())
+
+
+def by_pip(place: Path, lock: Path) -> subprocess.CompletedProcess[str]:
+    """Install what a lock says by pip."""
     pip = [str(python(place)), "-m", "pip", "--disable-pip-version-check", "install"]
-    locked = ["--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
-    done = run([*pip, *locked])
+    return run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
+
+
+def block_of(package: str, lock: str) -> str:
+    """Find what a lock says about one package: its version and its sums."""
+    found = re.search(rf"^{package}==(.*\\\n)*.*$", lock, re.MULTILINE)
+    if found is None:
+        stop(f"{package} is not locked.")
+    return found[0] + "\n"
+
+
+def settings_for_uv(place: Path) -> dict[str, str]:
+    """Give uv, which does not read pip's settings, the registry and certificates that pip has here."""
+    told = output([str(python(place)), "-m", "pip", "config", "list"])
+    settings: dict[str, str] = {"UV_SYSTEM_CERTS": "true"}
+    for section in ("global", "install", ":env:"):  # the last one that says something wins in pip
+        for key, value in re.findall(rf"^{section}\.([a-z-]+)=(.+)$", told, re.MULTILINE):
+            words = str(ast.literal_eval(value)).split()
+            if key == "find-links":
+                words = [word for word in words if "://" in word or Path(word).exists()]
+            if key in PIP_TO_UV and words:
+                settings[PIP_TO_UV[key]] = ("," if key == "find-links" else " ").join(words)
+    return {key: value for key, value in settings.items() if key not in os.environ}
+
+
+class Fetched:
+    """What uv fetches, by what it says: it names the files of more than a mebibyte."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, float] = {}
+        self.here = 0.0
+
+    def line(self, text: str) -> None:
+        """Take one line of uv's; show how far it is."""
+        begun = re.match(r"Downloading (\S+) \(([\d.]+)MiB\)", text)
+        ended = re.match(r"\s*Downloaded (\S+)", text)
+        if begun:
+            self.sizes[begun[1]] = float(begun[2]) * MEBIBYTE
+        elif ended and ended[1] in self.sizes:
+            size = self.sizes[ended[1]]
+            self.here += size
+            total = megabytes(sum(self.sizes.values()))
+            tell(f"  {megabytes(self.here)} of {total} MB: {ended[1]}, {megabytes(size)} MB")
+
+    def summary(self) -> str:
+        """Say how much it was."""
+        return f", {megabytes(self.here)} MB fetched" if self.here else ", all from uv's cache"
+
+
+def install_project(place: Path, clone: Path) -> None:
+    """Install the project itself, as it lies here."""
+    done = run(
+        [
+            *(str(place / "bin" / "uv"), "pip", "install", "--python", str(python(place))),
+            *("--no-index", "--no-deps", "--no-build-isolation", "--editable", str(clone)),
+        ]
+    )
     if done.returncode != 0:
-        sys.stderr.write("\n".join(done.stdout.splitlines()[-TAIL_LINES:]) + "\n")
-        stop(
-            "The Python packages could not be installed: the registry is out of reach, or it has "
-            f"none for this platform. {WAYS_ON}"
-        )
-    itself = ["--no-index", "--no-deps", "--no-build-isolation", "--editable", str(CLONE)]
-    done = run([*pip, *itself])
-    if done.returncode != 0:
-        sys.stderr.write("\n".join(done.stdout.splitlines()[-TAIL_LINES:]) + "\n")
-        stop("The project itself could not be installed.")
+        refuse(done, "The project itself could not be installed.")
 
 
 def fetch(place: Path) -> None:
@@ -121,22 +246,40 @@ def python(place: Path) -> Path:
 def output(command: list[str]) -> str:
     """Run a command and give what it printed, or nothing when it does not run."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
+    return done.stdout.strip()
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str],
+    settings: dict[str, str] | None = None,
+    each: Callable[[str], None] = lambda _line: None,
+) -> subprocess.CompletedProcess[str]:
     """Run a command, keeping what it prints; a virtual environment that is active stays out."""
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    return subprocess.run(
+    lines = []
+    with subprocess.Popen(
         command,
-        env=environment,
+        env={**environment, **(settings or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
+        close_fds=False,
+    ) as running:
+        for line in running.stdout or ():
+            lines.append(line)
+            each(line)
+    return subprocess.CompletedProcess(command, running.returncode, "".join(lines))
+
+
+def refuse(done: subprocess.CompletedProcess[str], sentence: str) -> NoReturn:
+    """End with the last lines of a program that failed, and one sentence."""
+    sys.stderr.write("\n".join(done.stdout.splitlines()[-TAIL_LINES:]) + "\n")
+    stop(sentence)
 
 
 def last_line(text: str) -> str:
@@ -144,9 +287,35 @@ def last_line(text: str) -> str:
     return ([line for line in text.splitlines() if line.strip()] or [""])[-1]
 
 
+class Step:
+    """One step of the setup, told with its size and time when it is done."""
+
+    def __init__(self, name: str, place: Path | None = None) -> None:
+        self.name = name
+        self.began = time.monotonic()
+        self.before = size_of(place) if place else 0
+
+    def done(self, place: Path, further: str = "") -> None:
+        """Tell what it came to."""
+        size, seconds = size_of(place) - self.before, time.monotonic() - self.began
+        change = "installed" if size >= 0 else "removed"
+        tell(f"{self.name}: {megabytes(abs(size))} MB {change}{further}, in {seconds:.0f} s")
+
+
+def size_of(place: Path) -> int:
+    """Add up the files of a folder, in bytes."""
+    found = ((folder, file) for folder, _, files in os.walk(place) for file in files)
+    return sum((Path(folder) / file).lstat().st_size for folder, file in found)
+
+
+def megabytes(size: float) -> int:
+    """Round bytes to megabytes."""
+    return round(size / MEGABYTE)
+
+
 def tell(text: str) -> None:
-    """Tell what is under way."""
-    sys.stderr.write(f"{text} …\n")
+    """Write one line now."""
+    sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 

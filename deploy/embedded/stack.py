@@ -1,6 +1,6 @@
 """The whole stack on one machine: bringing it up, taking it down, from wherever it stands.
 
-`up` may run at any time and again: it starts what is missing, mends logins and rights, leaves alone
+`up` may run at any time and again: it starts what is missing, restores logins and rights, leaves alone
 what runs as it should, and finds its data.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from deploy.embedded import credentials, download, front, kafka, npm, probes, quickstart
+from deploy.embedded import credentials, download, front, kafka, npm, probes
 from deploy.embedded.brokers import Brokers
 from deploy.embedded.errors import StackProblem
 from deploy.embedded.paths import Home
@@ -32,8 +32,8 @@ from deploy.embedded.programs import (
     service_url,
     site_url,
 )
+from deploy.embedded.progress import ProgressListener, Up
 from deploy.embedded.supervision import Supervision
-from deploy.embedded.telling import Told, Up
 
 READY_SECONDS = 90.0
 """How long services may take until they are ready."""
@@ -60,19 +60,21 @@ class Stack:
         given_ports: Mapping[str, int] | None = None,
         *,
         tethered: bool = False,
-        told: Told | None = None,
+        progress: ProgressListener | None = None,
     ) -> Up:
         """Bring up what is wanted and return when it is ready, or when `READY_SECONDS` are over.
 
-        Raises StackProblem when brokers cannot be had; services that are late are told in the
+        Raises StackProblem when brokers cannot be had; services that are late are named in the
         answer, for the supervisor goes on trying.
         """
-        told = told or Told()
-        brokers = Brokers(self.home, self.supervision, told)
+        progress = progress or ProgressListener()
+        brokers = Brokers(self.home, self.supervision, progress)
         wanted = replace(wanted, own_kafka=brokers.own_kafka, own_mongo=brokers.own_mongo)
         self.home.make()
         with self._alone():
-            return self._converge(wanted, given_ports or {}, brokers, tethered=tethered, told=told)
+            return self._converge(
+                wanted, given_ports or {}, brokers, tethered=tethered, progress=progress
+            )
 
     def trace(self, *, wanted: bool) -> None:
         """Let processes that are started from now on write traces, or no more; what was written stays."""
@@ -83,21 +85,21 @@ class Stack:
         elif wanted:
             here.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def down(self, told: Told | None = None) -> bool:
+    def down(self, progress: ProgressListener | None = None) -> bool:
         """Stop all, last started first; False when nothing ran."""
-        told = told or Told()
+        progress = progress or ProgressListener()
         if not self.home.run.exists():
             return False
         with self._alone():
             pid = self.supervision.pid()
             if pid is None:
                 return False
-            self._stop_in_order(told)
+            self._stop_in_order(progress)
             self.supervision.end()
             _wait_for_end(pid)
             return True
 
-    def _stop_in_order(self, told: Told) -> None:
+    def _stop_in_order(self, progress: ProgressListener) -> None:
         seen = self.supervision.look()
         brokers = {"kafka", "mongo"} & seen.keys()
         services = {name for name in seen if service_of(name) in credentials.SERVICES}
@@ -106,7 +108,7 @@ class Stack:
             ("services", services),
             ("Kafka and MongoDB", brokers),
         ):
-            told.step(f"Stopping {what}")
+            progress.step(f"Stopping {what}")
             self.supervision.stop(names)
 
     def _converge(
@@ -116,7 +118,7 @@ class Stack:
         brokers: Brokers,
         *,
         tethered: bool,
-        told: Told,
+        progress: ProgressListener,
     ) -> Up:
         running = self.supervision.pid() is not None
         listed_now = self.supervision.look()
@@ -128,17 +130,17 @@ class Stack:
         if running and wanted.brokers_only and before - {"kafka", "mongo"}:
             wanted = replace(wanted, brokers_only=False)
         self._refuse_moving(given, before)
-        self._download(wanted, told)
+        self._download(wanted, progress)
         holders = before | ({"controller"} if "kafka" in before else set())
         ports = choose_ports(
             self.home,
             given,
             frozenset(holders),
             frozenset(NAMES) - needed_ports(wanted),
-            told.say,
+            progress.say,
             wanted.further_copies,
         )
-        told.step("Preparing")
+        progress.step("Preparing")
         credentials.make_local_secrets(self.home)
         brokers.prepare(ports)
         if not wanted.brokers_only:
@@ -154,13 +156,13 @@ class Stack:
         was_up = running and all(program.name in now for program in listed)
         try:
             if not was_up:
-                told.step("Starting Kafka and MongoDB")
+                progress.step("Starting Kafka and MongoDB")
                 self.supervision.start(one.name for one in listed if one.order == BROKERS)
                 brokers.settle(ports)
-                told.step("Starting the services")
+                progress.step("Starting the services")
                 self.supervision.start(one.name for one in listed if one.order == SERVICES)
                 self.supervision.start(one.name for one in listed if one.order == FRONT)
-            late = self._wait_until_ready(listed, ports, told)
+            late = self._wait_until_ready(listed, ports, progress)
         except BaseException:
             if process is not None:
                 self._give_up(process)
@@ -183,13 +185,12 @@ class Stack:
                     f"{name} runs on port {now}: end the stack with `samraad down` to move it."
                 )
 
-    def _download(self, wanted: Wanted, told: Told) -> None:
+    def _download(self, wanted: Wanted, progress: ProgressListener) -> None:
         if wanted.own_kafka:
-            download.fetch_jars(self.home, told.meter)
-            quickstart.make_archive(self.home, told.meter)
+            download.fetch_jars(self.home, progress.meter)
         if not wanted.brokers_only:
-            npm.fetch_dkfds(self.home, told.meter)
-            npm.fetch_htmx(self.home, told.meter)
+            npm.fetch_dkfds(self.home, progress.meter)
+            npm.fetch_htmx(self.home, progress.meter)
 
     def _listed(self, ports: dict[str, int], wanted: Wanted) -> list[Program]:
         """List the programs; one whose settings file changed is another program."""
@@ -209,7 +210,7 @@ class Stack:
         return listed
 
     def _wait_until_ready(
-        self, listed: list[Program], ports: dict[str, int], told: Told
+        self, listed: list[Program], ports: dict[str, int], progress: ProgressListener
     ) -> list[str]:
         waiting = {one.name for one in listed if one.order != BROKERS and one.name != "demo"}
         late: set[str] = set()
@@ -224,7 +225,7 @@ class Stack:
             waiting -= late
             if not waiting or time.monotonic() > until:
                 break
-            told.step(f"Waiting for {', '.join(sorted(waiting))}")
+            progress.step(f"Waiting for {', '.join(sorted(waiting))}")
             time.sleep(LOOK_AGAIN_SECONDS)
         return sorted(waiting | late)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.alarms import Standing
+from deploy.alarms import FiringAlarm
 from deploy.embedded import credentials, external, kafka
-from deploy.embedded.copies import Copy, look, of_service, standing
+from deploy.embedded.copies import Copy, firing_alarms, look, of_service
 from deploy.embedded.programs import issuer_url, service_url, site_url
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import Seen
@@ -21,7 +21,7 @@ class Sight:
     document: Document
     """As the public contract has it."""
     copies: Sequence[Copy]
-    alarms: Sequence[Standing]
+    alarms: Sequence[FiringAlarm]
     seen: Mapping[str, Seen]
 
 
@@ -53,7 +53,7 @@ def see(stack: Stack) -> Sight:
         "mongo": _mongo(stack, seen),
         "services": services,
     }
-    return Sight(document, copies, standing(copies), seen)
+    return Sight(document, copies, firing_alarms(copies), seen)
 
 
 def _nothing_runs() -> Document:
@@ -100,18 +100,18 @@ def _mongo(stack: Stack, seen: dict[str, Seen]) -> Document:
 
 def _service(stack: Stack, name: str, copies: Sequence[Copy]) -> Document:
     """Sum up a service: lag is the sum of its copies', for each owns partitions of its own."""
-    told = [copy.health for copy in copies]
-    states = {health.state for health in told}
+    healths = [copy.health for copy in copies]
+    states = {health.state for health in healths}
     document: Document = {
         "url": service_url(stack.ports, name),
-        "state": told[0].state if len(states) == 1 else "degraded",
+        "state": healths[0].state if len(states) == 1 else "degraded",
         "instances": [copy.as_document() for copy in copies if copy.pid is not None],
-        "lag": _sum(health.lag for health in told),
-        "outbox": next((health.outbox for health in told if health.outbox is not None), None),
-        "parked": next((health.parked for health in told if health.parked is not None), None),
+        "lag": _sum(health.lag for health in healths),
+        "outbox": next((health.outbox for health in healths if health.outbox is not None), None),
+        "parked": next((health.parked for health in healths if health.parked is not None), None),
         "log": str(stack.home.logs / f"{name}.log"),
     }
-    halted = list(dict.fromkeys(sentence for health in told for sentence in health.halted))
+    halted = list(dict.fromkeys(sentence for health in healths for sentence in health.halted))
     if halted:
         document["halted"] = halted
     return document

@@ -64,12 +64,12 @@ class Supervision:
     def look(self) -> dict[str, Seen]:
         """See every process by name; empty when the supervisor does not run."""
         try:
-            told: list[dict[str, Any]] = self._ask().getAllProcessInfo()
+            processes: list[dict[str, Any]] = self._ask().getAllProcessInfo()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return {}
         return {
             one["name"]: Seen(name=one["name"], state=one["statename"], pid=one["pid"])
-            for one in told
+            for one in processes
         }
 
     def write(self, programs: Iterable[Program]) -> bool:

@@ -65,7 +65,7 @@ class PatientSupervisor(Supervisor):  # type: ignore[misc]  # the library has no
 
 
 def main() -> None:
-    """Run until told to stop, with the supervisor library's own arguments."""
+    """Run until a signal, with the supervisor library's own arguments."""
     os.environ[OWN_PID] = str(os.getpid())
     options = ServerOptions()
     options.realize(sys.argv[1:], doc=__doc__)

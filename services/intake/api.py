@@ -1,6 +1,6 @@
-"""HTTP of intake: its public keys and schemas, details for the service of a case, partners.
+"""The HTTP API of intake: public keys and schemas, details of cases for their services, partners.
 
-What a caller may not see does not exist: 404, whatever the reason.
+A caller gets 404 for everything that it may not see, for any reason.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from fastapi import APIRouter, Header, HTTPException, Path, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pymongo.errors import PyMongoError
 
-from services.intake import audit, partners
-from services.intake.audit import Act
+from services.intake import partners, processing_log
 from services.intake.partners import Partner, PartnerStatus
+from services.intake.processing_log import Act
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.references import PARTNER_ID
@@ -40,25 +40,25 @@ PROCESSES_OF_SERVICE: Final[Mapping[str, frozenset[Process]]] = {
     "mediation": frozenset({Process.MEDIATION}),
     "psp": frozenset({Process.PSP}),
 }
-"""Whose cases a service may ask about: those of the processes it runs, and no others."""
+"""The processes that a service runs. It may fetch details of their cases only."""
 
 _END: Final = r"\Z"
 _JWKS_FOR_S: Final = 300
 _SCHEMA_FOR_S: Final = 3600
 _DAMAGED: Final = (
-    "What is kept of this case is damaged and cannot be opened; a restore may have it."
+    "The stored content of this case is damaged and cannot be opened; a restore may have it."
 )
 
 log = structlog.get_logger()
 
 
 def public_routes(seal_keys: SealKeyDirectory) -> APIRouter:
-    """Return what anybody may read: how to seal a report, and what everything looks like."""
+    """Return the public routes: the keys to seal reports with, and the JSON Schemas."""
     router = APIRouter()
 
     @router.get("/.well-known/jwks.json")
     async def jwks(response: Response) -> dict[str, list[dict[str, Any]]]:
-        """Keys to seal reports with. Two stand here during a rotation: either is good."""
+        """Keys to seal reports with. There are two during a rotation; both are valid."""
         response.headers["Cache-Control"] = f"public, max-age={_JWKS_FOR_S}"
         return seal_keys.published()
 
@@ -79,7 +79,7 @@ def details_routes(
     tokens: FilePath,
     owned: Mapping[str, frozenset[Process]] = PROCESSES_OF_SERVICE,
 ) -> APIRouter:
-    """Return the claim check: what a report says of a case, for the service that handles it."""
+    """Return the route by which a service fetches the details of its case."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/cases/{case_id}/details")
@@ -90,7 +90,7 @@ def details_routes(
         if service is None:
             raise HTTPException(404)
         try:
-            said = await vault.disclose_case(
+            content = await vault.disclose_case(
                 str(case_id), processes=owned[service], to=f"service:{service}"
             )
         except NotABlob as damaged:
@@ -98,20 +98,20 @@ def details_routes(
             raise HTTPException(409, _DAMAGED) from damaged
         except (Unavailable, PyMongoError) as away:
             raise HTTPException(503, headers={"Retry-After": "5"}) from away
-        if said is None:
+        if content is None:
             raise HTTPException(404)
         return {
-            "details": said.details,
-            "disclosure": said.disclosure,
-            "text": said.text,
-            "parties": said.parties,
+            "details": content.details,
+            "disclosure": content.disclosure,
+            "text": content.text,
+            "parties": content.parties,
         }
 
     return router
 
 
 def service_of(authorization: str, tokens: FilePath, services: Iterable[str]) -> str | None:
-    """Return whose token is shown; read from the files each time, so that one can be changed."""
+    """Return the service with this token. The files are read at each call: tokens may change."""
     shown = authorization.removeprefix("Bearer ").encode()
     for name in services:
         file = tokens / name
@@ -127,7 +127,7 @@ def _known_municipality(code: str) -> str:
 
 
 class PartnerRegistration(BaseModel):
-    """What an operator says of a partner. No municipality means the whole district."""
+    """A partner's registration by an operator. No municipality means the whole district."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -137,14 +137,14 @@ class PartnerRegistration(BaseModel):
         Field(max_length=len(MUNICIPALITIES)),
     ] = []
     client_secret_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Kept for the HTTP door; where it is not said, what was said before stays."""
+    """For the HTTP interface; if it is left out, the earlier one stays."""
 
 
 PartnerId = Annotated[str, Path(pattern=f"^{PARTNER_ID.pattern.removesuffix(_END)}$")]
 
 
 def partner_routes(store: Store, reports: Subscription, settings: Settings) -> APIRouter:
-    """Return the operator's routes: who may send."""
+    """Return the operator's routes for partners."""
     router = APIRouter(
         prefix="/operator/partners",
         include_in_schema=False,
@@ -152,10 +152,10 @@ def partner_routes(store: Store, reports: Subscription, settings: Settings) -> A
     )
 
     @router.put("/{partner_id}")
-    async def register(partner_id: PartnerId, said: PartnerRegistration) -> dict[str, Any]:
-        """Register a partner, or change its municipalities. What it is stays what it was."""
+    async def register(partner_id: PartnerId, registration: PartnerRegistration) -> dict[str, Any]:
+        """Register a partner, or change its municipalities. Its kind cannot be changed."""
         try:
-            await register_partner(store, partner_id, said)
+            await register_partner(store, partner_id, registration)
         except Rejected as refused:
             raise HTTPException(409, str(refused)) from refused
         return await one(partner_id)
@@ -176,11 +176,13 @@ def partner_routes(store: Store, reports: Subscription, settings: Settings) -> A
     return router
 
 
-async def register_partner(store: Store, partner_id: str, said: PartnerRegistration) -> None:
-    """Register a partner, or complete a registration that was begun; logged with it.
+async def register_partner(
+    store: Store, partner_id: str, registration: PartnerRegistration
+) -> None:
+    """Register a partner or complete a registration, and log it in the same transaction.
 
     Raises:
-        Rejected: the id stands for another kind of authority, or for one that was removed.
+        Rejected: the id belongs to another kind of authority, or to a removed partner.
 
     """
 
@@ -188,45 +190,45 @@ async def register_partner(store: Store, partner_id: str, said: PartnerRegistrat
         stored = unit.load(partners.COLLECTION, partner_id)
         before = None if stored is None else Partner.stored(stored)
         if before is not None and before.status is PartnerStatus.REMOVED:
-            raise Rejected("a partner of this id was removed, and an id is never given out again")
-        if before is not None and before.kind is not said.kind:
-            raise Rejected("a partner of this id is registered as another kind of authority")
+            raise Rejected("a partner with this id was removed, and an id is never used again")
+        if before is not None and before.kind is not registration.kind:
+            raise Rejected("a partner with this id is registered as another kind of authority")
         after = Partner(
             id=partner_id,
-            kind=said.kind,
-            municipalities=tuple(sorted(set(said.municipalities))),
+            kind=registration.kind,
+            municipalities=tuple(sorted(set(registration.municipalities))),
             added_at=unit.now if before is None else before.added_at,
-            client_secret_sha256=said.client_secret_sha256
+            client_secret_sha256=registration.client_secret_sha256
             or (None if before is None else before.client_secret_sha256),
         )
         if after == before:
             return
         unit.save(partners.COLLECTION, after.as_document())
-        row = audit.entry(
+        row = processing_log.entry(
             Act.CHANGED,
             row_id=str(uuid4()),
             at=unit.now,
             who="operator",
             why=f"partner {partner_id} {_what_happened(before, after)}",
         )
-        unit.add(audit.COLLECTION, row)
+        unit.add(processing_log.COLLECTION, row)
 
     needs = {partners.COLLECTION: [partner_id]}
     await store.act(f"partner|{partner_id}|{uuid4()}", needs, decide)
 
 
 def _what_happened(before: Partner | None, after: Partner) -> str:
-    """Say what a registration did; of a secret only that there is another."""
+    """Return what a registration changed; of a secret only that it changed."""
     if before is None:
         secret = "" if after.client_secret_sha256 is None else ", with a client secret"
         return f"was registered as {after.kind.value} for {_places(after)}{secret}"
-    told = []
+    changes = []
     if after.municipalities != before.municipalities:
-        told.append(f"works for {_places(after)} (before: {_places(before)})")
+        changes.append(f"works for {_places(after)} (before: {_places(before)})")
     if after.client_secret_sha256 != before.client_secret_sha256:
         first = before.client_secret_sha256 is None
-        told.append("was given a client secret" if first else "has a new client secret")
-    return ", and ".join(told)
+        changes.append("was given a client secret" if first else "has a new client secret")
+    return ", and ".join(changes)
 
 
 def _places(partner: Partner) -> str:

@@ -12,7 +12,7 @@ from services.intake.handlers import RedriveProcessor, ReportProcessor
 from services.intake.indexes import make_indexes
 from services.intake.opening import TOPIC_PATTERN
 from services.intake.pages import TEMPLATES, make_pages
-from services.intake.preparing import Desk
+from services.intake.preparing import LetterReader
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
 from services.intake.triage import make_timers
@@ -30,7 +30,7 @@ __all__ = ["GROUP", "make_app"]
 SIGNALS = "intake.signals"
 
 GROUP = "intake.reports"
-"""A consumer group of its own: each new partner topic rebalances it."""
+"""A consumer group of its own, because each new partner topic rebalances it."""
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -40,15 +40,15 @@ def make_app(settings: Settings) -> FastAPI:
     seal_keys = SealKeyDirectory(settings.seal_keys_dir)
     seal_keys.make_first()
     index = BlindIndex(settings.index_key_file.read_bytes())
-    desk = Desk(store.db, keys=keys, index=index, seal_keys=seal_keys)
+    reader = LetterReader(store.db, keys=keys, index=index, seal_keys=seal_keys)
     within = settings.triage_within
-    processor = ReportProcessor(desk, index, triage_within=within)
+    processor = ReportProcessor(reader, index, triage_within=within)
     letters = Subscription(pattern=TOPIC_PATTERN, processor=processor, group=GROUP)
     engine = make_engine(
         settings,
         cases=cases.COLLECTION,
         subscriptions=[letters],
-        processors={"partner.": RedriveProcessor(desk, index, triage_within=within)},
+        processors={"partner.": RedriveProcessor(reader, index, triage_within=within)},
         store=store,
         timers=make_timers(),
         owned_topics=dict.fromkeys(map(cases_topic, Process), cases.COLLECTION)

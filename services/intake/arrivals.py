@@ -1,4 +1,4 @@
-"""What a record of a partner has become before its transaction begins."""
+"""A partner's record as it enters the transaction: a letter to judge, or one that has no answer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from services.intake.domain import Letter
-    from services.intake.sealing import SealedReport
+    from services.intake.sealed_report import SealedReport
     from shared.contracts.processes import PartnerKind
     from shared.engine import Record
 
 __all__ = ["Arrival", "Arrived", "Identity", "LeftOut", "taken_at"]
 
 Identity = tuple[UUID, str | None]
-"""A report, and the mark of what it says."""
+"""The id of a report, and the mark of its content."""
 
 
 def taken_at(record: Record) -> datetime:
-    """Return when the broker took a record in, by its clock."""
+    """Return when the broker stored a record, by the broker's clock."""
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp_ms)
 
 
@@ -29,36 +29,36 @@ class LeftOut:
     """A record that cannot be answered."""
 
     record: Record
-    """As it came; once it is prepared, the stand-in that carries it unreadably."""
+    """As it arrived; after preparation, the stand-in that carries it sealed."""
     reason: str
     cause: str | None = None
-    """What failed here, to count by; None where the record itself is at fault."""
+    """Which failure of ours it was, for counting; None if the record itself is at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A record with a letter that will be answered, read and sealed ahead of its transaction."""
+    """A record whose letter will be answered; it is read and sealed before its transaction."""
 
     record: Record
-    """As it came; once it is prepared, the stand-in that carries it unreadably."""
+    """As it arrived; after preparation, the stand-in that carries it sealed."""
     letter: Letter
     kind: PartnerKind
     report_id: UUID
     trace: str | None = None
-    """The partner's own trace, where it wrote one that may travel on."""
+    """The partner's own trace id, if it sent one that may be passed on."""
     opened: bytes = field(repr=False)
-    """Empty where it did not open."""
+    """The opened letter; empty if it could not be opened."""
     sealed: SealedReport | None = None
-    """None where there is nothing new to keep."""
+    """None if there is nothing new to store."""
 
     @property
     def identity(self) -> Identity:
-        """What is told, and under which reference."""
+        """The report's id, and the mark of the letter's content."""
         return self.report_id, self.letter.content
 
     @property
     def received_at(self) -> datetime:
-        """When the broker took it in: also what came while intake was away came then."""
+        """When the broker stored it, also if intake did not run at that time."""
         return taken_at(self.record)
 
 

@@ -1,6 +1,6 @@
-"""Keyed marks: ids and search marks that stay the same on every retry and tell nobody anything.
+"""Keyed marks: ids and search marks that are the same on every retry and reveal nothing.
 
-Everything is HMAC-SHA256 under one key of intake's own, each use with its own purpose in front.
+Everything is HMAC-SHA256 under one key of intake's own, with the purpose as a prefix.
 Without the key nobody can guess a person's id from a CPR number, or try reports against a mark.
 Pure: no I/O, no clock, no randomness.
 """
@@ -28,35 +28,35 @@ class BlindIndex:
         self._key = key
 
     def content(self, canonical: bytes) -> str:
-        """Mark what a letter says: the same content, the same mark, whatever its seal."""
+        """Return the mark of a letter's content; it does not depend on the seal."""
         return self._mark("content", canonical).hex()
 
     def cpr(self, digits: str) -> str:
-        """Mark a CPR number, so that its person can be found and the number not be read."""
+        """Return the mark of a CPR number: it finds the person and does not reveal the number."""
         return self._mark("cpr", digits.encode()).hex()
 
     def report_id(self, partner: str, reference: str) -> UUID:
-        """Name the one report that a partner has under a reference."""
+        """Return the id of the report that a partner has under a reference."""
         return self._id("report", partner, reference)
 
     def receipt_id(self, report_id: UUID) -> UUID:
-        """Name the one acceptance that a report can have."""
+        """Return the id of the one acceptance that a report can have."""
         return self._id("acceptance", str(report_id))
 
     def case_id(self, report_id: UUID) -> UUID:
-        """Name the case that a report opens."""
+        """Return the id of the case that a report opens."""
         return self._id("case", str(report_id))
 
     def person_with(self, cpr_mark: str) -> UUID:
-        """Name the person of a CPR number."""
+        """Return the id of the person with a CPR number."""
         return self._id("person-of-number", cpr_mark)
 
     def person_called(self, report_id: UUID, label: str) -> UUID:
-        """Name a person whom only a report's own label tells from others."""
+        """Return the id of a person who is known only by the label in a report."""
         return self._id("person-of-report", str(report_id), label)
 
     def party_id(self, person_id: UUID, process: Process) -> UUID:
-        """Name a person within one process: no two processes share a name for anybody."""
+        """Return a person's pseudonym in one process; another process has another one."""
         return self._id("party", str(person_id), process.value)
 
     def _id(self, purpose: str, *parts: str) -> UUID:

@@ -1,4 +1,4 @@
-"""Cases in MongoDB: what a report opened, under its pseudonyms, with what it says sealed beside it."""
+"""Cases in MongoDB: each with its pseudonyms, and the sealed content of its report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.intake import domain
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.intake.sealing import SealedReport
+    from services.intake.sealed_report import SealedReport
     from shared.contracts.intake import CaseOpened
     from shared.contracts.report import Report
 
@@ -21,16 +21,16 @@ Document = dict[str, Any]
 
 
 def key_name(case_id: UUID | str) -> str:
-    """Name the data key of what reports say of a case; it dies with the case."""
+    """Return the name of the data key for a case's content; it is destroyed with the case."""
     return f"case:{case_id}"
 
 
 def opened(fact: CaseOpened, report: Report, sealed: SealedReport, *, report_id: UUID) -> Document:
-    """Write a case at its birth, as the fact tells it, with what only intake keeps."""
-    told = fact.model_dump(mode="json")
+    """Return a new case's document: the fields of the fact, and those that only intake keeps."""
+    fields = fact.model_dump(mode="json")
     return {
-        "_id": told.pop("case_id"),
-        **told,
+        "_id": fields.pop("case_id"),
+        **fields,
         "reported_at": fact.reported_at,
         "occurred_at": fact.occurred_at,
         "reports": [str(report_id)],

@@ -1,4 +1,4 @@
-"""What becomes of a report, and who the people in it are to a case.
+"""The rules of intake: what becomes of a report, and which parties its case has.
 
 Pure: no I/O, no clock, no randomness. Ids come from outside, because they are keyed.
 """
@@ -16,6 +16,7 @@ from shared.contracts.people import age_on
 from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.receipts import FieldError, Rule
+from shared.staff.audit import LegalBasis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from shared.contracts.report import Report
 
 __all__ = [
-    "Basis",
-    "Conflict",
     "Known",
     "Letter",
     "OpensCase",
-    "Rejected",
+    "ReferenceConflict",
+    "Rejection",
     "Repeated",
     "Status",
     "Verdict",
@@ -53,10 +53,10 @@ SERVED: Final = frozenset({Process.MEDIATION, Process.PSP})
 
 ADULT: Final = 18
 REVIEW_AFTER: Final = timedelta(days=365)
-"""When somebody must look again whether what is kept is still needed. A choice, not law."""
+"""When somebody must review whether the data is still needed. A choice, not law."""
 
 UNBOUND: Final = frozenset({"/partner", "/reference"})
-"""Where a letter says whose it is: faults there mean it was sealed for another envelope."""
+"""The fields that bind a letter to its envelope; errors there mean that it belongs to another."""
 
 CONFLICT: Final = FieldError.of(
     "/reference", Rule.CONFLICT, "Another report was accepted under this reference, and it stands."
@@ -64,7 +64,7 @@ CONFLICT: Final = FieldError.of(
 
 
 class Status(StrEnum):
-    """Where a report stands."""
+    """The state of a report."""
 
     REJECTED = "rejected"
     WAITING = "waiting"
@@ -82,43 +82,25 @@ class WhyWaiting(StrEnum):
     """No service runs this process yet."""
 
 
-class Basis(StrEnum):
-    """Why intake may keep it, as a code that is shown and can be corrected by those who know.
-
-    A lawyer confirms the references before production.
-    """
-
-    MEDIATION_ACT = "mediation_act"
-    """Lov 467/2009 om konfliktråd."""
-    SECTION_115 = "rpl_115"
-    """Retsplejeloven § 115; the disclosure itself names stykke and nummer."""
-    PREVENTION = "police_act_1_2"
-    """Politiloven §§ 1-2: the duty to prevent crime."""
-    YOUTH_CRIME_ACT = "youth_crime_act"
-    """Lov om bekæmpelse af ungdomskriminalitet."""
-    CRIMINAL_CASE = "criminal_case"
-    """The handling of the criminal case itself."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is remembered of a reference under which something came before."""
+    """What is known of a reference that was used before."""
 
     status: Status
     content: str | None
-    """The keyed mark of what was accepted; None while nothing was."""
+    """The keyed mark of the accepted content; None if nothing was accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One arrival that can be answered: what it says, or what is wrong with it."""
+    """One arrival that can be answered: its report, or its errors."""
 
     partner: str
     reference: str
     content: str | None = None
-    """The keyed mark of what it says; None where it could not be opened or is ill addressed."""
+    """The keyed mark of its content; None if it could not be opened or is wrongly addressed."""
     report: Report | None = None
-    """Only where nothing is wrong."""
+    """None if there are errors."""
     errors: tuple[FieldError, ...] = ()
 
 
@@ -139,52 +121,52 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """Not taken, and why. The partner mends it and sends it again."""
+class Rejection:
+    """Not accepted, for these errors. The partner may correct the report and send it again."""
 
     errors: tuple[FieldError, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """Not taken: what was accepted under this reference says something else, and stands."""
+class ReferenceConflict:
+    """Not accepted: another content was accepted under this reference, and stays."""
 
     errors: tuple[FieldError, ...] = (CONFLICT,)
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Accepted before, word for word: the same receipt again, and nothing else."""
+    """Accepted before with the same content: it gets the same receipt again, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A report that triage has not decided upon."""
+    """A report on which triage has not decided yet."""
 
     report_id: UUID
     municipality: str
     since: datetime
     due_at: datetime
     overdue: bool
-    """Whether it was told that it has waited for too long."""
+    """Whether `TriageOverdue` was already emitted."""
 
 
-Verdict = OpensCase | Waits | Rejected | Conflict | Repeated
+Verdict = OpensCase | Waits | Rejection | ReferenceConflict | Repeated
 
 
 def judge(letter: Letter, known: Known | None) -> Verdict:
-    """Say what becomes of a letter, given what came before under its reference.
+    """Decide what becomes of a letter, given the earlier ones under its reference.
 
-    What was accepted is compared before it is judged anew: rules and registrations change, and a
-    receipt once given must not be taken back because of it.
+    A letter is compared with the accepted content before it is checked again: rules and
+    registrations change, and that must not take back a receipt.
     """
     if known is not None and known.status is not Status.REJECTED and letter.content is not None:
         if letter.content == known.content:
             return Repeated()
         if not any(error.field in UNBOUND for error in letter.errors):
-            return Conflict()
+            return ReferenceConflict()
     if letter.errors or letter.report is None:
-        return Rejected(letter.errors)
+        return Rejection(letter.errors)
     process = letter.report.process
     if process is None:
         return Waits(letter.report, WhyWaiting.NO_PROCESS)
@@ -201,10 +183,10 @@ def parties_of(
     party_id: Callable[[UUID], UUID],
     received_at: datetime,
 ) -> tuple[Party, ...]:
-    """Tell who takes part, as pseudonyms of one process.
+    """Return the parties of a case, under the pseudonyms of one process.
 
-    `person_ids` stand in the order of `report.people`; `protected` are the persons whose address
-    anybody ever called protected. A person who stands in the report twice in one role is one
+    `person_ids` are in the order of `report.people`; `protected` are the persons whose address any
+    report ever called protected. A person who stands in the report twice in one role is one
     party; in two roles there are two entries under one `party_id`.
     """
     by_label = {
@@ -233,21 +215,21 @@ def parties_of(
 def _is_minor_in(
     report: Report, person_ids: Sequence[UUID], person_id: UUID, received_at: datetime
 ) -> bool | None:
-    """Say whether anything in the report makes the person a minor."""
-    said = [
+    """Return whether the person is a minor by anything in the report; None if no age is known."""
+    answers = [
         is_minor(person, received_at)
         for person, same in zip(report.people, person_ids, strict=True)
         if same == person_id
     ]
-    known = [minor for minor in said if minor is not None]
+    known = [minor for minor in answers if minor is not None]
     return any(known) if known else None
 
 
 def is_minor(person: Person, received_at: datetime) -> bool | None:
-    """Say whether a person is under 18 on the Danish day of receipt; None where no age is known.
+    """Return whether a person is under 18 on the Danish day of receipt; None if no age is known.
 
-    Where the CPR number and the day of birth contradict each other, one that makes a child of the
-    person is believed: a guardian asked in vain does less harm than a child without one.
+    If the CPR number and the birth date contradict each other, the one that makes the person a
+    minor counts: a guardian who is asked without need does less harm than a child without one.
     """
     days = [day for day in (person.birth_date, _birth_date(person.cpr)) if day is not None]
     if not days:
@@ -267,7 +249,7 @@ def case_opened(
     parties: tuple[Party, ...],
     received_at: datetime,
 ) -> CaseOpened:
-    """Tell the process's service of its new case, routed by municipality."""
+    """Return the fact that opens a case, with what its municipality determines."""
     place = MUNICIPALITIES[opens.report.municipality]
     return CaseOpened(
         case_id=case_id,
@@ -285,7 +267,7 @@ def case_opened(
 def triage_waiting(
     report_id: UUID, waits: Waits, *, received_at: datetime, due_at: datetime
 ) -> TriageWaiting:
-    """Tell that a report waits for somebody to decide."""
+    """Return the fact that a report waits for triage."""
     return TriageWaiting(
         report_id=report_id,
         municipality=waits.report.municipality,
@@ -295,7 +277,7 @@ def triage_waiting(
 
 
 def triage_overdue(waiting: Waiting, now: datetime) -> TriageOverdue | None:
-    """Tell that a report has waited for too long, once; None where it was told, or time is left."""
+    """Return the fact that a report waited too long; None if it was emitted, or time is left."""
     if waiting.overdue or now < waiting.due_at:
         return None
     return TriageOverdue(
@@ -307,25 +289,25 @@ def triage_overdue(waiting: Waiting, now: datetime) -> TriageOverdue | None:
 
 
 def is_not_for_investigation(report: Report) -> bool:
-    """Say whether it was shared under section 115, which bars it from any investigation."""
+    """Return whether it was disclosed under section 115, which bars its use in an investigation."""
     return report.disclosure is not None or report.process in {Process.PSP, Process.SSP}
 
 
-def basis_of(report: Report) -> Basis:
-    """Say why it may be kept."""
+def basis_of(report: Report) -> LegalBasis:
+    """Return the legal basis for keeping a report."""
     if is_not_for_investigation(report):
-        return Basis.SECTION_115
+        return LegalBasis.SECTION_115
     match report.process:
         case Process.MEDIATION:
-            return Basis.MEDIATION_ACT
+            return LegalBasis.MEDIATION_ACT
         case Process.YOUTH_BOARD:
-            return Basis.YOUTH_CRIME_ACT
+            return LegalBasis.YOUTH_CRIME_ACT
         case Process.YOUTH_COUNCIL:
-            return Basis.CRIMINAL_CASE
+            return LegalBasis.CRIMINAL_CASE
         case _:
-            return Basis.PREVENTION
+            return LegalBasis.PREVENTION
 
 
 def review_on(received_at: datetime) -> date:
-    """Say by when somebody must look whether it is still needed."""
+    """Return by which day somebody must review whether it is still needed."""
     return (received_at.astimezone(ZONE) + REVIEW_AFTER).date()

@@ -1,17 +1,26 @@
-"""Kafka in: a partner's records become reports, people, cases, facts and receipts, in one step.
+"""Kafka in: a partner's records become reports, people, cases, facts and receipts.
 
-Letters come here opened, checked and sealed (`preparing`). In the transaction each is judged against
-what stands under its reference at that moment, earlier letters of the same batch included.
+Letters arrive here opened, checked and sealed (`preparing`). In the transaction each is judged
+against what is stored under its reference then, earlier letters of the same batch included.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from services.intake import audit, cases, domain, persons, reports, traces, triage, withheld
+from services.intake import (
+    cases,
+    domain,
+    persons,
+    processing_log,
+    reports,
+    traces,
+    triage,
+    withheld,
+)
 from services.intake.arrivals import Arrival, Arrived, LeftOut
-from services.intake.audit import Act
-from services.intake.domain import Conflict, OpensCase, Rejected, Repeated, Waits
+from services.intake.domain import OpensCase, ReferenceConflict, Rejection, Repeated, Waits
+from services.intake.processing_log import Act
 from shared.cases.working_time import TRIAGE_WITHIN
 
 if TYPE_CHECKING:
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
 
     from services.intake.blind import BlindIndex
     from services.intake.domain import Verdict
-    from services.intake.preparing import Desk
-    from services.intake.sealing import SealedReport
+    from services.intake.preparing import LetterReader
+    from services.intake.sealed_report import SealedReport
     from shared.cases.working_time import Length
     from shared.contracts.processes import Process
     from shared.contracts.receipts import FieldError
@@ -33,28 +42,38 @@ __all__ = ["RedriveProcessor", "ReportProcessor"]
 Document = dict[str, Any]
 
 
+_VERDICT_CODES: Final[Mapping[type[Verdict], str]] = {
+    OpensCase: "OpensCase",
+    Waits: "Waits",
+    Rejection: "Rejected",
+    ReferenceConflict: "Conflict",
+    Repeated: "Repeated",
+}
+"""How traces name a verdict."""
+
+
 class ReportProcessor:
-    """The door of the partners' topics."""
+    """Processes the records of the partners' topics."""
 
     most: int = 100
 
     def __init__(
-        self, desk: Desk, index: BlindIndex, *, triage_within: Length = TRIAGE_WITHIN
+        self, reader: LetterReader, index: BlindIndex, *, triage_within: Length = TRIAGE_WITHIN
     ) -> None:
-        self._desk = desk
+        self._reader = reader
         self._index = index
         self._triage_within = triage_within
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
-        """Open, check and seal; what is too much for one step is left to the next."""
-        return await self._desk.prepare(records)
+        """Open, check and seal; what is too much for one batch is left to the next."""
+        return await self._reader.prepare(records)
 
     def case_of(self, arrival: Arrival) -> str | None:  # noqa: ARG002 - the same for every letter
-        """Say that no letter has a place in the order of a case."""
+        """Return None: no letter has a place in the order of a case."""
         return None
 
     def needs(self, arrival: Arrival) -> Mapping[str, Iterable[str]]:
-        """Want what stands under its reference, and the people of what is new."""
+        """Return what to load: the report, its trace, and the people and case of a new one."""
         if isinstance(arrival, LeftOut):
             return {}
         wanted = {reports.COLLECTION: [str(arrival.report_id)], **traces.wanted(arrival)}
@@ -64,7 +83,7 @@ class ReportProcessor:
         return wanted
 
     def take(self, arrival: Arrival, unit: Unit) -> None:
-        """Judge the letter and answer it, or set it aside whole where no answer can be sent."""
+        """Judge the letter and answer it; set it aside whole if no answer can be sent."""
         if isinstance(arrival, LeftOut):
             _set_aside(arrival, unit, arrival.reason, arrival.cause)
             if arrival.cause is not None:
@@ -78,7 +97,7 @@ class ReportProcessor:
                 receipt = self._open_case(arrival, verdict, before, unit)
             case Waits():
                 receipt = self._keep_waiting(arrival, verdict, before, unit)
-            case Rejected(errors) | Conflict(errors):
+            case Rejection(errors) | ReferenceConflict(errors):
                 receipt = self._reject(arrival, errors, before, unit)
             case Repeated():
                 receipt = self._repeat(before, unit)
@@ -87,9 +106,9 @@ class ReportProcessor:
         unit.send(reports.replied(arrival.letter, receipt))
 
     def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:
-        """Set aside whole what failed through no fault of its partner: a redrive answers it.
+        """Set aside a letter that failed through no fault of its partner; a redrive answers it.
 
-        Each is a failure of ours, and many at once of one cause are a reason to stand still.
+        Each is a failure of ours. Many of one cause at once halt the partition.
         """
         _set_aside(arrival, unit, reason, cause)
         whose = arrival.record.position if isinstance(arrival, LeftOut) else str(arrival.report_id)
@@ -104,8 +123,8 @@ class ReportProcessor:
             process, subject = verdict.process, str(self._index.case_id(arrival.report_id))
         elif isinstance(verdict, Waits):
             subject = str(arrival.report_id)
-        name = type(verdict).__name__
-        traces.continue_trace(arrival, unit, verdict=name, process=process, subject=subject)
+        code = _VERDICT_CODES[type(verdict)]
+        traces.continue_trace(arrival, unit, verdict=code, process=process, subject=subject)
 
     def _open_case(
         self, arrival: Arrived, opens: OpensCase, before: Document | None, unit: Unit
@@ -169,7 +188,7 @@ class ReportProcessor:
         before: Document | None,
         unit: Unit,
     ) -> Document:
-        """Answer what is wrong; what was accepted under the reference stands as it is."""
+        """Answer with the errors; an accepted report under the same reference stays as it is."""
         receipt = reports.rejection(
             arrival.letter.reference,
             errors,
@@ -187,7 +206,7 @@ class ReportProcessor:
 
     def _repeat(self, before: Document | None, unit: Unit) -> Document:
         if before is None:
-            raise LookupError("a repeated report has nothing that it repeats")
+            raise LookupError("a repeated report has no earlier one")
         unit.save(reports.COLLECTION, reports.arrived_again(before))
         receipt: Document = before["receipt"]
         return receipt
@@ -203,13 +222,13 @@ class ReportProcessor:
     def _meet(
         self, report: Report, sealed: SealedReport, process: Process | None, unit: Unit
     ) -> frozenset[UUID]:
-        """Know the people from now on; return those whose address is protected."""
+        """Store the people, and return those whose address is protected."""
         protected = set()
-        for said, person in zip(report.people, sealed.people, strict=True):
+        for reported, person in zip(report.people, sealed.people, strict=True):
             party = None
             if process is not None:
                 party = (process, self._index.party_id(person.person_id, process))
-            if persons.meet(unit, person, party=party, protected=said.address_protected):
+            if persons.meet(unit, person, party=party, protected=reported.address_protected):
                 protected.add(person.person_id)
         return frozenset(protected)
 
@@ -221,15 +240,15 @@ class ReportProcessor:
         case_id: UUID | None,
         unit: Unit,
     ) -> None:
-        """Keep what was said, and log that it was taken in."""
-        said = persons.said(
+        """Store the statements about people, and log the collection."""
+        statements = persons.statements(
             arrival.report_id, sealed.people, partner=arrival.letter.partner, at=arrival.received_at
         )
-        for row in said:
-            unit.add(persons.SAID, row)
+        for row in statements:
+            unit.add(persons.STATEMENTS, row)
         unit.add(
-            audit.COLLECTION,
-            audit.entry(
+            processing_log.COLLECTION,
+            processing_log.entry(
                 Act.COLLECTED,
                 row_id=f"collected|{arrival.report_id}",
                 at=unit.now,
@@ -244,27 +263,27 @@ class ReportProcessor:
 
 
 class RedriveProcessor(ReportProcessor):
-    """The same door for what was set aside: each stand-in gives its record back first.
+    """Processes parked records again: each stand-in first gives its record back.
 
-    Never for what comes from the log, where a partner may write whatever it likes.
+    It must never read a topic: there a partner could write a stand-in of its own.
     """
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
-        """Open, check and seal what the stand-ins carry.
+        """Open, check and seal the records that the stand-ins carry.
 
         Raises:
-            Rejected: what was kept gives no record back.
+            Rejected: no record can be restored from a stand-in.
 
         """
-        return await super().prepare(await self._desk.restored(records))
+        return await super().prepare(await self._reader.restored(records))
 
 
 def _set_aside(arrival: Arrival, unit: Unit, reason: str, cause: str | None) -> None:
-    told = withheld.explained(arrival.record, reason)
-    unit.set_aside(arrival.record, told, cause or reason)
+    explanation = withheld.explained(arrival.record, reason)
+    unit.set_aside(arrival.record, explanation, cause or reason)
 
 
 def _sealed(arrival: Arrived) -> SealedReport:
     if arrival.sealed is None:
-        raise LookupError("a report that is to be kept was not sealed ahead")
+        raise LookupError("a report to be stored was not sealed in preparation")
     return arrival.sealed

@@ -1,4 +1,4 @@
-"""What MongoDB must keep unique or find fast; made at every start, harmless when there already."""
+"""The indexes of intake's collections. They are made at every start; repeating that is harmless."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["make_indexes"]
 
 
 async def make_indexes(db: AsyncDatabase[dict[str, Any]]) -> None:
-    """Make them."""
+    """Make the indexes that are missing."""
     await db[persons.COLLECTION].create_index("cpr_index", unique=True, sparse=True)
-    await db[persons.SAID].create_index([("person_id", 1), ("at", 1)])
-    await db[persons.SAID].create_index([("report_id", 1), ("place", 1)])
+    await db[persons.STATEMENTS].create_index([("person_id", 1), ("at", 1)])
+    await db[persons.STATEMENTS].create_index([("report_id", 1), ("place", 1)])
     await db[reports.COLLECTION].create_index([("partner", 1), ("reference", 1)], unique=True)
     await db[reports.COLLECTION].create_index([("status", 1), ("received_at", 1)])
     await db[reports.COLLECTION].create_index([("status", 1), ("due_at", 1)])

@@ -1,8 +1,8 @@
-"""One record off a partner's topic, read as from a stranger: a letter to judge, or unanswerable.
+"""Reads one record of a partner's topic without trust: a letter to judge, or an unanswerable one.
 
-A letter is bound to its envelope: the topic says who sent it, `ce_subject` or else the key which
-reference it has, and the sealed content must say the same of itself. Whatever cannot be answered,
-because no reference can be read or a reply must not repeat it, is set aside whole by whoever asks.
+A letter is bound to its envelope: the topic names the sender, `ce_subject` (else the key) gives the
+reference, and the sealed content must state the same. A record is unanswerable if no reference can
+be read or a reply must not repeat it; the caller sets it aside whole.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _TOPIC: Final = re.compile(r"partner\.([a-z][a-z0-9-]*)\.reports\Z")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A letter that can be answered, and its bytes where it opened."""
+    """A letter that can be answered, and its opened bytes."""
 
     letter: Letter
     opened: bytes = b""
     traceparent: str | None = None
-    """As the partner wrote it."""
+    """As the partner sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswerable:
-    """Set aside: the reason is for operators and quotes nothing."""
+    """A record to set aside. The reason is for operators and quotes nothing of it."""
 
     reason: str
 
@@ -55,7 +55,7 @@ UNKNOWN_PARTNER: Final = "the partner is not registered, or was removed"
 
 
 def partner_of(topic: str) -> str | None:
-    """Return whose topic it is: the broker lets nobody else write there."""
+    """Return the partner of a topic: the broker lets nobody else write there."""
     match = _TOPIC.match(topic)
     return None if match is None else match.group(1)
 
@@ -63,7 +63,7 @@ def partner_of(topic: str) -> str | None:
 def read_letter(
     record: Record, partner: Partner, *, keys: SealKeys, index: BlindIndex, now: datetime
 ) -> Read | Unanswerable:
-    """Open and check what a partner sent; every fault is found out here, none is raised."""
+    """Open and check a partner's record. Errors of the partner are returned, not raised."""
     errors: tuple[FieldError, ...] = ()
     traceparent = None
     try:

@@ -1,6 +1,6 @@
-"""The secretariat's triage list: what waits for a decision, and what was turned away and why.
+"""The secretariat's triage list: reports that wait for a decision, and rejected ones with reasons.
 
-Shows references, places, sources and deadlines; no person and nothing that a report says.
+It shows references, places, sources and deadlines; no person and no content of a report.
 """
 
 from collections.abc import Mapping
@@ -61,8 +61,8 @@ REASONS: Final = {
 }
 
 
-class Asked(BaseModel):
-    """What the list is narrowed to, as the address says it."""
+class ListFilter(BaseModel):
+    """The query parameters of the list."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,7 +72,7 @@ class Asked(BaseModel):
     side: int = Field(1, ge=1, le=1000)
 
     def query(self, **changes: object) -> str:
-        """Write it as the query of an address."""
+        """Return them as the query of a URL."""
         return urlencode(self.model_copy(update=changes).model_dump(exclude_defaults=True))
 
 
@@ -83,21 +83,21 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
 
     @router.get("/triage")
     async def triage(
-        request: Request, staff: LoggedIn, asked: Annotated[Asked, Query()]
+        request: Request, staff: LoggedIn, list_filter: Annotated[ListFilter, Query()]
     ) -> Response:
         if not may(staff, Action.READ_TRIAGE):
             raise missing()
         waiting: dict[str, Any] = {"status": Status.WAITING.value}
         rejected = {"status": Status.REJECTED.value}
-        narrowed = waiting | _narrowed(asked)
-        wanted = narrowed if asked.vis == "waiting" else rejected
+        narrowed = waiting | _narrowed(list_filter)
+        wanted = narrowed if list_filter.vis == "waiting" else rejected
         order = (
             [("danger_to_life", -1), ("received_at", 1)]
-            if asked.vis == "waiting"
+            if list_filter.vis == "waiting"
             else [("received_at", -1)]
         )
         rows = reports.find(wanted, projection=_FIELDS).sort(order)
-        found = await rows.skip((asked.side - 1) * PAGE).limit(PAGE).to_list()
+        found = await rows.skip((list_filter.side - 1) * PAGE).limit(PAGE).to_list()
         danger = await reports.find(
             {**waiting, "danger_to_life": True}, projection=_FIELDS
         ).to_list()
@@ -107,16 +107,18 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
         words = web.words(request)
         context: dict[str, Any] = {
             "page": "triage",
-            "title": _title(words, asked.vis, counted),
+            "title": _title(words, list_filter.vis, counted),
             "crumbs": [(words.gettext("Visitation"), None)],
-            "asked": asked,
+            "list_filter": list_filter,
             "now": now,
             "part": "hx-request" in request.headers,
             "danger": [_waiting(report) for report in danger],
             "waiting": counted,
             "overdue": await reports.count_documents({**waiting, "due_at": {"$lte": now}}),
             "rejected": await reports.count_documents(rejected),
-            "rows": [_waiting(one) if asked.vis == "waiting" else _rejected(one) for one in found],
+            "rows": [
+                _waiting(one) if list_filter.vis == "waiting" else _rejected(one) for one in found
+            ],
             "total": total,
             "pages": -(-total // PAGE),
             "places": [(code, place.name) for code, place in sorted(MUNICIPALITIES.items())],
@@ -151,8 +153,8 @@ def _title(words: NullTranslations, view: str, waiting: int) -> str:
     }
 
 
-def _narrowed(asked: Asked) -> dict[str, str]:
-    chosen = {"municipality": asked.kommune, "proposed_by": str(asked.kilde)}
+def _narrowed(list_filter: ListFilter) -> dict[str, str]:
+    chosen = {"municipality": list_filter.kommune, "proposed_by": str(list_filter.kilde)}
     return {field: value for field, value in chosen.items() if value}
 
 

@@ -1,7 +1,7 @@
-"""Partners in MongoDB: who may send, what sort of authority it is, and for which municipalities.
+"""Partners in MongoDB: which authorities may send, of which kind, for which municipalities.
 
-An id is never freed: the topics of a partner that was removed may still hold what it sent, and
-nobody else may come to stand for it.
+An id is never used again: the topics of a removed partner may still hold its records, and nobody
+else may appear as their sender.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Partner:
     id: str
     kind: PartnerKind
     municipalities: tuple[str, ...]
-    """Kommunekoder; empty where it works for the whole district."""
+    """Kommunekoder; empty if it works for the whole district."""
     added_at: datetime
     status: PartnerStatus = PartnerStatus.ACTIVE
     client_secret_sha256: str | None = None
-    """Hexadecimal digest of the secret by which it will show itself over HTTP: 256 random bits."""
+    """Hexadecimal digest of its client secret for HTTP; the secret is 256 random bits."""
 
     @classmethod
     def stored(cls, document: Document) -> Self:
@@ -58,7 +58,7 @@ class Partner:
         )
 
     def as_document(self) -> Document:
-        """As it is stored."""
+        """Return it as it is stored."""
         return {
             "_id": self.id,
             "kind": self.kind.value,

@@ -1,8 +1,8 @@
-"""Persons in MongoDB: who was spoken of, under which pseudonyms, and what each report said of them.
+"""Persons in MongoDB: their pseudonyms, and what each report states about them.
 
 A person is an id, a blind mark of the CPR number where one is known, and a pseudonym per process.
-What reports say lies in `said`, one row per report and person, each sealed under that person's own
-key with its source and date; nothing is overwritten, and destroying the key ends it all at once.
+Statements lie in the collection `said`: one row per report and person, sealed under that person's
+own key, with source and date. No row is overwritten; destroying the key erases all of them.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.database import AsyncDatabase
 
-    from services.intake.sealing import SealedPerson
+    from services.intake.sealed_report import SealedPerson
     from shared.contracts.processes import Process
     from shared.engine import Unit
 
-__all__ = ["COLLECTION", "SAID", "key_name", "marked_with", "meet", "said"]
+__all__ = ["COLLECTION", "STATEMENTS", "key_name", "marked_with", "meet", "statements"]
 
 COLLECTION = "persons"
-SAID = "said"
+STATEMENTS = "said"
 
 Document = dict[str, Any]
 
 
 def key_name(person_id: UUID | str) -> str:
-    """Name the data key of all that is said of a person."""
+    """Return the name of the data key for all statements about a person."""
     return f"person:{person_id}"
 
 
 async def marked_with(db: AsyncDatabase[Document], marks: Iterable[str]) -> dict[str, UUID]:
-    """Return the persons whose CPR number bears one of the marks, in one query."""
+    """Return the persons whose CPR number has one of the marks, in one query."""
     wanted = sorted(set(marks))
     if not wanted:
         return {}
@@ -45,9 +45,9 @@ async def marked_with(db: AsyncDatabase[Document], marks: Iterable[str]) -> dict
 def meet(
     unit: Unit, person: SealedPerson, *, party: tuple[Process, UUID] | None, protected: bool
 ) -> bool:
-    """Know the person from now on, under `party` in that process.
+    """Store the person, under the pseudonym `party` in that process.
 
-    Returns whether the address is protected: once anybody said so, it is.
+    Returns whether the address is protected: it is, once any report stated so.
     """
     known = unit.load(COLLECTION, str(person.person_id))
     before = known or {"_id": str(person.person_id), "party_ids": {}, "address_protected": False}
@@ -62,10 +62,10 @@ def meet(
     return bool(after["address_protected"])
 
 
-def said(
+def statements(
     report_id: UUID, people: Iterable[SealedPerson], *, partner: str, at: datetime
 ) -> Iterator[Document]:
-    """Write what one report says of each of its people: a row each, in the report's order."""
+    """Return the rows of one report's statements: one row per person, in the report's order."""
     for place, person in enumerate(people):
         yield {
             "_id": f"{report_id}:{place}",

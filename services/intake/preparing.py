@@ -1,7 +1,7 @@
-"""Before the transaction: letters are opened and checked, and what is new is sealed.
+"""Before the transaction: letters are opened and checked, and new ones are sealed.
 
-Everything here may be done again at any time: keys that are made twice are one key, and what was
-sealed and not written is forgotten.
+All of this may be repeated at any time: a data key that is made twice is one key, and sealed
+content that was not stored is dropped.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from shared.security.data_keys import Keys
     from shared.security.sealed_letters import SealKeys
 
-__all__ = ["MOST_PEOPLE", "Desk"]
+__all__ = ["MOST_PEOPLE", "LetterReader"]
 
 MOST_PEOPLE: Final = 100
-"""In one batch, unless one letter alone holds more: each may need a key of its own, about 1 ms."""
+"""People in one batch, unless one letter alone has more: each may need a new key, about 1 ms."""
 
 _OPENED_AT_A_TIME: Final = 16
-"""Letters opened before others on the loop get a turn; each takes some 200 µs."""
+"""Letters opened before the event loop is yielded; each takes about 200 µs."""
 
 Document = dict[str, Any]
 
 
-class Desk:
-    """Where letters are opened, read and sealed again."""
+class LetterReader:
+    """Opens letters, checks them and seals their reports for the store."""
 
     def __init__(
         self,
@@ -63,10 +63,10 @@ class Desk:
         self._seal_keys = seal_keys
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Arrival]:
-        """Open, check and seal the first records: as many as hold `MOST_PEOPLE` together.
+        """Open, check and seal the first records, up to `MOST_PEOPLE` people together.
 
         Raises:
-            Unavailable: MongoDB, the data keys or the seal keys cannot be had now.
+            Unavailable: MongoDB, the data keys or the seal keys are not available now.
 
         """
         try:
@@ -78,11 +78,11 @@ class Desk:
             raise Unavailable("a key was destroyed while it was about to be used") from None
 
     async def restored(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Return what was set aside as it came, for another try.
+        """Return the records that stand-ins carry, as they arrived, for another try.
 
         Raises:
-            Rejected: what was kept gives no record back.
-            Unavailable: MongoDB or the data keys cannot be had now.
+            Rejected: no record can be restored from a stand-in.
+            Unavailable: MongoDB or the data keys are not available now.
 
         """
         try:
@@ -104,7 +104,7 @@ class Desk:
             if isinstance(arrival, Arrived) and arrival.letter.report is not None:
                 people += len(arrival.letter.report.people)
             if people > MOST_PEOPLE and arrivals:
-                break  # opened once more with the next batch: one in vain, not all that follow
+                break  # it is opened again with the next batch; the rest is not opened in vain
             arrivals.append(arrival)
             if people >= MOST_PEOPLE:
                 break
@@ -113,14 +113,14 @@ class Desk:
         return arrivals
 
     def _read(self, record: Record, partner: Partner | None, keys: SealKeys) -> Arrival:
-        """Read a letter as of when the broker took it in: read again, it is judged the same."""
+        """Read a letter as of the time of its record, so that a second reading gives the same."""
         if partner is None or partner.status is PartnerStatus.REMOVED:
             return LeftOut(record, UNKNOWN_PARTNER)
         try:
             read = opening.read_letter(
                 record, partner, keys=keys, index=self._index, now=taken_at(record)
             )
-        except Exception as error:  # noqa: BLE001 - a stranger's bytes: one letter stops no other
+        except Exception as error:  # noqa: BLE001 - foreign bytes: one letter stops no other
             return _failed(record, error)
         if isinstance(read, Unanswerable):
             return LeftOut(record, read.reason)
@@ -134,7 +134,7 @@ class Desk:
         )
 
     async def _seal(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        """Seal what may be new; a report that stands here ten times, once."""
+        """Seal the reports that may be new; one that arrives ten times is sealed once."""
         good = [
             (each, each.letter.report)
             for each in arrivals
@@ -158,7 +158,7 @@ class Desk:
                 parted[each.identity] = part(
                     report, each.opened, report_id=each.report_id, index=self._index, known=known
                 )
-            except Exception as error:  # noqa: BLE001 - as in reading: one letter stops no other
+            except Exception as error:  # noqa: BLE001 - as above: one letter stops no other
                 unread[each.identity] = error
         sealed = await seal_all(parted, self._keys)
         reach("intake.sealed")
@@ -172,9 +172,9 @@ class Desk:
         ]
 
     async def _withhold(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        """Keep each record unreadable from here on: any may come to be set aside.
+        """Replace each record by its sealed stand-in, because any of them may be parked.
 
-        About 40 µs for a letter of the usual size.
+        It takes about 40 µs for a letter of the usual size.
         """
         return [
             replace(each, record=await withheld.withhold(each.record, self._keys))
@@ -183,7 +183,7 @@ class Desk:
 
 
 def _failed(record: Record, error: Exception) -> LeftOut:
-    """Leave a record out that our own reading failed on. Nothing that the error says is repeated."""
+    """Leave out a record on which our own reading failed; the error text is not kept."""
     name = type(error).__name__
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"

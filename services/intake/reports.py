@@ -1,7 +1,7 @@
-"""Reports in MongoDB: one document per partner and reference, and the receipt it was given.
+"""Reports in MongoDB: one document per partner and reference, with its receipt.
 
-Everything here is safe to see without opening anything: ids, codes, times, keyed marks, and the
-partner's own reference. What the report says lies sealed, under the case once there is one.
+The document holds ids, codes, times, keyed marks and the partner's own reference; none of these
+needs opening. The content of the report is sealed, under the case once there is one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from services.intake.arrivals import Arrived
     from services.intake.domain import Letter, Waits
-    from services.intake.sealing import SealedReport
+    from services.intake.sealed_report import SealedReport
     from shared.contracts.receipts import FieldError
     from shared.contracts.report import Report
 
@@ -52,19 +52,19 @@ Document = dict[str, Any]
 
 
 def key_name(report_id: UUID | str) -> str:
-    """Name the data key of a report that has no case yet."""
+    """Return the name of the data key of a report that has no case yet."""
     return f"report:{report_id}"
 
 
 def known(document: Document | None) -> Known | None:
-    """Read what came before under a reference."""
+    """Return what is known of earlier letters under a reference; None if there were none."""
     if document is None:
         return None
     return Known(status=Status(document["status"]), content=document["content"])
 
 
 def stands(document: Document) -> bool:
-    """Say whether the report was accepted: then nothing that comes later changes it."""
+    """Return whether the report was accepted: later letters do not change it then."""
     return Status(document["status"]) is not Status.REJECTED
 
 
@@ -81,20 +81,20 @@ async def accepted_among(db: AsyncDatabase[Document], report_ids: Iterable[UUID]
 def acceptance(
     reference: str, *, receipt_id: UUID, case_id: UUID | None, now: datetime
 ) -> Document:
-    """Write the one receipt that an accepted report has, for ever."""
+    """Return the receipt of an accepted report; a report has only one such receipt."""
     return _receipt(ReportAccepted(reference=reference, case_id=case_id), receipt_id, now)
 
 
 def rejection(
     reference: str, errors: tuple[FieldError, ...], *, position: str, now: datetime
 ) -> Document:
-    """Write the receipt of one arrival that was not taken, named by where it lies."""
+    """Return the receipt of a rejected arrival; its id comes from the record's position."""
     receipt = ReportRejected(reference=reference, errors=errors)
     return _receipt(receipt, uuid5(_REJECTIONS, position), now)
 
 
 def replied(letter: Letter, receipt: Document) -> Message:
-    """Address a receipt: the same stored receipt makes the same record, byte by byte."""
+    """Return the reply that carries a receipt: one stored receipt always gives the same bytes."""
     envelope = Envelope(
         id=receipt["ce_id"],
         source=REPLIES_SOURCE,
@@ -114,7 +114,7 @@ def taken(
     before: Document | None,
     receipt: Document,
 ) -> Document:
-    """Write what an accepted report is, whatever becomes of it."""
+    """Return the fields that every accepted report has, with a case or in triage."""
     places = {person.label: place for place, person in enumerate(report.people)}
     return {
         "_id": str(arrival.report_id),
@@ -147,12 +147,12 @@ def taken(
 
 
 def with_case(case_id: UUID) -> Document:
-    """Write that a case was opened; what the report says lies with the case."""
+    """Return the fields of a report with a case; its content is stored with the case."""
     return {"status": Status.ACCEPTED.value, "case_id": str(case_id), "why_waiting": None}
 
 
 def waiting(waits: Waits, sealed: SealedReport, *, due_at: datetime) -> Document:
-    """Write that triage decides, and by when; what the report says lies here until then."""
+    """Return the fields of a report in triage, with its deadline and its sealed content."""
     return {
         "due_at": due_at,
         "overdue": False,
@@ -165,7 +165,7 @@ def waiting(waits: Waits, sealed: SealedReport, *, due_at: datetime) -> Document
 
 
 def waiting_of(document: Document | None) -> Waiting | None:
-    """Read a report that waits for triage; None where none does, or does any more."""
+    """Read a report that waits for triage; None if it does not wait, or no longer."""
     if document is None or Status(document["status"]) is not Status.WAITING:
         return None
     return Waiting(
@@ -184,7 +184,7 @@ def rejected(
     before: Document | None,
     receipt: Document,
 ) -> Document:
-    """Write that nothing is accepted under a reference yet: the answer, and none of the content."""
+    """Return the document of a rejected report: the receipt, and nothing of the content."""
     return {
         "_id": str(arrival.report_id),
         "partner": arrival.letter.partner,
@@ -200,7 +200,7 @@ def rejected(
 
 
 def arrived_again(before: Document) -> Document:
-    """Count one more arrival of what stands already; nothing else changes."""
+    """Count one more arrival of a stored report; nothing else changes."""
     return {**before, "arrivals": _arrivals(before)}
 
 

@@ -1,7 +1,7 @@
 """The keys that open sealed reports: JWK files in one directory, read again when they change.
 
-One file per key, `<name>.json`, 0600. Every key in the directory opens; the JWKS that partners
-fetch names those that are not retired. To rotate: put a second key beside the first; when partners
+One file per key, `<name>.json`, 0600. Every key in the directory opens letters; the JWKS for
+partners has those that are not retired. To rotate: put a second key beside the first; when partners
 have fetched it, write `"retired_at": "<day>"` into the first one's file; remove that file 15 days
 later, once nothing that is set aside names it. Until then what was sealed to it still opens.
 """
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SealKeyDirectory:
-    """Seal keys on disk; what changes there counts from the next letter on."""
+    """Seal keys on disk; a change counts from the next letter on."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -60,13 +60,13 @@ class SealKeyDirectory:
         return {"keys": [public_seal_key(key) for key in self._keys if RETIRED not in key]}
 
     def _refresh(self) -> None:
-        """Read the files when there are others than before.
+        """Read the files again if they changed.
 
-        One that cannot be read leaves all as it was, and is told in the log: somebody may be
-        writing it just now, or may be about to let us read it, so it is tried again each time.
+        If a file cannot be read, the keys stay as they were and the log says so. Somebody may be
+        writing the file at this moment, so it is tried again each time.
 
         Raises:
-            ValueError: a file is no key, and none was ever read.
+            ValueError: a file holds no key, and no key was ever read.
 
         """
         files = sorted(self._directory.glob("*.json"))

@@ -1,8 +1,8 @@
-"""What a report says, parted and sealed before it is written: each person alone, the rest together.
+"""Parts a report and seals the parts before they are stored: each person alone, the rest together.
 
-A person's part goes under that person's key, so that erasing one person leaves the others; what is
-left goes under the key of the case, or of the report while triage has not decided. The parts are
-kept as they were sent, unknown fields too, and together make the whole letter again.
+A person's part goes under that person's key, so that erasing one person leaves the others. The
+rest goes under the key of the case, or of the report while it waits for triage. The parts are kept
+as they were sent, unknown fields included; together they give the whole letter again.
 """
 
 from __future__ import annotations
@@ -14,36 +14,35 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.intake import cases, persons, reports
 from services.intake.domain import SERVED
+from services.intake.sealed_report import SealedPerson, SealedReport
 from shared.contracts.opened import read_opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from bson.binary import Binary
-
     from services.intake.blind import BlindIndex
     from shared.contracts.report import Report
     from shared.security.data_keys import Keys
 
-__all__ = ["Parted", "PartedPerson", "SealedPerson", "SealedReport", "part", "seal_all"]
+__all__ = ["Parted", "PartedPerson", "part", "seal_all"]
 
 Identity = TypeVar("Identity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartedPerson:
-    """One person of a report, and the bytes of what is said."""
+    """One person of a report, with the report's JSON about that person."""
 
     person_id: UUID
     cpr_mark: str | None
     marks: tuple[str, ...]
-    said: bytes
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parted:
-    """A report in parts, each with the name of the key that will seal it."""
+    """A report in parts, with the name of the key for the rest."""
 
     key_name: str
     people: tuple[PartedPerson, ...]
@@ -51,31 +50,8 @@ class Parted:
 
     @property
     def key_names(self) -> set[str]:
-        """Every key that it takes."""
+        """The names of all keys that seal its parts."""
         return {self.key_name, *(persons.key_name(person.person_id) for person in self.people)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedPerson:
-    """One person of a report as it may be stored."""
-
-    person_id: UUID
-    cpr_mark: str | None
-    marks: tuple[str, ...]
-    sealed: Binary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedReport:
-    """A report as it may be stored; `people` stand in the report's order."""
-
-    people: tuple[SealedPerson, ...]
-    rest: Binary
-
-    @property
-    def person_ids(self) -> tuple[UUID, ...]:
-        """Who stands in it."""
-        return tuple(person.person_id for person in self.people)
 
 
 def part(
@@ -86,9 +62,9 @@ def part(
     index: BlindIndex,
     known: Mapping[str, UUID],
 ) -> Parted:
-    """Part an opened report. `known` are the persons that CPR marks already stand for."""
+    """Part an opened report. `known` gives the persons that already have a CPR mark."""
     letter: dict[str, Any] = read_opened(opened)
-    said = letter.pop("people")
+    contents = letter.pop("people")
     odd: dict[str, list[str]] = {}
     for mark in report.marks:
         odd.setdefault(mark.field.rpartition("/")[0], []).append(mark.code.value)
@@ -104,7 +80,7 @@ def part(
                 person_id=person_id,
                 cpr_mark=cpr_mark,
                 marks=tuple(odd.get(f"/people/{place}", ())),
-                said=_as_sent(said[place]),
+                content=_as_sent(contents[place]),
             )
         )
     opens_case = report.process in SERVED
@@ -115,7 +91,7 @@ def part(
 
 
 async def seal_all(parted: Mapping[Identity, Parted], keys: Keys) -> dict[Identity, SealedReport]:
-    """Seal reports, making the keys they lack; harmless to repeat."""
+    """Seal reports, and make the data keys that are missing. Repeating it is harmless."""
     await keys.ensure(name for report in parted.values() for name in report.key_names)
     sealed = await asyncio.gather(*(_seal(report, keys) for report in parted.values()))
     return dict(zip(parted, sealed, strict=True))
@@ -125,7 +101,7 @@ async def _seal(report: Parted, keys: Keys) -> SealedReport:
     rest, *people = await asyncio.gather(
         keys.encrypt(report.key_name, report.rest),
         *(
-            keys.encrypt(persons.key_name(person.person_id), person.said)
+            keys.encrypt(persons.key_name(person.person_id), person.content)
             for person in report.people
         ),
     )

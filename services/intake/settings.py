@@ -1,4 +1,4 @@
-"""What intake is told from outside."""
+"""The settings of intake."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,7 @@ class Settings(ServiceSettings):
     master_key_file: Annotated[ReadableFile, AfterValidator(_with_master_key)]
     """What wraps the data keys of people, cases and reports."""
     index_key_file: Annotated[ReadableFile, AfterValidator(_with_index_key)]
-    """32 bytes: the key of search marks and of all ids. Lost, nobody is found again."""
+    """32 bytes: the key of search marks and of all ids. If it is lost, no person is found again."""
     seal_keys_dir: Annotated[Path, AfterValidator(_for_keys)]
     """Where the private keys of the seal lie, one JWK a file; the first is made at first start."""
     service_tokens_dir: Path

@@ -1,9 +1,9 @@
-"""Which trace a letter belongs to: its partner's own, unless that would join what must stay apart.
+"""Which trace a letter belongs to: its partner's own, unless that would link separate cases.
 
-A trace id travels with the facts of a case. A partner that used one for letters of two processes
-would tie the two cases together on topics that have nothing to do with each other, so a trace is
-its first process's (and its partner's) for ever; for any other letter a new one begins. The same is
-done with one that is not well-formed, or holds what reads as a CPR number.
+A trace id travels with the facts of a case. If a partner used one id for letters of two processes,
+it would link two cases on topics that must stay separate. So a trace belongs to its first process
+and partner for ever, and any other letter starts a new trace. The same happens to a trace id that
+is not well-formed or contains digits that look like a CPR number.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["COLLECTION", "TRIAGE", "continue_trace", "own", "wanted"]
 
 COLLECTION: Final = "traces"
-"""One document per trace of a partner: whose it is, and of which process."""
+"""One document per trace of a partner, with its partner and its process."""
 TRIAGE: Final = "triage"
-"""The process of a letter that has none yet."""
+"""The value that stands for the process of a letter without one."""
 
 _DIGITS: Final = re.compile(r"(?=([0-9]{10}))")
 _NOTHING: Final = re.compile(r"[0-]+\Z")
 
 
 def own(traceparent: str | None) -> str | None:
-    """Return the trace that a partner wrote in as far as it may travel on, else None."""
+    """Return the partner's trace in the form that may be passed on, else None."""
     if traceparent is None or TRACEPARENT.match(traceparent) is None:
         return None
     version, trace_id, span_id, _ = traceparent.split("-")
@@ -46,16 +46,16 @@ def own(traceparent: str | None) -> str | None:
 
 
 def wanted(arrival: Arrived) -> Mapping[str, Iterable[str]]:
-    """What is known of its trace."""
+    """Return the document of its trace, to be loaded."""
     return {} if arrival.trace is None else {COLLECTION: [_id(arrival.trace)]}
 
 
 def continue_trace(
     arrival: Arrived, unit: Unit, *, verdict: str, process: Process | None, subject: str | None
 ) -> None:
-    """Let all that the letter sets off belong to its trace, or to a new one.
+    """Put all effects of the letter in its trace, or in a new one.
 
-    `subject` is the case or report of which facts will tell, of that `process`; None where none do.
+    `subject` is the case or report of the facts that follow, of that `process`; None without any.
     """
     parent = arrival.trace
     if parent is not None and subject is not None:

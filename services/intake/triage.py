@@ -1,4 +1,4 @@
-"""How long a report may wait for triage: set when it begins to wait, told when it has passed."""
+"""The deadline for triage: set when a report begins to wait, announced when it has passed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TRIAGE: Final = "triage"
 
 
 def wait_until(unit: Unit, report_id: UUID, due_at: datetime) -> None:
-    """Let a report wait so long for a decision, and no longer."""
+    """Set the deadline for the decision on a report."""
     sync_timers(unit, str(report_id), before={}, now={TRIAGE: due_at})
 
 
 def make_timers() -> Timers:
-    """What happens when triage has not decided in time."""
+    """Return the timers that fire when triage has not decided in time."""
     timers = Timers()
     timers.on(TRIAGE, needs=_report)(_on_triage_due)
     return timers
@@ -38,14 +38,14 @@ def _report(timer: Timer) -> Mapping[str, list[str]]:
 
 
 def _on_triage_due(timer: Timer, unit: Unit) -> None:
-    """Tell the secretariat, once; the report goes on waiting: a person decides, and no clock."""
+    """Announce the overdue report, once. It goes on waiting: a person decides, not a clock."""
     document = unit.load(reports.COLLECTION, timer.subject)
     waiting = reports.waiting_of(document)
     if document is None or waiting is None:
         return
-    told = domain.triage_overdue(waiting, unit.now)
-    if told is not None:
+    fact = domain.triage_overdue(waiting, unit.now)
+    if fact is not None:
         unit.save(reports.COLLECTION, {**document, "overdue": True})
-        unit.emit(told, counted_in=(reports.COLLECTION, timer.subject))
+        unit.emit(fact, counted_in=(reports.COLLECTION, timer.subject))
     elif not waiting.overdue:
         wait_until(unit, waiting.report_id, waiting.due_at)

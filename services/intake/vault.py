@@ -1,8 +1,8 @@
-"""The vault: what was said of people and cases, opened for one reader, one purpose, one log row.
+"""The vault: opens sealed content of people, reports and cases, and logs each reading.
 
-Every reading is a transaction that writes its row in the log and fetches what it tells of; only
-when that is committed is anything opened. No log, no read. What may be read by whom is decided by
-the caller (`shared.staff.access`, and whose case it is): the vault only makes sure that it is known.
+Every reading is a transaction that writes a row of the log and fetches the sealed content. Only
+after the commit is anything opened: no log row, no reading. The caller decides who may read what
+(`shared.staff.access`, and whose case it is); the vault makes sure that each reading is logged.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import structlog
 
-from services.intake import audit, cases, persons, reports
-from services.intake.audit import Act
-from services.intake.domain import Basis
+from services.intake import cases, persons, processing_log, reports
+from services.intake.processing_log import Act
 from shared.security.data_keys import KeyDestroyed, NotABlob
+from shared.staff.audit import LegalBasis
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,36 +30,36 @@ if TYPE_CHECKING:
     from shared.engine import Document, Store
     from shared.security.data_keys import Keys
 
-__all__ = ["CaseSaid", "PersonSaid", "ReportSaid", "Vault"]
+__all__ = ["CaseContent", "PersonContent", "ReportContent", "Vault"]
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonSaid:
-    """What one report says of one person, with its source and date."""
+class PersonContent:
+    """What one report states about one person, with its source and date."""
 
     person_id: str
     report_id: str
     partner: str
     at: datetime
     marks: tuple[str, ...]
-    said: dict[str, Any] | None = field(repr=False)
-    """As it was sent; None where the person was erased, or what is kept is damaged."""
+    content: dict[str, Any] | None = field(repr=False)
+    """As it was sent; None if the person was erased or the stored content is damaged."""
     damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportSaid:
-    """A whole report: what it says beside the people, and its people in their order."""
+class ReportContent:
+    """A whole report: the letter without its people, and the people in the report's order."""
 
     letter: dict[str, Any] = field(repr=False)
-    people: tuple[PersonSaid, ...]
+    people: tuple[PersonContent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseSaid:
-    """What reports say of a case, for the service that handles it. No names: those stay here."""
+class CaseContent:
+    """The content of a case, for the service that handles it; without names, which stay here."""
 
     details: dict[str, Any] = field(repr=False)
     disclosure: dict[str, Any] | None = field(repr=False)
@@ -68,7 +68,7 @@ class CaseSaid:
 
 
 class Vault:
-    """The only way to what is sealed."""
+    """The only access to sealed content."""
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self._store = store
@@ -76,11 +76,11 @@ class Vault:
 
     async def disclose_case(
         self, case_id: str, *, processes: Collection[Process], to: str
-    ) -> CaseSaid | None:
-        """Hand a case's details to the service of its process; None where it has no such case.
+    ) -> CaseContent | None:
+        """Return a case's content for the service of its process; None if there is no such case.
 
         Raises:
-            NotABlob: what is kept of the case is damaged.
+            NotABlob: the stored content of the case is damaged.
 
         """
 
@@ -106,18 +106,18 @@ class Vault:
         letter = await self._open(case["sealed"])
         if letter is None:
             return None
-        return CaseSaid(
+        return CaseContent(
             details=letter.get("details", {}),
             disclosure=letter.get("disclosure"),
             text=letter.get("text"),
             parties=case["parties"],
         )
 
-    async def read_report(self, report_id: str, *, by: str, purpose: str) -> ReportSaid | None:
-        """Read a report whole; None where there is none, or its case was erased.
+    async def read_report(self, report_id: str, *, by: str, purpose: str) -> ReportContent | None:
+        """Return a whole report; None if there is none, or its case was erased.
 
         Raises:
-            NotABlob: what is kept of the report, beside its people, is damaged.
+            NotABlob: the stored content of the report, apart from its people, is damaged.
 
         """
 
@@ -134,8 +134,10 @@ class Vault:
                 if found is None:
                     return None
                 keeper = found
-            said = await (
-                db[persons.SAID].find({"report_id": report_id}, session=session).sort("place", 1)
+            rows = await (
+                db[persons.STATEMENTS]
+                .find({"report_id": report_id}, session=session)
+                .sort("place", 1)
             ).to_list()
             await self._log(
                 Act.READ,
@@ -144,30 +146,32 @@ class Vault:
                 why=purpose,
                 report_id=report_id,
                 case_id=report["case_id"],
-                person_ids=[row["person_id"] for row in said],
+                person_ids=[row["person_id"] for row in rows],
                 session=session,
             )
-            return keeper["sealed"], said
+            return keeper["sealed"], rows
 
         found = await self._store.persist(fetch)
         if found is None:
             return None
-        sealed, said = found
+        sealed, rows = found
         letter = await self._open(sealed)
         if letter is None:
             return None
-        return ReportSaid(letter=letter, people=tuple([await self._person(row) for row in said]))
+        return ReportContent(letter=letter, people=tuple([await self._person(row) for row in rows]))
 
-    async def read_person(self, person_id: str, *, by: str, purpose: str) -> list[PersonSaid]:
-        """Read all that reports ever said of a person, oldest first."""
+    async def read_person(self, person_id: str, *, by: str, purpose: str) -> list[PersonContent]:
+        """Return what all reports state about a person, oldest first."""
 
         async def fetch(session: AsyncClientSession) -> list[Document]:
-            found = self._store.db[persons.SAID].find({"person_id": person_id}, session=session)
-            said = await found.sort([("at", 1), ("_id", 1)]).to_list()
+            found = self._store.db[persons.STATEMENTS].find(
+                {"person_id": person_id}, session=session
+            )
+            rows = await found.sort([("at", 1), ("_id", 1)]).to_list()
             await self._log(
                 Act.READ, {}, who=by, why=purpose, person_ids=[person_id], session=session
             )
-            return said
+            return rows
 
         return [await self._person(row) for row in await self._store.persist(fetch)]
 
@@ -177,33 +181,33 @@ class Vault:
         kept: Document,
         *,
         session: AsyncClientSession,
-        **told: Any,
+        **facts: Any,
     ) -> None:
         basis = kept.get("basis")
-        row = audit.entry(
+        row = processing_log.entry(
             action,
             row_id=str(uuid4()),
             at=self._store.clock(),
-            basis=None if basis is None else Basis(basis),
-            **told,
+            basis=None if basis is None else LegalBasis(basis),
+            **facts,
         )
-        await self._store.db[audit.COLLECTION].insert_one(row, session=session)
+        await self._store.db[processing_log.COLLECTION].insert_one(row, session=session)
 
-    async def _person(self, row: Document) -> PersonSaid:
-        """Open what is said of one person; what is damaged hides nothing of the others."""
-        said, damaged = None, False
+    async def _person(self, row: Document) -> PersonContent:
+        """Open one statement about a person; if it is damaged, the others can still be read."""
+        content, damaged = None, False
         try:
-            said = await self._open(row["sealed"])
+            content = await self._open(row["sealed"])
         except NotABlob:
             damaged = True
-            log.exception("sealed_part_damaged", said_id=str(row["_id"]))
-        return PersonSaid(
+            log.exception("sealed_part_damaged", row_id=str(row["_id"]))
+        return PersonContent(
             person_id=row["person_id"],
             report_id=row["report_id"],
             partner=row["partner"],
             at=row["at"],
             marks=tuple(row["marks"]),
-            said=said,
+            content=content,
             damaged=damaged,
         )
 

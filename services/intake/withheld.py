@@ -1,11 +1,11 @@
-"""Records that are set aside, kept whole and unreadable: nobody knows what is written in them.
+"""Parked records of partners are stored whole and sealed, because their content is unknown.
 
-A partner may have put a CPR number into the key, or a report without its seal. So what is set
-aside carries the whole record as one sealed blob, and a redrive gets the record back out of it.
+A partner may have put a CPR number into the key, or sent a report without its seal. So a stand-in
+carries the whole record as one sealed blob, and a redrive restores the record from it.
 
-A compressed batch can carry a record past the broker's limit and past what a document holds. Of
-such a record only where it lay, its size and the SHA-256 of its value are kept: enough to know it
-again in the partner's own files.
+A compressed batch can carry a record that is larger than the broker's limit and than a MongoDB
+document. Of such a record only its position, its size and the SHA-256 of its value are kept:
+enough to find it in the partner's own files.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["MOST_KEPT", "explained", "restore", "withhold"]
 
 MOST_KEPT: Final = 8 * 1024 * 1024
-"""Bytes of one record: half of what MongoDB takes as one document."""
+"""Bytes of one record: half of the largest MongoDB document."""
 
 _KEY_NAME: Final = "set-aside"
-"""One key for all: what cannot be read belongs to no person and no case."""
+"""One key for all: a record that cannot be read belongs to no person and no case."""
 
 _MARK: Final = ("samraad-withheld", b"1")
 _SIZE: Final = "samraad-not-kept-bytes"
 _DIGEST: Final = "samraad-not-kept-sha256"
 _PER_HEADER: Final = 40
-"""Bytes that a header weighs as a document, beside its name and value."""
+"""Bytes that a header adds to the document, apart from its name and value."""
 
 
 async def withhold(record: Record, keys: Keys) -> Record:
-    """Return a stand-in at the same position that carries the record unreadably, or its size."""
+    """Return a stand-in with the same position and the sealed record, or its size and digest."""
     if _weight(record) > MOST_KEPT:
         digest = sha256(record.value or b"").hexdigest().encode()
         return _stand_in(record, None, ((_SIZE, str(record.size).encode()), (_DIGEST, digest)))
@@ -54,9 +54,9 @@ async def withhold(record: Record, keys: Keys) -> Record:
 
 
 def explained(stand_in: Record, reason: str) -> str:
-    """Say why a record is set aside, and what is not kept of it."""
-    told = dict(stand_in.headers)
-    size, digest = told.get(_SIZE), told.get(_DIGEST)
+    """Return why a record is set aside, and what is not kept of it."""
+    headers = dict(stand_in.headers)
+    size, digest = headers.get(_SIZE), headers.get(_DIGEST)
     if size is None or digest is None:
         return reason
     return (
@@ -86,7 +86,7 @@ def _stand_in(
 
 
 async def _sealed(whole: bytes, keys: Keys) -> Binary:
-    """Seal under the key that is nearly always there; make it only where it is not."""
+    """Seal under the common key; make the key first if it does not exist."""
     try:
         return await keys.encrypt(_KEY_NAME, whole)
     except KeyDestroyed:
@@ -95,12 +95,12 @@ async def _sealed(whole: bytes, keys: Keys) -> Binary:
 
 
 async def restore(record: Record, keys: Keys) -> Record:
-    """Return the record that a stand-in carries, or the record itself where it is none.
+    """Return the record that a stand-in carries, or the record itself if it is no stand-in.
 
-    Only for what was set aside: in the log anybody can write the mark.
+    Only for parked records: in a topic a partner could write the mark itself.
 
     Raises:
-        Rejected: it was not kept, does not open any more, or lay at another place.
+        Rejected: the record was not kept, does not open any more, or has another position.
 
     """
     if _SIZE in dict(record.headers):

@@ -12,28 +12,21 @@ from services.notify.notices import prepare
 from services.notify.pages import TEMPLATES, make_pages
 from services.notify.settings import NotifySettings
 from shared import web
-from shared.contracts.intake import cases_topic
-from shared.contracts.processes import Process
+from shared.contracts.wire import topics_of
 from shared.engine import Subscription
 from shared.runtime.process import make_engine, make_service
 
 __all__ = ["make_app"]
 
-TOPICS = (
-    *(cases_topic(process) for process in Process),
-    "intake.signals",
-    "mediation.cases",
-    "psp.cases",
-)
-
 
 def make_app(settings: NotifySettings) -> FastAPI:
     """Return the service, not yet started."""
     inbox = make_inbox(settings.acknowledge_within)
+    topics = dict.fromkeys(topic for fact in inbox.types for topic in topics_of(fact))
     engine = make_engine(
         settings,
         cases=CASES,
-        subscriptions=[Subscription(*TOPICS, processor=inbox, group="notify")],
+        subscriptions=[Subscription(*topics, processor=inbox, group="notify")],
         inbox=inbox,
         timers=make_timers(),
         owned_topics={"notify.notices": CASES},

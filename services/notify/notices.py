@@ -134,14 +134,14 @@ class Inbox:
     async def urgent(self, now: datetime) -> Found:
         """Unread, and overdue, due soon, or recalled and left by all; nearest deadline first."""
         recalled = {"reminded_at": {"$ne": None}, "acknowledged": []}
-        urgent = [{"due_at": {"$lte": now + SOON}}, recalled]
-        return await self._find({**self._unread, "$or": urgent}, 1)
+        urgent = {"due_at": {"$ne": None}, "$or": [{"due_at": {"$lte": now + SOON}}, recalled]}
+        return await self._find(self._unread | urgent, self._unread | recalled, 1)
 
     async def unread(self, now: datetime, page: int = 1) -> Found:
         """Unread, with time left, and not urgent for another reason; nearest deadline first."""
-        calm = [{"reminded_at": None}, {"acknowledged.0": {"$exists": True}}]
-        rest = {"due_at": {"$gt": now + SOON}, "$or": calm}
-        return await self._find({**self._unread, **rest}, page)
+        calm = {"$or": [{"reminded_at": None}, {"acknowledged.0": {"$exists": True}}]}
+        rest = self._unread | calm
+        return await self._find({**rest, "due_at": {"$gt": now + SOON}}, rest, page)
 
     async def newest(self, *, apart_from: Sequence[Document]) -> Found:
         """Unread and told last, where they are not shown anyway; the newest first."""
@@ -153,7 +153,8 @@ class Inbox:
 
     async def acknowledged(self) -> Found:
         """Acknowledged by this person; the nearest deadline first."""
-        return await self._find({"acknowledged.by": self._staff.id}, 1)
+        mine = {"acknowledged.by": self._staff.id}
+        return await self._find({**mine, "due_at": {"$ne": None}}, mine, 1)
 
     async def count_unread(self) -> int:
         """How many are unread."""
@@ -164,11 +165,27 @@ class Inbox:
         found = await self._notices.find_one({"_id": notice_id})
         return found if found is not None and is_for(found, self._staff) else None
 
-    async def _find(self, more: Mapping[str, Any], page: int) -> Found:
-        wanted = {**self._mine, **more}
-        rows = self._notices.find(wanted).sort([("due_at", 1), ("_id", 1)])
-        notices = await rows.skip((page - 1) * PAGE).limit(PAGE).to_list()
-        total = len(notices) if page == 1 and len(notices) < PAGE else None
-        if total is None:
-            total = await self._notices.count_documents(wanted)
-        return Found(notices, total)
+    async def _find(
+        self, dated: Mapping[str, Any], dateless: Mapping[str, Any], page: int
+    ) -> Found:
+        """Those with a deadline, the nearest first; then those without one, the newest first."""
+        skip = (page - 1) * PAGE
+        first = await self._stretch({**self._mine, **dated}, [("due_at", 1)], skip, PAGE)
+        rest = await self._stretch(
+            {**self._mine, **dateless, "due_at": None},
+            [("created_at", -1)],
+            max(0, skip - first.total),
+            PAGE - len(first.notices),
+        )
+        return Found([*first.notices, *rest.notices], first.total + rest.total)
+
+    async def _stretch(
+        self, wanted: Mapping[str, Any], order: list[tuple[str, int]], skip: int, most: int
+    ) -> Found:
+        if not most:
+            return Found([], await self._notices.count_documents(wanted))
+        rows = self._notices.find(wanted).sort([*order, ("_id", 1)])
+        notices = await rows.skip(skip).limit(most).to_list()
+        if len(notices) < most and (notices or not skip):
+            return Found(notices, skip + len(notices))
+        return Found(notices, await self._notices.count_documents(wanted))

@@ -17,17 +17,16 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.domain import Desk
 from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge, deadlines_of
+from services.notify.rules import UNKNOWN, Desk, rule_of
 from shared import web
-from shared.contracts import mediation, psp
-from shared.contracts.intake import TriageOverdue, TriageWaiting
-from shared.contracts.places import MUNICIPALITIES
+from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
 from shared.errors import Rejected
 from shared.staff.access import Action, Staff, may
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
+from shared.web.words import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,30 +48,12 @@ DESKS: Final = {
     Desk.MEDIATION: N_("Konfliktråd"),
     Desk.PSP: N_("PSP"),
 }
-ABOUT: Final = {
-    TriageWaiting.type: N_("Henvendelse venter på visitation"),
-    mediation.CaseReceived.type: N_("Ny sag: parterne skal kontaktes"),
-    psp.CaseReceived.type: N_("Ny sag: skal vurderes til PSP"),
-    TriageOverdue.type: N_("Frist overskredet: henvendelse venter stadig på visitation"),
-    mediation.StepDue.type: N_("Frist overskredet: næste skridt i sagen mangler"),
-    psp.StepDue.type: N_("Frist overskredet: næste skridt i sagen mangler"),
-}
-STEPS: Final = {
-    mediation.Step.CONTACT_PARTIES.value: N_("Frist overskredet: parterne skulle være kontaktet"),
-    psp.Step.JUDGE_NECESSITY.value: N_("Frist overskredet: sagen skulle være vurderet til PSP"),
-}
-"""What should have been done, where a notice is about a step whose time has passed."""
-WORK_AT: Final = {
-    Desk.TRIAGE: "/intake/triage",
-    Desk.MEDIATION: "/mediation/cases/{subject}",
-    Desk.PSP: "/psp/cases/{subject}",
-}
-"""Where the work that a notice is about is done."""
-
+OTHER_DESK: Final = N_("Anden tjeneste")
+"""What the work of a service that is not known here belongs to."""
 NOTHING: Final = Found([], 0)
 
 
-class Asked(BaseModel):
+class InboxFilter(BaseModel):
     """What the list is narrowed to, as the address says it."""
 
     model_config = ConfigDict(frozen=True)
@@ -85,7 +66,7 @@ class Asked(BaseModel):
     """The case that was acknowledged just now."""
 
     @classmethod
-    def read(cls, query: str) -> Asked:
+    def read(cls, query: str) -> InboxFilter:
         """Read it from a form; what does not fit is left out as a whole."""
         try:
             return cls.model_validate(dict(parse_qsl(query)))
@@ -133,7 +114,7 @@ class _Pages:
         self._live = live
 
     async def inbox(
-        self, request: Request, staff: LoggedIn, asked: Annotated[Asked, Query()]
+        self, request: Request, staff: LoggedIn, asked: Annotated[InboxFilter, Query()]
     ) -> Response:
         """Show the person's notices, or the list alone for a page that refreshes it."""
         if not may(staff, Action.READ_INBOX):
@@ -167,7 +148,7 @@ class _Pages:
         reference = await self._acts.act(
             f"acknowledge:{staff.id}:{notice_id}:{key}", {NOTICES: [str(notice_id)]}, decide
         )
-        asked = Asked.read(back).model_copy(update={"kvitteret": reference})
+        asked = InboxFilter.read(back).model_copy(update={"kvitteret": reference})
         if not _is_part(request):
             return RedirectResponse(f"{INBOX}?{asked.query()}", HTTPStatus.SEE_OTHER)
         return render(request, "inbox-list.html", **await self._list(request, staff, asked))
@@ -193,7 +174,7 @@ class _Pages:
             headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
         )
 
-    async def _list(self, request: Request, staff: Staff, asked: Asked) -> dict[str, Any]:
+    async def _list(self, request: Request, staff: Staff, asked: InboxFilter) -> dict[str, Any]:
         now = datetime.now(UTC)
         inbox = Inbox(self._database, staff)
         unread = await inbox.count_unread()
@@ -205,6 +186,7 @@ class _Pages:
         if len(shown) < urgent.total + rest.total:
             newest = await inbox.newest(apart_from=shown)
         words = web.words(request)
+        language = language_of(request)
         return {
             "page": "inbox",
             "title": words.gettext("Indbakke (%(unread)s)")
@@ -214,10 +196,10 @@ class _Pages:
             "urgent": urgent.total,
             "open": urgent.total + rest.total + done.total if asked.vis == "open" else None,
             "sections": [
-                _section("haster", N_("Haster"), urgent, staff),
-                _section("nyest", N_("Netop kommet"), newest, staff),
-                _section("ulaest", N_("Ulæste"), rest, staff),
-                _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff),
+                _section("haster", N_("Haster"), urgent, staff, language),
+                _section("nyest", N_("Netop kommet"), newest, staff, language),
+                _section("ulaest", N_("Ulæste"), rest, staff, language),
+                _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff, language),
             ],
             "asked": asked,
             "desks": [(str(key), words.gettext(name)) for key, name in DESKS.items()],
@@ -227,21 +209,22 @@ class _Pages:
         }
 
 
-def _section(key: str, heading: str, found: Found, staff: Staff) -> dict[str, Any]:
-    rows = [_shown(notice, staff, key) for notice in found.notices]
+def _section(key: str, heading: str, found: Found, staff: Staff, language: str) -> dict[str, Any]:
+    rows = [_shown(notice, staff, key, language) for notice in found.notices]
     return {"key": key, "heading": heading, "rows": rows, "total": found.total}
 
 
-def _shown(notice: Document, staff: Staff, section: str) -> dict[str, Any]:
+def _shown(notice: Document, staff: Staff, section: str, language: str) -> dict[str, Any]:
+    """What a row says; of a notice whose rule is not known here it says plainly that there is one."""
     mine = [mark["at"] for mark in notice["acknowledged"] if mark["by"] == staff.id]
-    desk = Desk(notice["desk"])
+    rule = rule_of(notice["about"], notice.get("step"))
     return {
         "id": notice["_id"],
-        "about": STEPS.get(notice.get("step") or "", ABOUT[notice["about"]]),
-        "desk": DESKS[desk],
+        "about": (rule.says if rule else UNKNOWN).in_language(language),
+        "desk": DESKS.get(notice["desk"], OTHER_DESK),
         "reference": notice["reference"],
-        "place": MUNICIPALITIES[notice["municipality"]].name,
-        "address": WORK_AT[desk].format(subject=notice["subject"]),
+        "place": place_name(notice["municipality"]),
+        "address": rule.work_at.format(subject=notice["subject"]) if rule else None,
         "due_at": notice["due_at"],
         "acknowledged_at": mine[0] if mine else None,
         "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts import CaseFact, Fact
+from shared.contracts.codes import OpenCode, UnknownCode
 from shared.contracts.places import PatrolCentre, PsychiatryRegion
 from shared.contracts.processes import Category, PartnerKind, PersonRole, Process
 
@@ -21,9 +22,9 @@ __all__ = [
 ]
 
 
-def cases_topic(process: Process) -> str:
+def cases_topic(process: Process | UnknownCode) -> str:
     """Return the topic of one process's cases; no topic carries two."""
-    return f"intake.cases.{process.value}"
+    return f"intake.cases.{process}"
 
 
 class Party(BaseModel):
@@ -32,8 +33,8 @@ class Party(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     party_id: UUID
-    role: PersonRole
-    category: Category
+    role: OpenCode[PersonRole]
+    category: OpenCode[Category]
     minor: bool | None
     """Under 18 when the case was opened; null where no age is known."""
     custody_holders: tuple[UUID, ...] = ()
@@ -46,15 +47,15 @@ class CaseOpened(CaseFact):
 
     type: ClassVar[str] = "intake.case_opened.v1"
 
-    process: Process
+    process: OpenCode[Process]
     municipality: str
     """Kommunekode."""
-    patrol_centre: PatrolCentre
-    psychiatry_region: PsychiatryRegion | None = None
+    patrol_centre: OpenCode[PatrolCentre]
+    psychiatry_region: OpenCode[PsychiatryRegion] | None = None
     """The region whose psychiatry takes part; null where psychiatry has no part."""
     reported_at: datetime
     occurred_at: datetime
-    reporter_kind: PartnerKind
+    reporter_kind: OpenCode[PartnerKind]
     parties: tuple[Party, ...]
 
     def topic(self) -> str:
@@ -108,7 +109,7 @@ class PartyCameOfAge(CaseFact):
 
     type: ClassVar[str] = "intake.party_came_of_age.v1"
 
-    process: Process
+    process: OpenCode[Process]
     party_id: UUID
 
     def topic(self) -> str:
@@ -121,7 +122,7 @@ class PartyErased(CaseFact):
 
     type: ClassVar[str] = "intake.party_erased.v1"
 
-    process: Process
+    process: OpenCode[Process]
     party_id: UUID
 
     def topic(self) -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "Municipality",
     "PatrolCentre",
     "PsychiatryRegion",
+    "place_name",
 ]
 
 POLICE_DISTRICT: Final = "1463"
@@ -94,3 +95,9 @@ MUNICIPALITIES: Final = MappingProxyType(
     }
 )
 """By kommunekode."""
+
+
+def place_name(code: str) -> str:
+    """What people call a municipality; one that is not of the district (yet) goes by its code."""
+    place = MUNICIPALITIES.get(code)
+    return code if place is None else place.name

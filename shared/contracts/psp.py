@@ -4,7 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from shared.contracts import CaseFact
+from shared.contracts import steps
+from shared.contracts.codes import OpenCode
 
 __all__ = ["CaseReceived", "Step", "StepDue"]
 
@@ -16,22 +17,16 @@ class Step(StrEnum):
     """It is to be judged whether the case is one for the co-operation."""
 
 
-class CaseReceived(CaseFact):
+class CaseReceived(steps.CaseReceived):
     """The case has arrived and its first deadline runs."""
 
     type: ClassVar[str] = "psp.case_received.v1"
 
-    municipality: str
-    """Kommunekode."""
     due_at: datetime
     """When it must have been judged whether the case is one for the co-operation."""
 
-    def topic(self) -> str:
-        """Return the service's own topic."""
-        return "psp.cases"
 
-
-class StepDue(CaseFact):
+class StepDue(steps.StepDue):
     """The time for a case's next step has passed, and nobody has told that it was taken.
 
     A person must look. Nothing else follows from it: no right is lost, and no case ends by itself.
@@ -39,12 +34,4 @@ class StepDue(CaseFact):
 
     type: ClassVar[str] = "psp.step_due.v1"
 
-    municipality: str
-    """Kommunekode."""
-    step: Step
-    due_at: datetime
-    """When it must have been taken."""
-
-    def topic(self) -> str:
-        """Return the service's own topic."""
-        return "psp.cases"
+    step: OpenCode[Step]

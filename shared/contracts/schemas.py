@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from shared.contracts import intake, mediation, notify, psp
+from shared.contracts.codes import is_open_code
 from shared.contracts.details import DETAILS, TriageDetails
 from shared.contracts.disclosure import FORM_OF_PROCESS
 from shared.contracts.envelope import REPORT_SUBMITTED, UPDATE_SUBMITTED
@@ -98,6 +99,10 @@ class _WithMeanings(GenerateJsonSchema):
         if meanings := meanings_of(schema["cls"]):
             told["x-meanings"] = meanings
         return told
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Say that a code is named by its list, also where a reader takes others (`codes.Told`)."""
+        return not is_open_code(schema) and super().field_title_should_be_set(schema)
 
 
 def _schema(ce_type: str) -> dict[str, Any]:

@@ -56,11 +56,11 @@ class Stored:
 
 
 _STORED: Final = (
-    ("outbox_documents", "outbox", "Packs of messages that wait to be sent"),
-    ("outbox_oldest_seconds", "outbox_oldest_s", "How long the oldest of them has waited"),
-    ("parked_events", "parked", "What stands still until a person acts"),
-    ("gaps_held_events", "gaps", "Events that wait for one before them that is missing"),
-    ("gap_oldest_seconds", "gap_oldest_s", "How long the oldest of them has waited"),
+    ("outbox_documents", "outbox", "Documents with messages that wait to be published"),
+    ("outbox_oldest_seconds", "outbox_oldest_s", "Waiting time of the oldest of them"),
+    ("parked_events", "parked", "Events and records that are parked until an operator acts"),
+    ("gaps_held_events", "gaps", "Events that wait for a missing earlier event"),
+    ("gap_oldest_seconds", "gap_oldest_s", "Waiting time of the oldest of them"),
 )
 
 
@@ -130,11 +130,11 @@ class _Moment(Collector):
     def _partitions(self) -> Iterator[Metric]:
         where = ["topic", "partition"]
         lag = GaugeMetricFamily(
-            "samraad_lag_events", "Events that have not had their effect", labels=where
+            "samraad_lag_events", "Events that are not processed yet", labels=where
         )
         delay = GaugeMetricFamily(
             "samraad_delay_seconds",
-            "How long the oldest of them has waited, at most",
+            "Upper limit of the waiting time of the oldest of them",
             labels=where,
         )
         lags: dict[tuple[str, str], int] = {}
@@ -152,16 +152,16 @@ class _Moment(Collector):
     def _process(self) -> Iterator[Metric]:
         watched = self._watched
         yield GaugeMetricFamily(
-            "samraad_ready", "1 when it does its work, 0 while it starts", float(watched.ready)
+            "samraad_ready", "1 when the process is ready, 0 while it starts", float(watched.ready)
         )
         yield GaugeMetricFamily(
             "samraad_halted_partitions",
-            "Partitions that stand still until a person acts",
+            "Partitions that are halted until an operator acts",
             sum(worker.halted is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
             "samraad_waiting_partitions",
-            "Partitions that wait and try again by themselves",
+            "Partitions that wait and retry automatically",
             sum(worker.waiting is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
@@ -174,14 +174,14 @@ class _Moment(Collector):
             (
                 restart_counter.restarts(file),
                 "samraad_restarts",
-                "started anew after it had ended by itself",
+                "restarted after an unexpected end",
             ),
             (restart_counter.endings(file), "samraad_watchdog_endings", "ended by its watchdog"),
         ):
-            yield CounterMetricFamily(name, f"Times that it was {what}", tally.read()[0])
+            yield CounterMetricFamily(name, f"Times that the process was {what}", tally.read()[0])
             yield GaugeMetricFamily(
                 f"{name}_last_hour",
-                f"Times within the last hour that it was {what}",
+                f"Times within the last hour that the process was {what}",
                 tally.within(restart_counter.HOUR_S),
             )
 

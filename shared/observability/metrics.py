@@ -7,7 +7,7 @@ figure is on the page docs/metrics.md.
 
 import logging
 import sys
-from collections import Counter as RestartCounter
+from collections import Counter as Tally
 from collections.abc import Iterable
 from time import time
 from typing import TYPE_CHECKING
@@ -33,29 +33,31 @@ __all__ = [
     "topic_label",
 ]
 
-_EVENTS = Counter("samraad_events_total", "Events that were taken in", ["topic"])
+_EVENTS = Counter("samraad_events_total", "Events that were processed", ["topic"])
 _DUPLICATES = Counter("samraad_duplicates_dropped_total", "Repeats that were dropped", ["topic"])
 _PARKED = Counter("samraad_parked_total", "Events that were parked", ["topic"])
 _REFUSED = Counter(
     "samraad_records_refused_total",
-    "Records that were set aside whole: no case and no address for an answer can be read",
+    "Records that were parked whole: neither a case nor a reply address can be read",
     ["topic"],
 )
-_TOLD = Counter("samraad_told_total", "Facts and receipts that were committed to be sent", ["type"])
-_PUBLISHED = Counter("samraad_published_total", "Messages that the broker took", ["topic"])
+_TOLD = Counter(
+    "samraad_told_total", "Events and receipts that were committed to the outbox", ["type"]
+)
+_PUBLISHED = Counter("samraad_published_total", "Messages that the broker acknowledged", ["topic"])
 _BATCH_EVENTS = Histogram(
-    "samraad_slice_events", "Events in a slice", ["topic"], buckets=(1, 5, 20, 50, 100, 200, 500)
+    "samraad_slice_events", "Events in a batch", ["topic"], buckets=(1, 5, 20, 50, 100, 200, 500)
 )
 _BATCH_SECONDS = Histogram(
-    "samraad_slice_seconds", "Time of a slice, with its turn and its retries", ["topic"]
+    "samraad_slice_seconds", "Time of a batch, with waiting and retries", ["topic"]
 )
 _TRANSACTION_SECONDS = Histogram(
-    "samraad_transaction_seconds", "Time of a slice's transaction that was committed", ["topic"]
+    "samraad_transaction_seconds", "Time of a batch's committed transaction", ["topic"]
 )
 _FENCES = Counter(
     "samraad_fences_lost_total", "Times that another owner held the partition", ["topic"]
 )
-_HALTS = Counter("samraad_halts_total", "Times that a partition came to stand still", ["topic"])
+_HALTS = Counter("samraad_halts_total", "Times that a partition was halted", ["topic"])
 _LAST_STEP = Gauge(
     "samraad_last_step_timestamp_seconds", "When something was last committed or published"
 )
@@ -82,9 +84,7 @@ def committed(topic: str, events: int, seconds: float, unit: "Unit") -> None:
 
 def emitted(unit: "Unit") -> None:
     """Count what a committed unit will tell."""
-    for type_, times in RestartCounter(
-        [message.envelope.type for message in unit.messages]
-    ).items():
+    for type_, times in Tally([message.envelope.type for message in unit.messages]).items():
         _TOLD.labels(type_).inc(times)
 
 
@@ -118,18 +118,17 @@ def published(topic: str, messages: int) -> None:
 
 _DEADLINES = Gauge(
     "samraad_deadlines",
-    "Deadlines that are set: `waiting` is all of them, `overdue` those that passed and have not had "
-    "their effect",
+    "Deadlines that are set: `waiting` counts all, `overdue` those that have passed without effect yet",
     ["what"],
 )
 _OLDEST_OVERDUE = Gauge(
     "samraad_deadline_oldest_overdue_seconds",
-    "How long ago the oldest deadline that has not had its effect passed",
+    "Time since the oldest overdue deadline passed",
 )
 _FIRED = Counter("samraad_deadlines_fired_total", "Deadlines that had their effect", ["name"])
 _FAILED = Counter(
     "samraad_deadlines_failed_total",
-    "Attempts at a deadline that failed; they are made again",
+    "Failed attempts at a deadline; they are retried",
     ["name"],
 )
 

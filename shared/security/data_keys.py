@@ -1,11 +1,11 @@
-"""Data keys: one for each person and each case, so that destroying a key ends what it kept.
+"""Data keys: one for each person and each case, so that destroying a key erases its data.
 
 Client-side field level encryption in explicit mode: MongoDB holds only ciphertext, and the data
 keys (collection `<db>.keys`) only wrapped under a master key that MongoDB never sees. A blob is
-encrypted with AEAD_AES_256_CBC_HMAC_SHA_512 at random: the same text twice looks different.
+encrypted with randomised AEAD_AES_256_CBC_HMAC_SHA_512: the same text gives other bytes each time.
 
 A destroyed key stops decrypting at once in the process that destroyed it, and within
-`KEY_CACHE_MS` in every other, because libmongocrypt keeps unwrapped keys in memory for so long.
+`KEY_CACHE_MS` in every other, because libmongocrypt caches unwrapped keys for that long.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = ["KEYS_COLLECTION", "KEY_CACHE_MS", "KeyDestroyed", "Keys", "MasterKey
 
 KEYS_COLLECTION: Final = "keys"
 KEY_CACHE_MS: Final = 1_000
-"""How long another process may still decrypt under a key that was destroyed: a bound, not a wish.
+"""The longest time that another process may still decrypt under a destroyed key, in ms.
 
-Below some hundred milliseconds every read fetches its key again; at libmongocrypt's own 60 s an
-erasure would be a lie for a minute.
+Below about 100 ms every read fetches its key again; with libmongocrypt's default of 60 s an erasure
+would not be effective for a minute.
 """
 
 _LOCAL_BYTES: Final = 96
@@ -55,19 +55,19 @@ Result = TypeVar("Result")
 
 
 class KeyDestroyed(Exception):
-    """The blob's key is gone: what it held cannot be read again by anyone."""
+    """The blob's key is destroyed: nobody can read the content again."""
 
 
 class NotABlob(ValueError):
-    """The bytes were never sealed by data keys, or not all of them are as they were."""
+    """The bytes were not encrypted by a data key, or they are damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterKey:
-    """What wraps the data keys: 96 bytes from a file, or a key management service."""
+    """The key that wraps the data keys: 96 bytes from a file, or a key management service."""
 
     provider: str
-    """As PyMongo names it: local, aws, azure, gcp or kmip."""
+    """PyMongo's name of it: local, aws, azure, gcp or kmip."""
     credentials: Mapping[str, Any] = field(repr=False)
     key: Mapping[str, Any] | None = None
     """Which key of the service; None for a local one."""
@@ -86,13 +86,13 @@ class MasterKey:
         except OSError as error:
             raise ValueError(f"{path}: the master key cannot be read ({error.strerror}).") from None
         try:
-            said = json.loads(content)
-            provider, credentials = said["provider"], said["credentials"]
+            settings = json.loads(content)
+            provider, credentials = settings["provider"], settings["credentials"]
             return cls(
                 provider=provider,
                 credentials=credentials,
-                key=said.get("key"),
-                tls=said.get("tls"),
+                key=settings.get("key"),
+                tls=settings.get("tls"),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             if len(content) == _LOCAL_BYTES:
@@ -121,7 +121,7 @@ class Keys:
         self._cipher = self._new_cipher()
 
     async def prepare(self) -> None:
-        """Make the index that lets a name stand for one key only. Before any key: once at start."""
+        """Make the unique index of key names. Call it at start, before any key is made."""
         await self._vault.create_index(
             "keyAltNames",
             unique=True,
@@ -130,7 +130,7 @@ class Keys:
         )
 
     async def ensure(self, names: Iterable[str]) -> None:
-        """Make the keys that are not there yet. Rivals who make the same end with the same key."""
+        """Make the keys that do not exist yet. Concurrent calls end with the same keys."""
         wanted = set(names)
         if not wanted:
             return
@@ -142,7 +142,7 @@ class Keys:
             reach("keys.made")
 
     async def encrypt(self, name: str, opened: bytes) -> Binary:
-        """Seal bytes under the key of that name; raises KeyDestroyed where there is none."""
+        """Encrypt bytes under the key of that name; raises KeyDestroyed if there is none."""
         return await _unwrapped(
             self._cipher.encrypt(
                 Binary(opened),
@@ -152,11 +152,11 @@ class Keys:
         )
 
     async def decrypt(self, blob: Binary) -> bytes:
-        """Open a blob; raises KeyDestroyed when its key is gone, NotABlob for other bytes.
+        """Decrypt a blob; raises KeyDestroyed if its key is gone, NotABlob for other bytes.
 
-        libmongocrypt tells a damaged blob and a key that cannot be unwrapped in the same words, so
-        where it does not open the key is tried by itself: a key that works has only the blob left
-        to blame, and one that does not is a reason to wait.
+        libmongocrypt reports a damaged blob and a key that cannot be unwrapped by the same error.
+        So if a blob does not open, its key is tried alone: if the key works, the blob is damaged;
+        if not, the caller must wait.
 
         Raises:
             KeyDestroyed: its key is gone.
@@ -172,23 +172,23 @@ class Keys:
             key_id = Binary(blob[_KEY_ID], UUID_SUBTYPE)
             await _unwrapped(self._cipher.encrypt(Binary(b""), _ALGORITHM, key_id=key_id))
         try:
-            return await self._decrypt(blob)  # the key may have been away for a moment only
+            return await self._decrypt(blob)  # the key may have been unavailable for a moment only
         except Unavailable:
             raise NotABlob("these bytes are no blob, or a damaged one") from None
 
     async def destroy(self, name: str) -> bool:
-        """End all that is encrypted under the name; say whether there was such a key.
+        """Destroy the key of that name, and with it all its data; return whether it existed.
 
-        A key made under the same name later is another key and opens nothing of the old.
+        A later key of the same name is another key and opens none of the old data.
         """
         deleted = await self._vault.delete_one({"keyAltNames": name})
         self.forget()
         return deleted.deleted_count > 0
 
     def forget(self) -> None:
-        """Use no key that only the memory knows: it is gone from the store, or may be.
+        """Drop all cached keys, because they may be gone from the store.
 
-        An operation under way keeps the old cipher alive until it is done.
+        An operation in progress keeps the old cipher until it is done.
         """
         self._cipher = self._new_cipher()
 
@@ -205,7 +205,7 @@ class Keys:
                     )
                 )
             except DuplicateKeyError:
-                return  # a rival was first, and its key is as good
+                return  # another process was first, and its key serves as well
             reach("keys.between_two")
 
     def _new_cipher(self) -> AsyncClientEncryption[dict[str, Any]]:
@@ -221,7 +221,7 @@ class Keys:
 
 
 async def _unwrapped(working: Awaitable[Result]) -> Result:
-    """Give the result, or the error as it was: a lost connection is no lost key.
+    """Return the result, or raise what happened: a lost connection is not a lost key.
 
     Raises:
         KeyDestroyed: there is no such key.
@@ -236,6 +236,6 @@ async def _unwrapped(working: Awaitable[Result]) -> Result:
             raise cause from None
         if "not all keys requested were satisfied" in str(cause):
             raise KeyDestroyed("the key of this blob is gone") from None
-        # A key service that is away, or a master key that is not the right one: whoever waits
-        # keeps everything, and what is set right by a person then goes on.
+        # The key service is away, or the master key is the wrong one. The caller waits and loses
+        # nothing, and continues once a person has corrected it.
         raise Away(f"data keys cannot be had now ({type(cause).__name__})") from error

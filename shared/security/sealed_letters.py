@@ -1,8 +1,8 @@
-"""The seal: a letter as a compact JWE (RFC 7516) that intake alone can open.
+"""The seal: a letter as a compact JWE (RFC 7516) that only intake can open.
 
-One way only: ECDH-ES+A256KW on P-256 with A256GCM, a key id that is known, JSON inside, at most
-256 KiB. Compression is refused, since its length would tell of the content and a small letter
-could open into a huge one. What a letter's header says is never repeated in a refusal.
+One form only: ECDH-ES+A256KW on P-256 with A256GCM, a known key id, JSON inside, at most 256 KiB.
+Compression is refused: its length would reveal something of the content, and a small letter could
+open into a huge one. A refusal never quotes the letter's header.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class SealRefused(ValueError):
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        """The refusal as a receipt tells it."""
+        """The refusal in the form of a receipt."""
         return (FieldError.of("seal", self.rule, self.message),)
 
 
 class _Registry(jwe.JWERegistry):
-    """Our two algorithms alone, and letters as large as the contract allows."""
+    """Allows our two algorithms only, and letters as large as the contract allows."""
 
     max_ciphertext_length = MAX_SEALED
 
@@ -75,10 +75,10 @@ _REGISTRY: Final = _Registry()
 
 
 class SealKeys:
-    """The private keys that open letters, made ready once and found by their id."""
+    """The private keys that open letters, imported once and found by their id."""
 
     def __init__(self, keys: Iterable[Mapping[str, Any]]) -> None:
-        """Take private JWKs, each with its `kid`; raises ValueError for one that is no such key."""
+        """Import private JWKs, each with its `kid`; raises ValueError for another key."""
         ready = [(key, _import(key, private=True)) for key in keys]
         self._keys = {str(key["kid"]): opener for key, opener in ready}
 
@@ -103,12 +103,12 @@ class SealKeys:
 
 
 def open_seal(sealed: bytes | None, keys: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return the letter inside, by whichever of `keys` it names; `SealKeys` saves the making ready."""
+    """Return the letter inside, by the one of `keys` that it names."""
     return SealKeys(keys).open(sealed)
 
 
 def seal(opened: bytes, key: Mapping[str, Any]) -> bytes:
-    """Seal a letter to a public JWK with a `kid`; raises `SealRefused` where it gets too large."""
+    """Seal a letter to a public JWK with a `kid`; raises `SealRefused` if it becomes too large."""
     header = {"alg": ALGORITHM, "enc": ENCRYPTION, "kid": key["kid"], "cty": CONTENT}
     public = _import(public_seal_key(key), private=False)
     sealed = jwe.encrypt_compact(header, opened, public, registry=_REGISTRY).encode("ascii")
@@ -129,7 +129,7 @@ def new_seal_key() -> Jwk:
 
 
 def public_seal_key(key: Mapping[str, Any]) -> Jwk:
-    """Return what partners get to see of a key: what they need to seal, and nothing else of it."""
+    """Return the public part of a key, which partners need to seal."""
     return {name: key[name] for name in _PUBLIC_MEMBERS if name in key}
 
 

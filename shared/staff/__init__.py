@@ -1,1 +1,1 @@
-"""Who may do what, and the log of who did and who read."""
+"""Access rights of staff, and the audit log of what people did and read."""

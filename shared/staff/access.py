@@ -1,9 +1,9 @@
-"""Who may do what: one table of role, action and scope. Deny by default.
+"""Access rights: one table of role, action and scope. Denied by default.
 
 A person holds roles and places. A place is the police district, one of the two psychiatry regions,
-or a municipality. The table says for each role which actions it may do and
-over how much: the whole district, the places it holds, or only cases that name the person.
-What the table does not say is not allowed, and a page answers it with 404 as if it did not exist.
+or a municipality. The table lists the actions of each role with their scope:
+the whole district, the places that the person holds, or only cases that name the person. Everything
+else is denied, and a page answers it with 404.
 
 Pure: no clock, no store. The places come from `shared.contracts.places`.
 """
@@ -18,7 +18,7 @@ from shared.contracts.places import MUNICIPALITIES, POLICE_DISTRICT
 
 
 class Role(StrEnum):
-    """What a member of staff is, as the login says it."""
+    """The role of a member of staff, as a claim of the login."""
 
     TRIAGE = "triage"
     LEADER = "leader"
@@ -32,7 +32,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What a page or a form lets a person do."""
+    """What a person may do on a page or by a form."""
 
     READ_INBOX = "read-inbox"
     ACKNOWLEDGE_NOTICE = "acknowledge-notice"
@@ -71,8 +71,8 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
         Role.LEADER: {**_EVERYONE, Action.READ_TRIAGE: Scope.DISTRICT},
         Role.MEDIATION_COORDINATOR: {**_EVERYONE, Action.READ_MEDIATION_CASE: Scope.DISTRICT},
         Role.MEDIATOR: {**_EVERYONE, Action.READ_MEDIATION_CASE: Scope.NAMED},
-        # Section 115: the police open the case; the others know nothing of it until something is
-        # disclosed to them, and then they are named on it.
+        # Section 115: the police open the case. The others see nothing of it until something is
+        # disclosed to them; then the case names them.
         Role.PSP_POLICE: {**_EVERYONE, Action.READ_PSP_CASE: Scope.PLACE},
         Role.PSP_PSYCHIATRY: {**_EVERYONE, Action.READ_PSP_CASE: Scope.NAMED},
         Role.PSP_MUNICIPALITY: {**_EVERYONE, Action.READ_PSP_CASE: Scope.NAMED},
@@ -83,7 +83,7 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
 
 
 def reach(places: Collection[str]) -> frozenset[str]:
-    """Return the places that are covered by the given ones: a region covers its municipalities."""
+    """Return the places that the given ones cover: a region covers its municipalities."""
     if POLICE_DISTRICT in places:
         return frozenset({POLICE_DISTRICT, *MUNICIPALITIES})
     return frozenset(
@@ -100,10 +100,10 @@ def may(
     municipality: str | None = None,
     named: Collection[str] = (),
 ) -> bool:
-    """Whether the table lets this person do this, here.
+    """Return whether the table allows a person an action.
 
-    `municipality` is the place of what is acted on, `named` the ids of the staff its case names.
-    Without a municipality only a permission over the whole district is enough.
+    `municipality` is the place of the case, `named` the ids of the staff that the case names.
+    Without a municipality only a permission for the whole district is enough.
     """
     for role in staff.roles:
         match TABLE.get(role, {}).get(action):

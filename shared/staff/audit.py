@@ -1,44 +1,50 @@
-"""What every log entry says: who did what, when and why, who answers for it, and by what right.
+"""Entries of the audit log: who did what, when and why, the controller, and the legal basis.
 
-An entry goes in with the transaction of what it tells. It names ids only: a log that repeated what
-was read would itself have to be guarded from its readers.
+An entry is written in the transaction of the act itself. It holds ids only: a log that repeated the
+data would itself need protection from its readers.
 """
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-__all__ = ["COLLECTION", "CONTROLLER", "OPERATOR", "REGIME", "Basis", "Why", "entry"]
+__all__ = ["COLLECTION", "CONTROLLER", "OPERATOR", "REGIME", "LegalBasis", "Why", "entry"]
 
 COLLECTION: Final = "audit"
 
 CONTROLLER: Final = "sydoestjyllands-politi"
-"""Who answers for what the services keep. What partners keep of it themselves is theirs."""
+"""The controller of the data in the services. Partners are controllers of their own copies."""
 
 REGIME: Final = "police_law"
 """Retshåndhævelsesloven: police work to prevent crime, also where there is no criminal case."""
 
 OPERATOR: Final = "operator"
-"""An operator who gave no name; one who did is `operator:<name>`."""
+"""An operator without a name; with a name it is `operator:<name>`."""
 
 
-class Basis(StrEnum):
-    """By what right a person acts, as a code that is shown and can be corrected.
+class LegalBasis(StrEnum):
+    """The legal basis of an act, or of keeping a report, as a code that pages and logs show.
 
-    A lawyer confirms the reference before production.
+    A lawyer confirms the references before production.
     """
 
     OPERATION = "operation"
-    """Directive 2016/680 art. 29 (2) (i) and (j): after an interruption systems are restored, and
-    what they keep is not corrupted by their own failing."""
+    """Directive 2016/680 art. 29 (2) (i) and (j): systems are restored after an
+    interruption, and a failure does not corrupt their data."""
     MEDIATION_ACT = "mediation_act"
-    """Lov 467/2009 om konfliktråd: a mediation is coordinated."""
+    """Lov 467/2009 om konfliktråd."""
     SECTION_115 = "rpl_115"
-    """Retsplejeloven § 115: authorities work together about a vulnerable person."""
+    """Retsplejeloven § 115; the disclosure itself names stykke and nummer."""
+    PREVENTION = "police_act_1_2"
+    """Politiloven §§ 1-2: the duty to prevent crime."""
+    YOUTH_CRIME_ACT = "youth_crime_act"
+    """Lov om bekæmpelse af ungdomskriminalitet."""
+    CRIMINAL_CASE = "criminal_case"
+    """The handling of the criminal case itself."""
 
 
 class Why:
-    """Who acts, and why, as the entry will say it."""
+    """Who acts, and why."""
 
     __slots__ = ("reason", "who")
 
@@ -54,17 +60,17 @@ def entry(
     what: str,
     why: Why,
     case_id: str | None = None,
-    basis: Basis = Basis.OPERATION,
+    basis: LegalBasis = LegalBasis.OPERATION,
 ) -> dict[str, Any]:
-    """Write an entry on a person's act.
+    """Return an entry on a person's act.
 
     Args:
         action: what was done, as a code.
-        at: when.
-        what: the id of what it was done to.
-        why: by whom, and why.
-        case_id: the case that it changed or told of.
-        basis: by what right; an operator's, unless another is given.
+        at: the time of the act.
+        what: the id of the object of the act.
+        why: who acts, and the reason.
+        case_id: the case that was changed or shown.
+        basis: the legal basis; that of operation by default.
 
     """
     return {

@@ -22,13 +22,13 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
 - `install(app, settings, *, service, templates)` adds the middleware (security headers, language
   switch, same-origin check of every POST, the problem page for what goes wrong), the answers to
   404 and 422, and `/assets` for a service that is opened without the web server in front of it.
-- `LoggedIn` (or `Depends(web.staff)`) is the `Staff` who asks: id, name, title, roles, places.
-  Who is not logged in is sent to the login and comes back to the same address.
+- `LoggedIn` (or `Depends(web.staff)`) is the logged-in `Staff`: id, name, title, roles, places.
+  Other browsers are redirected to the login, which returns them to the same address.
 - `render(request, template, *, status=200, **context)` renders in the language of the request.
-  The layout takes `title` (without "· Samråd"), `page` (the tab's key in `shared.web.layout.TABS`),
-  `crumbs` (pairs of words and address; the last address is None), and `unread` where it is known.
+  The layout takes `title` (without "· Samråd"), `page` (a tab's key in
+  `shared.web.rendering.TABS`), `crumbs` (pairs of words and address; the last address is None), and `unread` if it is known.
 - `missing()` is the one 404, for what does not exist and for what the person may not see.
-- `words(request)` gives `gettext` and `ngettext` of the request's language; words that stand in
+- `words(request)` gives `gettext` and `ngettext` of the request's language; words in
   Python are marked with `N_("…")`, so that `python -m shared.web.extract` finds them.
 - in templates: `_`, `ngettext`, `moment(when)` ("i dag kl. 12.15"), `deadline(when)` for the
   macro `due`, and the macros of `macros.html`: `ic due badge why opt select text alert empty
@@ -37,14 +37,15 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
   `hx-trigger="samraad:notices from:body, every 10s"` and is rendered alone for the header
   `HX-Request` (see `services/notify/pages.py`).
 
-Only `notify` has the login: `install_login(app, settings, people)`. Every service says what it tells
-and reads: `install_specification(app, describe)` gives `/asyncapi` and `/docs`.
+Only `notify` has the login: `install_login(app, settings, people)`. Every service describes what it
+writes and reads: `install_specification(app, describe)` serves `/asyncapi` and `/docs`.
 """
 
 from shared.staff.access import Staff
-from shared.web.layout import WebSettings, install, render
+from shared.web.installation import WebSettings, install
 from shared.web.login import install_login
 from shared.web.problems import missing
+from shared.web.rendering import render
 from shared.web.session import LoggedIn, staff
 from shared.web.specification import install_specification
 from shared.web.words import N_, words

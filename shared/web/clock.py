@@ -1,7 +1,7 @@
-"""Times as people say them: "Om 2 timer", "i dag kl. 12.15", in Danish and English. Pure.
+"""Times in words: "Om 2 timer", "i dag kl. 12.15", in Danish and English. Pure.
 
-All times are shown in the district's zone. A time without a zone is UTC, as MongoDB stores it. How far off counts as soon is a choice of the pages
-(`SOON`), no law.
+All times are shown in the district's zone. A time without a zone is UTC, as MongoDB stores it.
+`SOON`, when a deadline counts as near, is a choice of the pages and no law.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SOON: Final = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A deadline in words: `kind` is late, soon or ok, and chooses colour and icon."""
+    """A deadline in words; `kind` is late, soon or ok and selects colour and icon."""
 
     kind: str
     relative: str
@@ -27,12 +27,12 @@ class Deadline:
 
 
 def utc(when: datetime) -> datetime:
-    """Give a time its zone where the store left it out."""
+    """Return the time with a zone: UTC if it has none."""
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def kind_of(due: datetime, now: datetime) -> str:
-    """Say whether a deadline has passed (late), is within `SOON`, or is further off (ok)."""
+    """Return late if a deadline has passed, soon if it is within `SOON`, else ok."""
     due = utc(due)
     if due <= now:
         return "late"
@@ -40,13 +40,13 @@ def kind_of(due: datetime, now: datetime) -> str:
 
 
 def clock(when: datetime, language: str) -> str:
-    """Say the time of day in the district: "9.38", "09:38"."""
+    """Return the time of day in the district: "9.38", "09:38"."""
     pattern = "H.mm" if language == "da" else "HH:mm"
     return format_datetime(utc(when).astimezone(ZONE), pattern, locale=language)
 
 
 def moment(when: datetime, now: datetime, language: str, words: NullTranslations) -> str:
-    """Say when something was or will be, with the clock: "i går kl. 10.02"."""
+    """Return the day and the time of day in words: "i går kl. 10.02"."""
     here, today = utc(when).astimezone(ZONE), now.astimezone(ZONE).date()
     time = clock(when, language)
     match (here.date() - today).days:
@@ -62,7 +62,7 @@ def moment(when: datetime, now: datetime, language: str, words: NullTranslations
 
 
 def deadline(due: datetime, now: datetime, language: str, words: NullTranslations) -> Deadline:
-    """Say a deadline twice: how far off it is, and when it is."""
+    """Return a deadline in words, both relative to now and absolute."""
     due = utc(due)
     here = due.astimezone(ZONE)
     kind = kind_of(due, now)
@@ -95,7 +95,7 @@ def _how_far(due: datetime, now: datetime, words: NullTranslations) -> str:
 
 
 def day(when: datetime, now: datetime, language: str) -> str:
-    """Say which day something was: "fredag 20. nov."."""
+    """Return a day in words: "fredag 20. nov."."""
     return _day(utc(when).astimezone(ZONE), now.astimezone(ZONE).year, language)
 
 

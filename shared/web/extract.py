@@ -2,7 +2,7 @@
 
     python -m shared.web.extract
 
-adds new words (without English yet), drops those no longer used, and fails while any lacks English.
+adds new words (without English yet), removes unused ones, and fails while any has no English.
 """
 
 import sys
@@ -22,7 +22,7 @@ _KEYWORDS: Final = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def written() -> Iterator[tuple[str, int, str | tuple[str, ...]]]:
-    """Yield file, line and text (with its plural, where it has one) of all words in the sources."""
+    """Yield file, line and text (with its plural, if it has one) of all words in the sources."""
     methods = [
         ("**/templates/**.html", "jinja2.ext:babel_extract"),
         ("web/templates/**.html", "jinja2.ext:babel_extract"),
@@ -40,7 +40,7 @@ def written() -> Iterator[tuple[str, int, str | tuple[str, ...]]]:
 
 
 def renew() -> Catalog:
-    """Return the catalogue with exactly the words that the sources hold, kept translations kept."""
+    """Return the catalogue with exactly the words in the sources, and the known translations."""
     with CATALOGUE.open("rb") as source:
         kept = read_po(source, locale="en")
     fresh = Catalog(locale="en", fuzzy=False)

@@ -1,9 +1,9 @@
-"""What surrounds every request: security headers, the language switch, the same-origin check.
+"""Middleware for every request: security headers, the language switch, the same-origin check.
 
-The same-origin check is what keeps another site from posting a form in a logged-in person's name:
-browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`), and a page from another
-port of this machine is another origin though it would get our cookie. A program says neither and
-carries a token of its own.
+The same-origin check prevents another site from posting a form in a logged-in person's name.
+Browsers send the origin of a request (`Sec-Fetch-Site`, else `Origin`). A page on another port of
+this machine is another origin, although it would get our cookie. A program sends neither header
+and has a token of its own.
 """
 
 from http import HTTPStatus
@@ -23,7 +23,7 @@ _A_YEAR: Final = 365 * 24 * 3600
 
 
 def policy(*form_targets: str) -> str:
-    """Return the content security policy; `form_targets` are where a form may lead besides here."""
+    """Return the content security policy; `form_targets` are further targets of forms."""
     forms = " ".join(("'self'", *form_targets))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -54,7 +54,7 @@ class Guard:
         self._secure = parts.scheme == "https"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it; whatever is answered gets the headers."""
+        """Pass a request on, or answer it; every answer gets the security headers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -76,7 +76,7 @@ class Guard:
             return
         try:
             await self._app(scope, receive, send_guarded)
-        except Exception as raised:  # the edge: what nobody foresaw becomes the problem page
+        except Exception as raised:  # the edge: an unexpected error becomes the problem page
             if begun:
                 raise
             await on_failure(request, raised)(scope, receive, send_guarded)

@@ -1,9 +1,9 @@
 """The login: OpenID Connect, authorization code with PKCE and nonce, by authlib.
 
-Only one service mounts it (`notify`); the session it opens is good for all. Roles and places come
+Only one service mounts it (`notify`); all services accept its session. Roles and places come
 from the claims `roles`, `places` and `title` of the ID token. In the demo the login page shows the
-synthetic staff, one button each; the button's person goes to the stand-in issuer as `login_hint`,
-and the rest is the same flow as with any issuer.
+synthetic staff, one button each. The chosen person goes to the stand-in issuer as `login_hint`;
+the rest is the same flow as with any issuer.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,14 +22,15 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from shared.staff.access import Role, Staff
 from shared.web.guard import policy
-from shared.web.layout import WebSettings, render
+from shared.web.installation import WebSettings
+from shared.web.rendering import render
 from shared.web.session import sessions_of
 
 CLIENT_ID: Final = "samraad"
 HOME: Final = "/notify/inbox"
 
 _PENDING: Final = 600
-"""Seconds between leaving for the issuer and coming back."""
+"""Seconds between the redirect to the issuer and the return."""
 
 People = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
 """The demo's staff, in the order of the page: id, name, title, does, places, first."""
@@ -82,7 +83,7 @@ class Login:
         self._people = people
 
     async def ask(self, request: Request, next: str | None = None) -> Response:  # noqa: A002
-        """Show whom one may be in the demo; leave for the issuer at once otherwise."""
+        """Show the demo's staff to choose from; without a demo, redirect to the issuer at once."""
         back = safe_next(next)
         if sessions_of(request).read(request) is not None:
             return RedirectResponse(back, HTTPStatus.SEE_OTHER)
@@ -99,14 +100,14 @@ class Login:
         person: Annotated[str, Form(max_length=64)],
         next: Annotated[str | None, Form()] = None,  # noqa: A002
     ) -> Response:
-        """Leave for the issuer as the person whose button was pressed (demo)."""
+        """Redirect to the issuer as the chosen person (demo)."""
         known = self._demo and any(one["id"] == person for one in await self._people())
         if not known:
             return RedirectResponse("/notify/login", HTTPStatus.SEE_OTHER)
         return await self._leave(request, safe_next(next), person)
 
     async def callback(self, request: Request) -> Response:
-        """Take the issuer's code, ask it who that is, and open the session."""
+        """Exchange the issuer's code for the person's identity, and open the session."""
         back = safe_next(request.session.get("next"))
         try:
             token = await self._client().authorize_access_token(request)
@@ -155,7 +156,7 @@ class Login:
 
 
 def _staff_of(claims: Mapping[str, Any]) -> Staff:
-    """Read who it is from an ID token's claims; roles that we do not have are left out."""
+    """Return the person from an ID token's claims; unknown roles are left out."""
     roles = tuple(role for role in claims["roles"] if role in set(Role))
     return Staff(
         id=str(claims["sub"]),

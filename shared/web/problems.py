@@ -1,7 +1,7 @@
-"""What is answered when something goes wrong: one text for every 404, and the problem page.
+"""The answers to errors: one text for every 404, and the problem page.
 
 Programs get a problem document (RFC 9457), browsers a page. Neither repeats anything from the
-request; the code on the page is what the operator finds in the log.
+request. The operator finds the code of the page in the log.
 """
 
 import secrets
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as RaisedWithStatus
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from shared.web.rendering import render
 from shared.web.session import LoginRequired
 
 PROBLEM: Final = "application/problem+json"
@@ -25,43 +26,43 @@ _log = structlog.get_logger(__name__)
 
 
 def missing() -> HTTPException:
-    """Return the one 404: for what does not exist, and for what the person may not see."""
+    """Return the one 404, both for what does not exist and for what the person may not see."""
     return HTTPException(HTTPStatus.NOT_FOUND)
 
 
 def wants_page(request: HTTPConnection) -> bool:
-    """Say whether a person's browser asks, not a program."""
+    """Return whether the request comes from a browser, not from a program."""
     return "text/html" in request.headers.get("accept", "")
 
 
 def document(status: int, **more: object) -> JSONResponse:
-    """Return a problem document: its title is the status's own phrase."""
+    """Return a problem document; its title is the phrase of the status."""
     phrase = HTTPStatus(status).phrase
     content = {"type": "about:blank", "title": phrase, "status": status, **more}
     return JSONResponse(content, status, media_type=PROBLEM)
 
 
 async def on_http_exception(request: Request, raised: Exception) -> Response:
-    """Answer what was raised with a status: the 404 page, else a problem document."""
+    """Answer an exception with a status: a page for a browser, a problem document for a program."""
     assert isinstance(raised, RaisedWithStatus)  # noqa: S101  # registered for nothing else
     if raised.status_code == HTTPStatus.NOT_FOUND and wants_page(request):
-        return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
+        return render(request, "not-found.html", status=HTTPStatus.NOT_FOUND)
     if wants_page(request):
-        return _page(request, "problem.html", raised.status_code, code=None)
-    # A conflict is refused by us, in a sentence of our own that is meant for people.
-    is_told = raised.status_code == HTTPStatus.CONFLICT and isinstance(raised.detail, str)
-    answer = document(raised.status_code, **({"detail": raised.detail} if is_told else {}))
+        return render(request, "problem.html", status=raised.status_code, code=None)
+    # The detail of a conflict is a sentence of ours for people.
+    shows_detail = raised.status_code == HTTPStatus.CONFLICT and isinstance(raised.detail, str)
+    answer = document(raised.status_code, **({"detail": raised.detail} if shows_detail else {}))
     answer.headers.update(raised.headers or {})
     return answer
 
 
 async def on_invalid(request: Request, raised: Exception) -> Response:
-    """Answer what does not have the shape that was asked for: where it is wrong, never the value."""
+    """Answer an invalid request: name the wrong fields, never their values."""
     assert isinstance(raised, RequestValidationError)  # noqa: S101  # registered for nothing else
     if wants_page(request):
         if request.method == "GET":
-            return _page(request, "not-found.html", HTTPStatus.NOT_FOUND)
-        return _page(request, "problem.html", HTTPStatus.UNPROCESSABLE_ENTITY, code=None)
+            return render(request, "not-found.html", status=HTTPStatus.NOT_FOUND)
+        return render(request, "problem.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, code=None)
     errors = [
         {"field": "/".join(str(part) for part in error["loc"]), "rule": error["type"]}
         for error in raised.errors()
@@ -70,7 +71,7 @@ async def on_invalid(request: Request, raised: Exception) -> Response:
 
 
 async def on_login_required(request: Request, raised: Exception) -> Response:
-    """Send the browser to the login, from where it comes back."""
+    """Redirect the browser to the login, which returns it to this page."""
     assert isinstance(raised, LoginRequired)  # noqa: S101  # registered for nothing else
     address = request.app.state.settings.site_url.rstrip("/") + "/notify/login"
     if raised.back:
@@ -83,9 +84,9 @@ async def on_login_required(request: Request, raised: Exception) -> Response:
 
 
 def on_failure(request: Request, raised: Exception) -> Response:
-    """Answer a failure of ours: a page with a code; the log has the code and where it happened.
+    """Answer an internal error with a code; the log has the code and the place in the source.
 
-    The exception's text is not logged: it may quote what a person wrote.
+    The exception's text is not logged, because it may quote what a person wrote.
     """
     number = secrets.token_hex(3).upper()
     code = f"{number[:4]}-{number[4:]}"
@@ -95,11 +96,5 @@ def on_failure(request: Request, raised: Exception) -> Response:
     ]
     _log.error("page failed", code=code, raised=type(raised).__name__, where=where)
     if wants_page(request):
-        return _page(request, "problem.html", HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
+        return render(request, "problem.html", status=HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
     return document(HTTPStatus.INTERNAL_SERVER_ERROR, code=code)
-
-
-def _page(request: Request, template: str, status: int, **context: object) -> Response:
-    from shared.web.layout import render  # noqa: PLC0415  # layout registers these answers
-
-    return render(request, template, status=status, **context)

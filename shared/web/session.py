@@ -1,8 +1,8 @@
 """Who is logged in: a signed cookie that every service can check by itself.
 
 The cookie holds the login's subject, name, title, roles and places, signed with the secret that all
-services share, and ends 8 hours after the login. It says nothing a page does not show. Because it
-rests on nothing but the secret, it outlives a restart of any service and of the login issuer.
+services share, and ends 8 hours after the login. Pages show all that it holds. It depends on the
+secret alone, so it survives a restart of any service and of the issuer.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ LASTS: Final = timedelta(hours=8)
 
 
 class LoginRequired(Exception):
-    """Nobody is logged in; the browser is to be sent to the login. `back` is where to return."""
+    """Nobody is logged in: the browser must go to the login, and then return to `back`."""
 
     def __init__(self, back: str) -> None:
         super().__init__("login required")
@@ -30,7 +30,7 @@ class LoginRequired(Exception):
 
 
 class Sessions:
-    """Signs and checks the session cookie. `secure` is whether the site is reached by https."""
+    """Signs and checks the session cookie. `secure` is whether the site uses https."""
 
     def __init__(self, secret: bytes, *, secure: bool) -> None:
         self._secure = secure
@@ -41,7 +41,7 @@ class Sessions:
         )
 
     def open(self, response: Response, staff: Staff) -> None:
-        """Put the person's session into the response."""
+        """Set the person's session cookie on the response."""
         signed = self._signer.dumps(
             [staff.id, staff.name, staff.title, list(staff.roles), list(staff.places)]
         )
@@ -59,7 +59,7 @@ class Sessions:
         response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self._secure)
 
     def read(self, request: HTTPConnection) -> Staff | None:
-        """Return who is logged in; None without a session, with a forged one or an old one."""
+        """Return the person who is logged in; None without a valid session."""
         cookie = request.cookies.get(COOKIE)
         if cookie is None:
             return None
@@ -78,7 +78,7 @@ def sessions_of(request: HTTPConnection) -> Sessions:
 
 
 def staff(request: Request) -> Staff:
-    """Return who is logged in (a FastAPI dependency), or send the browser to the login."""
+    """Return the person who is logged in, or raise `LoginRequired` (a FastAPI dependency)."""
     found = sessions_of(request).read(request)
     if found is None:
         raise LoginRequired(back_to(request))
@@ -89,7 +89,7 @@ LoggedIn = Annotated[Staff, Depends(staff)]
 
 
 def back_to(request: Request) -> str:
-    """Return the address to come back to after the login: this page, or the page of a form."""
+    """Return the address to return to after the login; empty if this request shows no page."""
     if request.method == "GET" and "hx-request" not in request.headers:
         query = f"?{request.url.query}" if request.url.query else ""
         return quote(request.url.path) + query

@@ -1,4 +1,4 @@
-"""What a service says of itself: AsyncAPI for programs, and a page of it for people.
+"""The description of a service: AsyncAPI for programs, and a page of it for people.
 
 The page is plain HTML: it needs no script, so the policy of all pages holds for it as well. It is
 for developers and in English, like the contracts that it shows.
@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from shared.contracts.asyncapi import MEDIA_TYPE
-from shared.web.layout import render
+from shared.web.rendering import render
 
 __all__ = ["install_specification"]
 
@@ -27,7 +27,7 @@ def install_specification(
 ) -> None:
     """Serve a service's AsyncAPI document at `/asyncapi` and in words at `/docs`.
 
-    `others` are documents of those who talk with it, each served at `/asyncapi/<its name>`.
+    `others` are documents of its communication partners, each served at `/asyncapi/<its name>`.
     """
     router = APIRouter(include_in_schema=False)
     own = cache(describe)
@@ -63,13 +63,13 @@ def _route(describe: Callable[[], Document]) -> Callable[[], Any]:
 
 
 def _operations(document: Document) -> list[Document]:
-    """List what is told and read: topic, direction, and the messages by name."""
-    told = []
+    """Return the operations: direction, topic, partitions and the names of the messages."""
+    operations = []
     for operation in document["operations"].values():
         channel = document["channels"][operation["channel"]["$ref"].rpartition("/")[2]]
         kafka = channel["bindings"]["kafka"]
         listed = [one["$ref"].rpartition("/")[2] for one in operation.get("messages", ())]
-        told.append(
+        operations.append(
             {
                 "action": operation["action"],
                 "topic": channel["address"],
@@ -80,23 +80,23 @@ def _operations(document: Document) -> list[Document]:
                 ],
             }
         )
-    return told
+    return operations
 
 
 def _headers_of(document: Document, message: Document) -> Document:
-    """Join what all messages of a form have with what this one has of its own."""
+    """Return the headers of a message: those of its form, with its own additions."""
     (shared,) = message["headers"]["allOf"]
     form = document["components"]["schemas"][shared["$ref"].rpartition("/")[2]]
     own = message["headers"]["properties"]
-    headers = {name: {**said, **own.get(name, {})} for name, said in form["properties"].items()}
+    headers = {name: {**common, **own.get(name, {})} for name, common in form["properties"].items()}
     return {**form, "properties": headers}
 
 
 def _schema_of(document: Document, message: Document) -> str:
-    """Write the schema of a message's content, with the definitions that it uses."""
+    """Return the schema of a message's content as JSON, with the definitions that it uses."""
     schemas = document["components"]["schemas"]
     name = message["name"]
     wanted = {
-        key: told for key, told in schemas.items() if key == name or key.startswith(f"{name}.")
+        key: each for key, each in schemas.items() if key == name or key.startswith(f"{name}.")
     }
     return json.dumps(wanted, indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The words of the pages: written in Danish where they stand, English in one catalogue.
+"""The words of the pages: Danish in the source itself, English in one catalogue.
 
 The Danish text is the key, so Danish can never be missing; `locale/en.po` holds the English, and
 a test compares it with every template and module. `shared.web.extract` brings it up to date.
@@ -20,7 +20,7 @@ CATALOGUE: Final = Path(__file__).parent / "locale" / "en.po"
 
 
 def N_(text: str) -> str:  # noqa: N802  # gettext's own name for "translate this later"
-    """Mark a Danish text for the catalogue where it stands; it is translated where it is shown."""
+    """Mark a Danish text for the catalogue; it is translated when it is shown."""
     return text
 
 
@@ -38,7 +38,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 
 def language_of(request: HTTPConnection) -> str:
-    """Return the language the person chose; Danish until then."""
+    """Return the language that the person chose; Danish by default."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "da")
     return chosen if chosen in LANGUAGES else "da"
 

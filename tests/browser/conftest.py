@@ -34,12 +34,12 @@ async def chromium(downloads):
 
 
 @dataclass
-class Desk:
+class StaffBrowser:
     """One person's browser."""
 
     page: object
     site: str
-    said: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
     """What the browser complained about: scripts, styles, policies."""
 
     async def go(self, path):
@@ -56,30 +56,33 @@ async def as_staff(stack, chromium):
     """Open a browser of its own and log in with one of the demo's buttons."""
     contexts = []
 
-    async def open_desk(person, *, path="/notify/inbox", **options):
+    async def open_browser(person, *, path="/notify/inbox", **options):
         context = await chromium.new_context(locale="da-DK", **options)
         contexts.append(context)
         page = await context.new_page()
-        desk = Desk(page, stack.url("site"))
-        page.on("pageerror", lambda error: desk.said.append(str(error)))
-        page.on("console", lambda said: desk.said.append(said.text) if bad(said) else None)
-        await desk.go(path if person else "/notify/login")
+        browser = StaffBrowser(page, stack.url("site"))
+        page.on("pageerror", lambda error: browser.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: browser.complaints.append(message.text) if bad(message) else None,
+        )
+        await browser.go(path if person else "/notify/login")
         if person is None:
-            return desk
+            return browser
         button = page.locator(f"button[value={person}]")
         if not await button.is_visible():
             await page.locator("details.details > summary").click()
         await button.click()
         await page.wait_for_url(f"**{path}*")
-        return desk
+        return browser
 
-    yield open_desk
+    yield open_browser
     for context in contexts:
         await context.close()
 
 
-def bad(said):
-    return said.type in {"error", "warning"}
+def bad(message):
+    return message.type in {"error", "warning"}
 
 
 class Partners:

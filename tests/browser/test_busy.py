@@ -21,4 +21,4 @@ async def test_what_just_came_is_shown_though_the_list_is_long(as_staff, partner
     )
     await sofie.page.get_by_role("link", name="Vis de næste").click()
     await expect(sofie.page.get_by_text("Side 2 af")).to_be_visible()
-    assert sofie.said == []
+    assert sofie.complaints == []

@@ -28,22 +28,22 @@ def database(stack):
 async def test_a_case_is_shown_once_its_reading_stands_in_the_log(  # noqa: PLR0913, PLR0917
     as_staff, partners, database, service, person, example, more, why, basis
 ):
-    desk = await as_staff(person)
-    before = await references(desk)
+    browser = await as_staff(person)
+    before = await references(browser)
     partners.send(example, **more)
-    reference = await newly_shown(desk, before)
-    link = desk.page.locator(ROWS, has_text=reference).get_by_role("link")
+    reference = await newly_shown(browser, before)
+    link = browser.page.locator(ROWS, has_text=reference).get_by_role("link")
     address = await link.get_attribute("href")
     case_id = address.rsplit("/", 1)[1]
     log = database[service].audit
 
     with forgetting(database, service):
-        answer = await desk.page.goto(desk.site + address)
+        answer = await browser.page.goto(browser.site + address)
         assert answer.status == 500
-        assert reference not in await desk.page.content()
+        assert reference not in await browser.page.content()
     assert log.count_documents({"case_id": case_id, "action": "read"}) == 0
 
-    answer = await desk.page.goto(desk.site + address)
+    answer = await browser.page.goto(browser.site + address)
     assert answer.status == 200
     [row] = log.find({"case_id": case_id, "action": "read"})
     told = ("who", "why", "basis", "regime", "controller")
@@ -64,11 +64,11 @@ async def test_a_case_is_shown_once_its_reading_stands_in_the_log(  # noqa: PLR0
 async def test_whoever_may_not_see_a_case_stands_in_the_log_and_learns_nothing(
     as_staff, partners, database, service, owner, person, example, why
 ):
-    desk, other = await as_staff(owner), await as_staff(person)
-    before = await references(desk)
+    browser, other = await as_staff(owner), await as_staff(person)
+    before = await references(browser)
     partners.send(example, municipality="0630")
-    reference = await newly_shown(desk, before)
-    link = desk.page.locator(ROWS, has_text=reference).get_by_role("link")
+    reference = await newly_shown(browser, before)
+    link = browser.page.locator(ROWS, has_text=reference).get_by_role("link")
     there = (await link.get_attribute("href")).rsplit("/", 1)[1]
     nowhere = str(uuid4())
     log = database[service].audit

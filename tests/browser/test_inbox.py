@@ -14,16 +14,16 @@ PSP = "valid/psp-losing-the-home.json"
 ROWS = "[data-row]"
 
 
-async def references(desk):
-    return set(await desk.page.locator(f"{ROWS} p strong").all_inner_texts())
+async def references(browser):
+    return set(await browser.page.locator(f"{ROWS} p strong").all_inner_texts())
 
 
-async def newly_shown(desk, before):
+async def newly_shown(browser, before):
     """Wait for a row that was not there, without touching the page; return its reference."""
     until = time.monotonic() + PATIENCE
-    while not (new := await references(desk) - before):
+    while not (new := await references(browser) - before):
         assert time.monotonic() < until, "no new notice came by itself"
-        await desk.page.wait_for_timeout(20)
+        await browser.page.wait_for_timeout(20)
     return new.pop()
 
 
@@ -36,7 +36,7 @@ async def test_a_reports_notice_comes_to_the_open_page_by_itself(as_staff, partn
     reference = await newly_shown(sofie, before)
 
     assert reference.startswith("M-")
-    assert sofie.said == []
+    assert sofie.complaints == []
 
 
 async def test_a_mediation_reaches_the_coordinator_and_nobody_else(as_staff, partners):
@@ -55,16 +55,16 @@ async def test_a_mediation_reaches_the_coordinator_and_nobody_else(as_staff, par
 
 async def test_a_psp_case_reaches_the_police_of_its_municipality_alone(as_staff, partners):
     people = ("peder", "hanne", "kurt", "nina", "mikkel", "bo", "hugo", "karla", "kira", "otto")
-    desks = {who: await as_staff(who) for who in people}
-    before = {who: await references(desk) for who, desk in desks.items()}
+    browsers = {who: await as_staff(who) for who in people}
+    before = {who: await references(browser) for who, browser in browsers.items()}
     partners.send(PSP, municipality="0630")
 
-    reference = await newly_shown(desks["peder"], before["peder"])
+    reference = await newly_shown(browsers["peder"], before["peder"])
 
     assert reference.startswith("PSP-")
-    for who, desk in desks.items():
-        await desk.go("/notify/inbox")
-        assert (reference in await references(desk)) is (who == "peder"), who
+    for who, browser in browsers.items():
+        await browser.go("/notify/inbox")
+        assert (reference in await references(browser)) is (who == "peder"), who
 
 
 async def test_a_notice_leads_to_its_case_and_to_others_the_case_does_not_exist(as_staff, partners):
@@ -154,13 +154,13 @@ async def test_a_list_that_was_asked_for_before_the_hand_came_does_not_move_eith
     assert await under_the_hand.inner_text() == said
 
 
-async def with_a_new_row(desk, partners):
+async def with_a_new_row(browser, partners):
     """Have a notice come to the page; return the references that it shows then."""
-    await desk.live()
-    before = await references(desk)
+    await browser.live()
+    before = await references(browser)
     partners.send(TRIAGE)
-    await newly_shown(desk, before)
-    return await references(desk)
+    await newly_shown(browser, before)
+    return await references(browser)
 
 
 async def test_the_list_can_be_narrowed_to_a_case_number(as_staff, partners):

@@ -67,17 +67,17 @@ def test_each_role_is_logged_in_and_named(stack, who):
 
 @pytest.mark.parametrize("who", by_button(ROLES))
 async def test_each_role_logs_in_with_one_button(as_staff, who):
-    desk = await as_staff(who)
+    browser = await as_staff(who)
 
-    await expect(desk.page.locator(".s-me").first).to_contain_text(ROLES[who])
-    await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Indbakke")
-    assert desk.said == []
+    await expect(browser.page.locator(".s-me").first).to_contain_text(ROLES[who])
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Indbakke")
+    assert browser.complaints == []
 
 
 async def test_the_login_leads_back_to_the_page_that_was_asked_for(as_staff):
-    desk = await as_staff("sofie", path="/intake/triage?vis=rejected")
+    browser = await as_staff("sofie", path="/intake/triage?vis=rejected")
 
-    assert desk.page.url.endswith("/intake/triage?vis=rejected")
+    assert browser.page.url.endswith("/intake/triage?vis=rejected")
 
 
 @pytest.mark.parametrize("who", sorted(set(ROLES) - {"sofie", "lena"}))
@@ -115,33 +115,33 @@ async def test_a_rejected_report_is_listed_with_field_and_rule(as_staff, partner
 
 
 async def test_the_chosen_language_is_kept(as_staff):
-    desk = await as_staff("sofie")
-    await desk.page.get_by_role("link", name="English").first.click()
-    await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Inbox")
+    browser = await as_staff("sofie")
+    await browser.page.get_by_role("link", name="English").first.click()
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Inbox")
 
-    await desk.go("/intake/triage")
-    await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Triage")
-    assert await desk.page.locator("html").get_attribute("lang") == "en"
-    assert await desk.page.locator("a[hreflang=da]").first.get_attribute("lang") == "da"
+    await browser.go("/intake/triage")
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Triage")
+    assert await browser.page.locator("html").get_attribute("lang") == "en"
+    assert await browser.page.locator("a[hreflang=da]").first.get_attribute("lang") == "da"
 
 
 async def test_a_session_outlives_the_service_and_the_login_issuer(stack, as_staff):
-    desk = await as_staff("sofie")
+    browser = await as_staff("sofie")
     stack.kill("notify")
     stack.wait_until_ready()
 
-    await desk.page.reload()
+    await browser.page.reload()
 
-    await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Indbakke")
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Indbakke")
 
 
 async def test_logging_off_ends_the_session(as_staff):
-    desk = await as_staff("sofie")
-    await desk.page.get_by_role("button", name="Log af").first.click()
-    await desk.page.wait_for_url("**/notify/login")
+    browser = await as_staff("sofie")
+    await browser.page.get_by_role("button", name="Log af").first.click()
+    await browser.page.wait_for_url("**/notify/login")
 
-    await desk.go("/notify/inbox")
-    await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Log ind på demoen")
+    await browser.go("/notify/inbox")
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Log ind på demoen")
 
 
 @pytest.mark.parametrize(
@@ -247,15 +247,15 @@ async def test_every_page_is_for_everybody_on_every_screen(
 ):
     if name in SENT_FIRST:
         partners.send(SENT_FIRST[name])
-    desk = await as_staff(who, viewport={"width": width, "height": SCREENS[width]})
-    page = await desk.go(path)
+    browser = await as_staff(who, viewport={"width": width, "height": SCREENS[width]})
+    page = await browser.go(path)
     if who is not None:
         await expect(page.locator("#unread")).to_be_visible()
 
     await picture(page, name, width)
     await looked_at(page, width)
 
-    await desk.go(path + ("&" if "?" in path else "?") + "sprog=en")
+    await browser.go(path + ("&" if "?" in path else "?") + "sprog=en")
     await picture(page, f"{name}-en", width)
     await looked_at(page, width)
 
@@ -263,18 +263,18 @@ async def test_every_page_is_for_everybody_on_every_screen(
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("service", ["intake", "mediation", "psp", "notify"])
 async def test_the_contracts_of_a_service_are_read_in_a_browser(stack, as_staff, service, width):
-    desk = await as_staff(None, viewport={"width": width, "height": SCREENS[width]})
-    with a_browser(stack) as browser:
-        said = browser.get(f"{stack.url(service)}/asyncapi").json()
+    browser = await as_staff(None, viewport={"width": width, "height": SCREENS[width]})
+    with a_browser(stack) as client:
+        said = client.get(f"{stack.url(service)}/asyncapi").json()
 
-    await desk.page.goto(f"{stack.url(service)}/docs")
+    await browser.page.goto(f"{stack.url(service)}/docs")
 
-    assert await desk.page.locator("h1").inner_text() == said["info"]["title"]
-    assert await desk.page.locator("h3").all_inner_texts() == [*said["components"]["messages"]]
-    await desk.page.locator("summary").first.click()
-    assert '"type": "object"' in await desk.page.locator("pre").first.inner_text()
-    await looked_at(desk.page, width)
-    assert desk.said == []
+    assert await browser.page.locator("h1").inner_text() == said["info"]["title"]
+    assert await browser.page.locator("h3").all_inner_texts() == [*said["components"]["messages"]]
+    await browser.page.locator("summary").first.click()
+    assert '"type": "object"' in await browser.page.locator("pre").first.inner_text()
+    await looked_at(browser.page, width)
+    assert browser.complaints == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -283,9 +283,9 @@ async def test_a_cases_page_is_for_everybody_on_every_screen(
     as_staff, partners, picture, width, who, example
 ):
     partners.send(example, municipality="0630")
-    desk = await as_staff(who, viewport={"width": width, "height": SCREENS[width]})
-    await desk.page.locator("[data-row] a").first.click()
-    await expect(desk.page.locator("h1")).not_to_have_text("Indbakke")
+    browser = await as_staff(who, viewport={"width": width, "height": SCREENS[width]})
+    await browser.page.locator("[data-row] a").first.click()
+    await expect(browser.page.locator("h1")).not_to_have_text("Indbakke")
 
-    await picture(desk.page, {"kira": "mediation-case", "peder": "psp-case"}[who], width)
-    await looked_at(desk.page, width)
+    await picture(browser.page, {"kira": "mediation-case", "peder": "psp-case"}[who], width)
+    await looked_at(browser.page, width)

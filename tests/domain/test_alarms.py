@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.alarms import ALARMS, FILE, RUNBOOKS, UP, rules_file, standing
+from deploy.alarms import ALARMS, FILE, RUNBOOKS, UP, firing, rules_file
 from deploy.embedded.paths import CLONE
 
 PAGES = CLONE / RUNBOOKS
@@ -41,32 +41,32 @@ def test_an_alarm_stands_past_its_limit_and_not_at_it(alarm) -> None:
     limit = alarm.above if alarm.above is not None else alarm.below
     past = limit + 1 if alarm.above is not None else limit - 1
 
-    (stands,) = standing("intake", [{alarm.metric: [past]}])
+    (stands,) = firing("intake", [{alarm.metric: [past]}])
 
     assert stands.alarm is alarm
     assert stands.sentence.startswith("intake: ")
     assert "{" not in stands.sentence
-    assert standing("intake", [{alarm.metric: [limit]}]) == []
+    assert firing("intake", [{alarm.metric: [limit]}]) == []
 
 
 def test_one_process_of_two_that_does_not_answer_is_enough() -> None:
-    (stands,) = standing("notify", [{UP: [1.0]}, {UP: [0.0]}])
+    (stands,) = firing("notify", [{UP: [1.0]}, {UP: [0.0]}])
 
-    assert stands.sentence == "notify: a process of it does not answer"
+    assert stands.sentence == "notify: one of its processes does not answer"
 
 
 def test_a_figure_that_is_not_told_is_no_alarm() -> None:
     told = {UP: [1.0], "samraad_database_answers": [0.0]}
 
-    assert [each.alarm.name for each in standing("psp", [told])] == ["database"]
+    assert [each.alarm.name for each in firing("psp", [told])] == ["database"]
 
 
 def test_halts_of_all_processes_are_counted_together() -> None:
     halted = "samraad_halted_partitions"
 
-    (stands,) = standing("psp", [{halted: [1.0]}, {halted: [2.0]}])
+    (stands,) = firing("psp", [{halted: [1.0]}, {halted: [2.0]}])
 
-    assert stands.sentence == "psp: 3 of its partitions stand still until a person acts"
+    assert stands.sentence == "psp: 3 of its partitions are halted until an operator acts"
 
 
 def test_each_page_of_an_alarm_is_there() -> None:

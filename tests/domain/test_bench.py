@@ -5,7 +5,7 @@ import sys
 
 from bench import page
 from bench.__main__ import SUBJECTS
-from bench.running import Figures, Subject, Target, Told, ratio, row_of
+from bench.running import Figures, Findings, Subject, Target, ratio, row_of
 from deploy.embedded.paths import CLONE
 
 
@@ -22,7 +22,7 @@ def test_what_was_found_is_kept_in_the_page_and_found_again(tmp_path, monkeypatc
     monkeypatch.setattr(page, "_PAGE", tmp_path / "bench.md")
     marks = "<!-- targets -->\n<!-- /targets -->\n<!-- relay -->\nold\n<!-- /relay -->\n"
     (tmp_path / "bench.md").write_text(marks)
-    told = Told(
+    told = Findings(
         [{"contender": "bare", "events_per_second": 20_000}],
         [Target.at_least("relay / bare", 0.85, 0.5)],
         {"bare": "Promises little."},

@@ -15,12 +15,12 @@ import services.mediation.handlers as mediation_handlers
 import services.psp.handlers as psp_handlers
 from services.intake import domain as intake
 from services.mediation import domain as mediation
-from services.mediation import mediations
+from services.mediation.mediations import MEDIATIONS
 from services.notify import domain as notify
 from services.notify.handlers import make_timers as notify_deadlines
 from services.notify.notices import NOTICES, acknowledge, deadlines_of, stored
 from services.psp import domain as psp
-from services.psp import psp_cases
+from services.psp.psp_cases import PSP_CASES
 from shared.cases.working_time import Length, LengthSetting, working_days_after
 from shared.contracts import mediation as mediation_facts
 from shared.contracts import psp as psp_facts
@@ -38,7 +38,7 @@ SERVICES = [
     SimpleNamespace(
         process=Process.MEDIATION,
         domain=mediation,
-        store=mediations,
+        store=MEDIATIONS,
         handlers=mediation_handlers,
         step=mediation_facts.Step.CONTACT_PARTIES,
         told=mediation_facts.StepDue,
@@ -46,7 +46,7 @@ SERVICES = [
     SimpleNamespace(
         process=Process.PSP,
         domain=psp,
-        store=psp_cases,
+        store=PSP_CASES,
         handlers=psp_handlers,
         step=psp_facts.Step.JUDGE_NECESSITY,
         told=psp_facts.StepDue,
@@ -126,7 +126,7 @@ class Engine:
 
     def __init__(self, service):
         self.service = service
-        self.collection = service.store.COLLECTION
+        self.collection = service.store.collection
         self.facts = service.handlers.make_inbox()
         self.deadlines = service.handlers.make_timers()
         self.document = None

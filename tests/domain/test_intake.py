@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from services.intake import domain
 from services.intake.blind import BlindIndex
 from services.intake.domain import (
-    Conflict,
     Known,
     Letter,
     OpensCase,
-    Rejected,
+    ReferenceConflict,
+    Rejection,
     Repeated,
     Status,
     Waits,
@@ -25,6 +25,7 @@ from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Category, PartnerKind, PersonRole, Process
 from shared.contracts.receipts import FieldError, Rule
 from shared.contracts.report import Report
+from shared.staff.audit import LegalBasis
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SPACE = UUID("5a0c8b7e-0000-4000-8000-000000000000")
@@ -103,9 +104,11 @@ def test_every_letter_gets_one_verdict_whatever_came_before(letter, known):
     if stands and letter.content == known.content:
         assert verdict == Repeated()
     elif stands:
-        assert isinstance(verdict, Conflict | Rejected), "what was accepted is never replaced"
+        assert isinstance(verdict, ReferenceConflict | Rejection), (
+            "what was accepted is never replaced"
+        )
     elif letter.errors:
-        assert verdict == Rejected(letter.errors)
+        assert verdict == Rejection(letter.errors)
     else:
         assert isinstance(verdict, OpensCase | Waits)
 
@@ -114,7 +117,7 @@ def test_every_letter_gets_one_verdict_whatever_came_before(letter, known):
 def test_whatever_is_refused_says_why(letter, known):
     verdict = domain.judge(letter, known)
 
-    if isinstance(verdict, Rejected | Conflict):
+    if isinstance(verdict, Rejection | ReferenceConflict):
         assert verdict.errors
 
 
@@ -144,7 +147,7 @@ def test_a_seal_copied_from_another_envelope_is_told_so_and_not_called_a_conflic
 
     verdict = domain.judge(letter, Known(status=Status.ACCEPTED, content="one"))
 
-    assert verdict == Rejected(letter.errors)
+    assert verdict == Rejection(letter.errors)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +302,7 @@ def test_what_is_shared_under_section_115_is_not_for_investigation(process):
     barred = domain.is_not_for_investigation(report)
 
     assert barred is (process in {Process.PSP, Process.SSP})
-    assert (domain.basis_of(report) is domain.Basis.SECTION_115) is barred
+    assert (domain.basis_of(report) is LegalBasis.SECTION_115) is barred
 
 
 def test_ids_hold_for_ever_and_tell_nothing():

@@ -5,7 +5,7 @@ import json
 import pytest
 import typer
 
-from cli.emit import Post, _tell
+from cli.emit import Post, _report
 from cli.letters import Letter
 
 UNANSWERABLE = {
@@ -24,7 +24,7 @@ def told(opened, capsys, *, wait=True, as_json=True):
     """Exit code, standard output and standard error once the broker has taken the letter."""
     letter = Letter(opened)
     with pytest.raises(typer.Exit) as ended:
-        _tell(Post(unanswerable=[letter]), [letter], wait=wait, as_json=as_json)
+        _report(Post(unanswerable=[letter]), [letter], wait=wait, as_json=as_json)
     out, err = capsys.readouterr()
     return ended.value.exit_code, out, err
 
@@ -40,7 +40,7 @@ def test_programs_and_people_are_told_why_no_receipt_can_come(opened, fault, wai
     [line] = [json.loads(each) for each in out.splitlines()]
     assert line["status"] == "unanswered"
     assert fault in [(each["field"], each["rule"]) for each in line["errors"]]
-    assert "No receipt can come" in err
+    assert "get no receipt" in err
     assert "031208" not in out + err
 
 

@@ -14,7 +14,7 @@ from shared.contracts.envelope import Envelope
 from shared.engine import Message
 from shared.engine.failures.crash_points import arm
 from shared.errors import Rejected, ServiceError
-from tests.edge.engine_world import Behaviour, Told, an_app, until
+from tests.edge.engine_world import Behaviour, Emitted, an_app, until
 
 
 async def main(said):
@@ -53,7 +53,7 @@ async def do(engine, said, *, redrive=None, case=None, number=None, beside=None)
         document = unit.load("cases", case) or {"_id": case, "numbers": []}
         unit.save("cases", document | {"numbers": [*document["numbers"], number]})
         unit.add("effects", {"_id": f"{case}-{number}", "case_id": case, "number": number})
-        unit.emit(Told(case_id=UUID(case), number=number, on=said["told"]))
+        unit.emit(Emitted(case_id=UUID(case), number=number, on=said["told"]))
         if beside is not None:
             letter = Envelope(id=f"{number}", source="/test", type="test.letter.v1", subject=case)
             unit.send(Message(beside, case, letter, b"{}"))

@@ -46,7 +46,7 @@ class Counted(CaseFact):
         return self.on
 
 
-class Told(CaseFact):
+class Emitted(CaseFact):
     """What the service tells of each effect."""
 
     type: ClassVar[str] = "test.told.v1"
@@ -85,7 +85,7 @@ class Behaviour:
         case = unit.load("cases", due.case_id)
         reminded = {"name": due.name, "due_at": due.due_at, "at": unit.now}
         unit.add("effects", {"_id": uuid4().hex, "case_id": due.case_id, "number": due.name})
-        unit.emit(Told(case_id=due.subject, number=NAMES.index(due.name), on=self.told))
+        unit.emit(Emitted(case_id=due.subject, number=NAMES.index(due.name), on=self.told))
         if due.name == "fails" and not self.mended:
             raise ZeroDivisionError("secret")
         if due.name == "cannot be stored" and not self.mended:
@@ -107,7 +107,7 @@ class Behaviour:
             case["numbers"].append(-1)
             case["trace"] = "of a failed attempt"
         unit.add("effects", {"_id": uuid4().hex, "case_id": case["_id"], "number": fact.number})
-        unit.emit(Told(case_id=fact.case_id, number=fact.number, on=self.told))
+        unit.emit(Emitted(case_id=fact.case_id, number=fact.number, on=self.told))
         if not self.mended:
             self._fail(fact, unit)
         follow_fact(fact, case, unit)
@@ -122,7 +122,9 @@ class Behaviour:
             case "take a taken id":
                 unit.add("effects", {"_id": "taken", "case_id": "nobody", "number": fact.number})
             case "tell too much":
-                told = Told(case_id=fact.case_id, number=0, on=self.told, padding="x" * 1_100_000)
+                told = Emitted(
+                    case_id=fact.case_id, number=0, on=self.told, padding="x" * 1_100_000
+                )
                 unit.emit(told)
             case "write what cannot be stored":
                 unit.add("effects", {"_id": uuid4().hex, "number": 2**70})
@@ -464,8 +466,8 @@ def a_case(number=0):
 __all__ = [
     "Behaviour",
     "Counted",
+    "Emitted",
     "EngineWorld",
-    "Told",
     "a_case",
     "an_app",
     "an_engine_world",

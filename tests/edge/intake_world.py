@@ -18,7 +18,7 @@ from services.intake.blind import BlindIndex
 from services.intake.handlers import RedriveProcessor, ReportProcessor
 from services.intake.indexes import make_indexes
 from services.intake.partners import Partner
-from services.intake.preparing import Desk
+from services.intake.preparing import LetterReader
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.vault import Vault
 from shared.contracts.envelope import Envelope, read_envelope, write_envelope
@@ -98,15 +98,15 @@ class World:
         self.keys = Keys(client, name, MasterKey.read(directory / "master.key"))
         self.index = BlindIndex(os.urandom(32))
         self.seal_keys = SealKeyDirectory(directory / "seal")
-        self.desk = Desk(
+        self.reader = LetterReader(
             self.db,
             keys=self.keys,
             index=self.index,
             seal_keys=self.seal_keys,
         )
-        self.processor = ReportProcessor(self.desk, self.index)
+        self.processor = ReportProcessor(self.reader, self.index)
         self.committer = BatchCommitter(self.store, self.processor, CircuitBreaker())
-        again = RedriveProcessor(self.desk, self.index)
+        again = RedriveProcessor(self.reader, self.index)
         self.parking_lot = ParkingLot(self.store, None, {"partner.": again})
         self.vault = Vault(self.store, self.keys)
         self.marks = {}

@@ -12,12 +12,12 @@ import pytest
 import services.mediation.handlers as mediation_handlers
 import services.psp.handlers as psp_handlers
 from services.intake.triage import make_timers
-from services.mediation import mediations
+from services.mediation.mediations import MEDIATIONS
 from services.notify.handlers import CASES
 from services.notify.handlers import make_inbox as notify_inbox
 from services.notify.handlers import make_timers as notify_deadlines
 from services.notify.notices import NOTICES, REMINDER, acknowledge, deadlines_of
-from services.psp import psp_cases
+from services.psp.psp_cases import PSP_CASES
 from shared.cases.working_time import Length
 from shared.contracts import mediation, psp, source_of
 from shared.contracts.envelope import Envelope, write_envelope
@@ -95,14 +95,14 @@ SERVICES = [
     SimpleNamespace(
         name="mediation",
         process=Process.MEDIATION,
-        store=mediations,
+        store=MEDIATIONS,
         handlers=mediation_handlers,
         step=mediation.Step.CONTACT_PARTIES,
     ),
     SimpleNamespace(
         name="psp",
         process=Process.PSP,
-        store=psp_cases,
+        store=PSP_CASES,
         handlers=psp_handlers,
         step=psp.Step.JUDGE_NECESSITY,
     ),
@@ -147,7 +147,7 @@ def cases_of(of, service_of):
 
     def make(within):
         facts = of.handlers.make_inbox(within)
-        return service_of(of.store.COLLECTION, facts, of.handlers.make_timers())
+        return service_of(of.store.collection, facts, of.handlers.make_timers())
 
     return make
 
@@ -177,7 +177,7 @@ async def test_a_case_whose_next_step_changes_moves_its_deadline_and_one_closed_
         def decide(unit):
             of.store.save(unit, replace(of.store.load(unit, case.case_id), **changes))
 
-        return service.act(of.store.COLLECTION, str(case.case_id), decide)
+        return service.act(of.store.collection, str(case.case_id), decide)
 
     await change(due_at=later)
     assert await service.due() == {of.step: later}

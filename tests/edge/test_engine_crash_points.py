@@ -16,7 +16,7 @@ from bson import Timestamp
 
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine.failures.crash_points import POINTS
-from tests.edge.engine_world import Told, a_case, an_engine_world
+from tests.edge.engine_world import Emitted, a_case, an_engine_world
 from tests.edge.test_engine_relay import firsts
 from tests.edge.test_engine_unreadable import damage
 from tests.forked import create_forked_process
@@ -222,12 +222,12 @@ async def test_dying_where_a_record_is_tried_again(world, tmp_path):
 async def test_dying_where_what_could_not_be_delivered_is_sent_again(world, tmp_path):
     case, lives = a_case(), Lives(world, tmp_path, REQUEUED)
     source = f"/{world.name}/told"
-    envelope = Envelope(id="x", source=source, type=Told.type, subject=str(case), sequence=1)
+    envelope = Envelope(id="x", source=source, type=Emitted.type, subject=str(case), sequence=1)
     message = {
         "topic": world.told,
         "key": str(case),
         "headers": dict(write_envelope(envelope)),
-        "value": Told(case_id=case, number=1, on=world.told).write(),
+        "value": Emitted(case_id=case, number=1, on=world.told).write(),
     }
     row = {"_id": uuid4().hex, "state": "undeliverable", "messages": [message]}
     await world.db.parked.insert_one(row | {"at": Timestamp(0, 0)})

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine.limits.memory_budget import DEFAULT_MIB
-from tests.edge.engine_world import Counted, Told, a_case, an_engine_world, until
+from tests.edge.engine_world import Counted, Emitted, a_case, an_engine_world, until
 from tests.edge.test_engine_bombs import Bomber, a_fact, peak_mib
 
 PARTITIONS = 64
@@ -116,11 +116,11 @@ async def test_an_outbox_of_the_largest_documents_is_told_a_few_at_a_time(world,
             {
                 "topic": world.told,
                 "key": case,
-                "value": Told(
+                "value": Emitted(
                     case_id=case, number=sequence, on=world.told, padding="x" * LARGE
                 ).write(),
                 "id": f"{case}/{sequence}",
-                "type": Told.type,
+                "type": Emitted.type,
                 "time": datetime.now(UTC),
                 "sequence": sequence,
                 "traceparent": None,

@@ -10,7 +10,7 @@ from pymongo import AsyncMongoClient
 
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Message, Store
-from tests.edge.engine_world import Told, a_case, an_engine_world, until
+from tests.edge.engine_world import Emitted, a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -92,7 +92,7 @@ async def test_the_outbox_is_published_in_commit_order_whatever_the_clocks_say(w
         document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
         number = len(document["numbers"]) + 1
         unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-        unit.emit(Told(case_id=case, number=number, on=world.told))
+        unit.emit(Emitted(case_id=case, number=number, on=world.told))
 
     async with world.service():
         await asyncio.gather(*(decide(store, who) for who, store in enumerate(stores)))
@@ -175,8 +175,8 @@ async def test_facts_wait_for_their_topic_in_order_while_all_others_go_out(world
             def decide(unit):
                 document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
                 unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-                unit.emit(Told(case_id=case, number=number, on=later))
-                unit.emit(Told(case_id=case, number=number, on=world.told))
+                unit.emit(Emitted(case_id=case, number=number, on=later))
+                unit.emit(Emitted(case_id=case, number=number, on=world.told))
 
             return decide
 
@@ -200,9 +200,9 @@ async def test_a_message_that_was_packed_by_an_older_hand_goes_out_as_it_is(worl
     """The outbox is read as it stands: a second process may have written it."""
     case = str(uuid4())
     envelope = Envelope(
-        id="x", source=f"/{world.name}/told", type=Told.type, subject=case, sequence=1
+        id="x", source=f"/{world.name}/told", type=Emitted.type, subject=case, sequence=1
     )
-    fact = Told(case_id=case, number=1, on=world.told)
+    fact = Emitted(case_id=case, number=1, on=world.told)
     message = {
         "topic": world.told,
         "key": case,

@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from shared.engine.kafka.connection import Connection
 from shared.errors import Rejected, Unavailable
 from shared.staff.audit import Why
-from tests.edge.engine_world import Told, a_case, an_engine_world, until
+from tests.edge.engine_world import Emitted, a_case, an_engine_world, until
 
 HOUR = timedelta(hours=1)
 
@@ -130,7 +130,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
     def decide(number):
         def decided(unit):
             unit.save("cases", unit.load("cases", str(staffed)))
-            unit.emit(Told(case_id=staffed, number=number, on=world.told))
+            unit.emit(Emitted(case_id=staffed, number=number, on=world.told))
 
         return decided
 
@@ -194,7 +194,7 @@ async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_wa
     def decide(number):
         def decided(unit):
             unit.save("cases", unit.load("cases", str(case)))
-            unit.emit(Told(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.told))
 
         return decided
 
@@ -227,7 +227,7 @@ async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_be
     def decide(number):
         def decided(unit):
             unit.save("cases", unit.load("cases", str(case)))
-            unit.emit(Told(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.told))
 
         return decided
 
@@ -351,7 +351,7 @@ async def test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hi
 
     def decide(unit):
         unit.save("cases", unit.load("cases", str(staffed)))
-        unit.emit(Told(case_id=staffed, number=100, on=world.told))
+        unit.emit(Emitted(case_id=staffed, number=100, on=world.told))
 
     async with world.service() as service:
         for case in (staffed, *cases):

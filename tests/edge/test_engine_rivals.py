@@ -10,7 +10,7 @@ from confluent_kafka import TopicPartition
 from shared.contracts import source_of
 from shared.engine.consume import circuit_breaker
 from shared.errors import Rejected
-from tests.edge.engine_world import Told, a_case, an_engine_world, until
+from tests.edge.engine_world import Emitted, a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -73,7 +73,7 @@ async def test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_awa
             document = unit.load("cases", str(case))
             document["numbers"].append(number)
             unit.save("cases", document)
-            unit.emit(Told(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.told))
             return number
 
         return decide
@@ -112,7 +112,7 @@ async def test_an_action_with_one_key_happens_once_however_often_it_is_tried(wor
 
     def decide(unit):
         unit.save("cases", {"_id": str(case), "numbers": [7]})
-        unit.emit(Told(case_id=case, number=7, on=world.told))
+        unit.emit(Emitted(case_id=case, number=7, on=world.told))
         return {"was": 7}
 
     async with world.service() as service:
@@ -131,7 +131,7 @@ async def test_a_commit_of_which_nobody_knows_counts_once_for_staff_and_for_fact
 
     def decide(unit):
         unit.save("cases", {"_id": str(other), "numbers": [7]})
-        unit.emit(Told(case_id=other, number=7, on=world.told))
+        unit.emit(Emitted(case_id=other, number=7, on=world.told))
         return 7
 
     async with world.service() as service:
@@ -155,7 +155,7 @@ async def test_a_connection_that_breaks_in_the_middle_of_an_action_leaves_no_cas
         def decide(unit):
             document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
             unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-            unit.emit(Told(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.told))
 
         return decide
 

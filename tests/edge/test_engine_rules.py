@@ -13,7 +13,7 @@ import shared.engine.consume.watchdog
 from shared.engine import ParkingLot, Store
 from shared.engine.consume import offset_store
 from shared.errors import Fenced, ServiceError
-from tests.edge.engine_world import Told, a_case, an_engine_world, until
+from tests.edge.engine_world import Emitted, a_case, an_engine_world, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -41,7 +41,7 @@ def telling(world, case, number, padding=0):
     def decide(unit):
         document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
         unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-        unit.emit(Told(case_id=case, number=number, on=world.told, padding="x" * padding))
+        unit.emit(Emitted(case_id=case, number=number, on=world.told, padding="x" * padding))
 
     return decide
 

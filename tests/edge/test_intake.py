@@ -99,7 +99,7 @@ async def test_a_report_without_a_process_waits_whole_and_is_told_of(intake):
     said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
     assert said.letter["text"] == "de mødtes ved stationen"
     assert said.letter["details"]["offence"] == "violence"
-    assert said.people[0].said == a_person()
+    assert said.people[0].content == a_person()
 
 
 @pytest.mark.parametrize("process", ["concern", "youth-council", "youth-board", "honour", "ssp"])
@@ -162,7 +162,7 @@ async def test_the_same_number_is_the_same_person_under_another_name_in_each_pro
     assert set(person["party_ids"]) == {"mediation", "psp"}
     assert person["_id"] not in (first, third)
     said = await intake.vault.read_person(person["_id"], by="staff:sofie", purpose="a request")
-    assert sorted(each.said["cpr"] for each in said) == ["010509-4123"] * 2 + ["0105094123"]
+    assert sorted(each.content["cpr"] for each in said) == ["010509-4123"] * 2 + ["0105094123"]
     assert {each.partner for each in said} == {"skole"}
 
 

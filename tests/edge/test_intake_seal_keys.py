@@ -93,7 +93,7 @@ async def test_without_any_seal_key_that_can_be_read_letters_wait(intake):
     record = intake.record()
     for file in (intake.directory / "seal").iterdir():
         file.write_text("{")
-    intake.desk._seal_keys = SealKeyDirectory(intake.directory / "seal")
+    intake.reader._seal_keys = SealKeyDirectory(intake.directory / "seal")
 
     with pytest.raises(Unavailable, match=r"first\.json"):
         await intake.arrive(record)

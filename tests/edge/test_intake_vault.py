@@ -111,7 +111,7 @@ async def test_the_vault_gives_the_whole_report_back(intake):
 
     said = await intake.vault.read_report(report_id, by="staff:sofie", purpose="triage")
 
-    assert {**said.letter, "people": [person.said for person in said.people]} == report
+    assert {**said.letter, "people": [person.content for person in said.people]} == report
 
 
 async def test_the_service_of_a_case_gets_its_details_and_no_other_does(intake):
@@ -213,10 +213,10 @@ async def test_what_is_said_of_a_person_ends_with_the_key_and_the_others_stay(in
     await intake.keys.destroy(f"person:{first}")
 
     said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
-    assert said.people[0].said is None
-    assert said.people[1].said["name"] == {"given": "Mor"}
+    assert said.people[0].content is None
+    assert said.people[1].content["name"] == {"given": "Mor"}
     (gone,) = await intake.vault.read_person(first, by="staff:sofie", purpose="a request")
-    assert (gone.said, gone.partner) == (None, "skole")
+    assert (gone.content, gone.partner) == (None, "skole")
     assert second != first
 
 
@@ -245,9 +245,9 @@ async def test_a_damaged_part_is_said_to_be_damaged_and_hides_nothing_of_the_oth
     await _damage(intake.db.said, {"person_id": first})
 
     said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
-    assert [(person.said is None, person.damaged) for person in said.people] == [
+    assert [(person.content is None, person.damaged) for person in said.people] == [
         (True, True),
         (False, False),
     ]
     (row,) = await intake.vault.read_person(second, by="staff:sofie", purpose="a request")
-    assert row.said["name"] == {"given": "Mor"}
+    assert row.content["name"] == {"given": "Mor"}

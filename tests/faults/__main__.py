@@ -16,7 +16,6 @@ from pathlib import Path
 from deploy.embedded.download import fetch_jars
 from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import CLONE, Home
-from deploy.embedded.quickstart import make_archive
 from tests.faults.plan import Plan, make_plan, seeds_of_this_commit
 from tests.faults.rig import Rig
 from tests.faults.seeds import Outcome, Run
@@ -57,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run_all(plans: Iterable[Plan], folder: Path, until: float) -> Iterable[Outcome]:
     """Carry the plans out, one after the other; after one that failed, on a stack of its own."""
     home = Home.from_environment()
-    for fetch in (fetch_jars, fetch_dkfds, fetch_htmx, make_archive):
+    for fetch in (fetch_jars, fetch_dkfds, fetch_htmx):
         fetch(home)
     rig: Rig | None = None
     try:

@@ -17,7 +17,7 @@ from typing import Any
 
 from deploy.embedded.download import fetch_jars
 from deploy.embedded.paths import Home
-from tests.faults.lives import KillsOutcome, run_lives
+from tests.faults.kills import KillsOutcome, run_lives
 from tests.faults.plan import seeds_of_this_commit
 from tests.faults.table import PAGE, put_between, table
 from tests.live import LiveStack
@@ -27,7 +27,7 @@ FINDINGS_SHOWN = 20
 KINDS = {
     "crash": "killed at a named crash point",
     "anywhere": "killed anywhere",
-    "woken": "stopped at a crash point, woken when its heir lived, then killed",
+    "woken": "paused at a crash point, continued when its successor ran, then killed",
     "mongo": "mongod killed",
     "kafka": "broker killed",
 }
@@ -82,14 +82,14 @@ def as_markdown(told: Sequence[dict[str, Any]]) -> str:
         ("**Kills**", f"**{kills.total()}**"),
         *((f"of these: {name}", kills[kind]) for kind, name in KINDS.items()),
         ("Facts acknowledged, repeats not counted", sum(each["facts"] for each in told)),
-        ("Records told", sum(each["records"] for each in told)),
+        ("Records published", sum(each["records"] for each in told)),
         ("**Lost**", found["lost"]),
-        ("**Doubled**", found["doubled"]),
+        ("**Duplicated**", found["doubled"]),
         ("Out of order", found["order"]),
-        ("Left over: outbox, marks, watermarks, room", found["left"]),
-        ("An heir ready after its birth, s, p50 and p99", _spread(told)),
+        ("Left over: outbox, marks, watermarks, parking lot", found["left"]),
+        ("Successor ready after its start, s, p50 and p99", _spread(told)),
         (
-            "At rest after the last kill, s, median and most",
+            "Idle after the last kill, s, median and maximum",
             f"{_share(settled, 0.5)}, {_share(settled, 1)}",
         ),
         ("Minutes in all", round(sum(each["whole_s"] for each in told) / 60, 1)),
@@ -127,7 +127,7 @@ def _line(outcome: KillsOutcome) -> str:
     verdict = "FAILED" if outcome.findings else "good"
     return (
         f"seed {outcome.seed:>6}  kills {outcome.died}  facts {outcome.facts}  "
-        f"records {outcome.records}  at rest {outcome.settle_s} s  {outcome.whole_s} s  {verdict}"
+        f"records {outcome.records}  idle after {outcome.settle_s} s  {outcome.whole_s} s  {verdict}"
     )
 
 

@@ -46,7 +46,7 @@ _PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedReport:
     """A report that one partner sends, and what the contract says to it."""
 
     partner: int
@@ -54,15 +54,15 @@ class Step:
     expects: Expected
 
 
-def invent(dice: Random, count: int, prefix: str = "F") -> list[Step]:
+def invent(dice: Random, count: int, prefix: str = "F") -> list[PlannedReport]:
     """Invent a storm's reports: most are new, some come again, contradict, are wrong or mended.
 
     `prefix` begins the references: another storm of the same partners needs another.
     """
     told = {name: json.loads((_EXAMPLES / f"{name}.json").read_text()) for name in set(_SORTS)}
-    steps: list[Step] = []
-    accepted: list[Step] = []
-    wrong: list[Step] = []
+    steps: list[PlannedReport] = []
+    accepted: list[PlannedReport] = []
+    wrong: list[PlannedReport] = []
     while len(steps) < count:
         turn = dice.random()
         if turn < _AGAIN and steps:
@@ -70,20 +70,20 @@ def invent(dice: Random, count: int, prefix: str = "F") -> list[Step]:
         elif turn < _AGAIN + _CONFLICT and accepted:
             first = dice.choice(accepted)
             other = {**first.report, "text": "En anden historie end den første."}
-            steps.append(Step(first.partner, other, "conflict"))
+            steps.append(PlannedReport(first.partner, other, "conflict"))
         elif turn < _AGAIN + _CONFLICT + _WRONG:
             report = _new(dice, told, prefix, len(steps)) | {"municipality": "0461"}
-            wrong.append(Step(dice.randrange(len(KINDS)), report, "rejected"))
+            wrong.append(PlannedReport(dice.randrange(len(KINDS)), report, "rejected"))
             steps.append(wrong[-1])
         elif turn < _AGAIN + _CONFLICT + _WRONG + _MENDED and wrong:
             before = wrong.pop(dice.randrange(len(wrong)))
             accepted.append(
-                Step(before.partner, {**before.report, "municipality": "0630"}, "accepted")
+                PlannedReport(before.partner, {**before.report, "municipality": "0630"}, "accepted")
             )
             steps.append(accepted[-1])
         else:
             report = _new(dice, told, prefix, len(steps))
-            accepted.append(Step(dice.randrange(len(KINDS)), report, "accepted"))
+            accepted.append(PlannedReport(dice.randrange(len(KINDS)), report, "accepted"))
             steps.append(accepted[-1])
     return steps
 
@@ -102,7 +102,7 @@ def _without_cpr(person: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {**kept, "name": {**person["name"], "given": f"Opdigtet {number}"}}
 
 
-def seal_all(steps: Iterable[Step], clients: Sequence[PartnerClient]) -> list[Letter]:
+def seal_all(steps: Iterable[PlannedReport], clients: Sequence[PartnerClient]) -> list[Letter]:
     """Seal each report for its partner, anew each time."""
     return [
         clients[step.partner].letter(

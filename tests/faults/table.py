@@ -29,37 +29,37 @@ __all__ = [
 PAGE: Final = CLONE / "docs" / "faults.md"
 BEGINS, ENDS = "<!-- run -->", "<!-- /run -->"
 _RECOVERIES: Final = {
-    "calm_s": ("service, alone at rest", "5"),
-    "back_s": ("service, while others die too", ""),
-    "mongo_s": ("mongod, at rest", "15"),
-    "kafka_s": ("broker, at rest", "15"),
-    "rest_s": ("all at rest after the last blow", ""),
+    "calm_s": ("service, killed alone on an idle system", "5"),
+    "back_s": ("service, under the other faults", ""),
+    "mongo_s": ("mongod, on an idle system", "15"),
+    "kafka_s": ("broker, on an idle system", "15"),
+    "rest_s": ("everything idle after the last fault", ""),
 }
 _BLOWS: Final = {
     "crash": "killed at a named crash point",
     "kill": "killed anywhere (SIGKILL)",
     "mongo": "mongod killed",
     "kafka": "broker killed",
-    "kill_some": "of these: several killed in one moment",
-    "terminate": "ended in good order (SIGTERM)",
-    "roll": "ended in good order, a service's copies one after the other",
-    "freeze": "stopped for a moment anywhere (SIGSTOP, SIGCONT)",
-    "stop_at": "stopped at a named crash point, and woken",
-    "zombie": "stopped for longer than its session lasts",
-    "slow_mongo": "mongod stopped for 0.45 s of each 0.5 s",
-    "freeze_kafka": "broker stopped for 2 s",
-    "fail": "commands of mongod made to fail, unclear commits among them",
+    "kill_some": "of these: several killed at the same moment",
+    "terminate": "graceful shutdown (SIGTERM)",
+    "roll": "graceful shutdown of a service's processes, one after the other",
+    "freeze": "paused briefly anywhere (SIGSTOP, SIGCONT)",
+    "stop_at": "paused at a named crash point, and continued",
+    "zombie": "paused for longer than its group session",
+    "slow_mongo": "mongod paused for 0.45 s of each 0.5 s",
+    "freeze_kafka": "broker paused for 2 s",
+    "fail": "commands of mongod that fail, including unclear commits",
     "step_down": "mongod stepped down",
     "repeat": "facts written again at a new offset",
 }
 _FINDINGS: Final = {
     "lost": "**Lost**",
-    "doubled": "**Doubled**",
+    "doubled": "**Duplicated**",
     "order": "Out of order",
-    "answer": "Another answer than the contract's",
+    "answer": "Answer differs from the contract",
     "left": "Left over: outbox, marks, watermarks, parked",
-    "recovery": "Not back within 150 s",
-    "memory": "More than 300 MB held by one process",
+    "recovery": "Not recovered within 150 s",
+    "memory": "Process above 300 MB of memory",
 }
 
 
@@ -120,17 +120,17 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
             ),
             "",
             (
-                "Service: from its death until its successor says that it is ready. Broker and mongod: "
-                "from its death until a partner is answered again. All at rest: until every report is "
-                "answered, every watermark stands at its log's end and every outbox is empty."
+                "Service: from the kill until its successor is ready. Broker and mongod: from the kill "
+                "until a partner gets a receipt again. Everything idle: until every report is "
+                "answered, every watermark is at its log's end and every outbox is empty."
             ),
-            *_title("What was done"),
+            *_title("Faults injected"),
             *table(
                 ("", "times"), [(_BLOWS[name], told["blows"].get(name, 0)) for name in _BLOWS]
             ),
-            *_title("Deaths by crash point"),
+            *_title("Kills by crash point"),
             *table(
-                ("point", "deaths", "armed and not come to"),
+                ("point", "kills", "armed but not reached"),
                 [
                     (f"`{point}`", told["points"].get(point, 0), told["unreached"].get(point, 0))
                     for point in POINTS
@@ -168,8 +168,8 @@ def _totals(outcomes: Sequence[Outcome], told: dict[str, Any]) -> Iterable[str]:
             ("Records on all topics", told["records"]),
             *((name, told["findings"][kind]) for kind, name in _FINDINGS.items()),
             ("Most memory of one service process", f"{told['most_mb']} MB"),
-            ("Seeds that did not come to rest", sum(bool(each.failure) for each in outcomes)),
-            ("Redriven, given up by the operator", _operators(told)),
+            ("Seeds that did not become idle", sum(bool(each.failure) for each in outcomes)),
+            ("Redriven, discarded by the operator", _operators(told)),
         ],
     )
 

@@ -12,7 +12,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from shared.errors import Conflict, Rejected, Unavailable
-from tests.edge.engine_world import Told, a_case, an_engine_world, until
+from tests.edge.engine_world import Emitted, a_case, an_engine_world, until
 from tests.edge.test_engine_relay import INTERRUPTED, firsts
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -95,7 +95,7 @@ class Storm:
         def decide(unit):
             document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
             unit.save("cases", document | {"notes": [*document.get("notes", []), number]})
-            unit.emit(Told(case_id=case, number=number, on=self.world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=self.world.told))
 
         return decide
 

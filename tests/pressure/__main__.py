@@ -90,10 +90,10 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     load.close()
     took = secretariat.took + coordinator.took
     spans = {
-        "at rest": (0.0, pressed_at),
+        "idle": (0.0, pressed_at),
         "under pressure": (pressed_at, drained_from),
         "draining": (drained_from, rested_at),
-        "at rest again": (rested_at, over),
+        "idle again": (rested_at, over),
     }
     letters = read_ledger(folder / "ledger")
     findings = fold(letters, inspect(stack.status(), services=SERVICES))

@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.faults.checker.ledger import Ledger
 from tests.faults.checker.sender import Letter, PartnerClient
-from tests.faults.storm import KINDS, Step, invent, seal_all
+from tests.faults.storm import KINDS, PlannedReport, invent, seal_all
 from tests.live import LiveStack
 
 __all__ = ["Load", "join_partners"]
@@ -57,7 +57,7 @@ class Load:
         steps = [self._renamed(step) for step in invent(self._dice, count)]
         self._letters += seal_all(steps, self._clients)
 
-    def _renamed(self, step: Step) -> Step:
+    def _renamed(self, step: PlannedReport) -> PlannedReport:
         reference = f"{step.report['reference']}-{self._batches}"
         return replace(step, report={**step.report, "reference": reference})
 

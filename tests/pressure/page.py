@@ -35,11 +35,11 @@ def _tables(told: dict[str, Any], picture: str) -> Iterable[str]:
     yield "| | |"
     yield "| --- | --- |"
     if told["held"]:
-        yield f"| the database, until the pressure ends | held still {told['held']:.0%} of the time |"
+        yield f"| the database, until the pressure ends | stopped {told['held']:.0%} of the time |"
     yield f"| capacity, measured before | {told['capacity_per_second']:g} letters/s |"
     yield f"| offered | {told['offered_per_second']:g} letters/s for {spans['under pressure']:g} s |"
     yield f"| letters | {told['letters']:,}, {told['acknowledged']:,} acknowledged |"
-    yield f"| drained after | {spans['draining']:g} s more |"
+    yield f"| backlog processed after | {spans['draining']:g} s more |"
     yield f"| lost, doubled, out of order, left over | {len(told['findings'])} |"
     yield f"| processes ended | {', '.join(told['ended']) or 'none'} |"
     yield f"| pages that failed | {len(told['page_failures'])} |"
@@ -60,8 +60,8 @@ def _tables(told: dict[str, Any], picture: str) -> Iterable[str]:
         yield f"| {page} | {' | '.join(cells)} |"
     yield ""
     yield (
-        "![Memory, lag and the outbox over the run; the grey lines are where the pressure begins, "
-        f"where it ends, and where all is drained]({picture})"
+        "![Memory, lag and the outbox over the run; the grey lines mark where the pressure begins, "
+        f"where it ends, and where the backlog is processed]({picture})"
     )
 
 

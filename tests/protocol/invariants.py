@@ -13,10 +13,10 @@ NAMES: Final = {
     "O": "order of effects",
     "P": "a waiting event is never overtaken",
     "T": "order in the topic",
-    "N": "each fact its own number",
+    "N": "each event has its own number",
     "A": "marks, state and outbox agree",
     "G": "nothing published that was not committed",
-    "C": "no deadline told before its time",
+    "C": "no deadline fires before its time",
 }
 
 

@@ -35,7 +35,7 @@ class Scheduler(NamedTuple):
     """A variant deletes the due document once it has committed."""
 
 
-class Told(NamedTuple):
+class FiredTimer(NamedTuple):
     """A fact that a time has passed, with what was so when it was committed."""
 
     due: int
@@ -57,7 +57,7 @@ class Moment(NamedTuple):
     decided_on: Case | None
     holder: int
     tickers: tuple[Scheduler, Scheduler]
-    told: tuple[Told, ...]
+    told: tuple[FiredTimer, ...]
     faults: int
 
 
@@ -178,7 +178,7 @@ def _fire(s: Moment, t: int, case: Case, rules: Rules) -> list[Step]:
     story = f"{who} finds that nothing is awaited any more"
     if is_awaited or not rules.looks_at_state:
         still_is = s.case.waits_for == me.due and not s.case.overdue
-        told = Told(me.due, s.now, still_is, s.case.parked)
+        told = FiredTimer(me.due, s.now, still_is, s.case.parked)
         overdue = case._replace(version=s.case.version + 1, overdue=True)
         done = done._replace(case=overdue, told=(*s.told, told))
         story = f"{who} tells that {me.due} has passed"

@@ -42,7 +42,7 @@ def _worker(s: State, c: int, scenario: Scenario, rules: Rules) -> Steps:
     if me.phase == "called":
         yield from _take_watermark(s, c, scenario, rules)
         return
-    if may_fail(s, scenario, "lane killed"):
+    if may_fail(s, scenario, "worker killed"):
         left_open = s.left_open or (me.owner and me.slice is not None)
         dead = _become(s, c, PartitionWorker(_restarted(s, c)))._replace(left_open=left_open)
         yield fault(f"{who} is killed", dead)

@@ -19,7 +19,7 @@ def planted_table() -> str:
     """What is planted in the code, and who sees it."""
     rows = [_regression(each) for each in REGRESSIONS]
     left = [f"- {name}: {why}" for name, why in NOT_PLANTED.items()]
-    told = "Of what the model breaks, these cannot be shown, or are not ours:"
+    told = "These variants of the model are not planted:"
     return _table(("rule", "planted", "seen by"), rows) + f"\n{told}\n" + "\n".join(left) + "\n"
 
 

@@ -22,7 +22,7 @@ from deploy.declaration import Right
 from deploy.embedded.broker_rights import connect
 from shared.contracts.envelope import Envelope, write_envelope
 from tests.live import LiveStack, wait_until
-from tests.system.desk import Desk
+from tests.system.command_line import CommandLine
 
 __all__ = ["BREAKS", "Break", "Words", "post", "words_of"]
 
@@ -118,9 +118,9 @@ def post(
 
 
 def _a_case(stack: LiveStack, folder: Path, example: str) -> str:
-    desk = Desk(stack, folder, f"rehearsal-{uuid4().hex[:8]}")
-    assert desk.add(kind="police").returncode == 0
-    code, (receipt,) = desk.emit(desk.report(example))
+    samraad = CommandLine(stack, folder, f"rehearsal-{uuid4().hex[:8]}")
+    assert samraad.add(kind="police").returncode == 0
+    code, (receipt,) = samraad.emit(samraad.report(example))
     assert code == 0
     return str(receipt["case_id"])
 

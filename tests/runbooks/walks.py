@@ -13,8 +13,8 @@ from confluent_kafka import Producer
 from shared.engine.consume.circuit_breaker import CASES
 from tests.live import wait_until
 from tests.runbooks.breaks import post, words_of
+from tests.system.command_line import CommandLine
 from tests.system.cut import lose_the_beginning
-from tests.system.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,12 +72,12 @@ def _give_up_the_rest(stack: LiveStack, words: Words) -> None:  # noqa: ARG001 -
 @contextmanager
 def halted(stack: LiveStack, folder: Path) -> Iterator[Words]:
     """Many cases that fail of one cause, a log without its beginning, and a case that waits."""
-    desk = Desk(stack, folder, f"rehearsal-{uuid4().hex[:8]}")
-    assert desk.add().returncode == 0
-    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == 0
+    samraad = CommandLine(stack, folder, f"rehearsal-{uuid4().hex[:8]}")
+    assert samraad.add().returncode == 0
+    assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == 0
     producer, waiting = Producer({**stack.kafka("admin"), "log_level": 0}), str(uuid4())
     post(producer, "mediation.cases", waiting, 2, type_="mediation.rehearsed.v1")
-    lanes = [f"{each.topic}[{each.partition}]" for each in lose_the_beginning(stack, desk)]
+    lanes = [f"{each.topic}[{each.partition}]" for each in lose_the_beginning(stack, samraad)]
     for _case in range(CASES + 10):
         post(producer, "intake.cases.mediation", str(uuid4()), 1, type_=BROKEN, flush=False)
     producer.flush(30)

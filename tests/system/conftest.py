@@ -10,22 +10,22 @@ import pytest
 
 from deploy.embedded.paths import Home
 from tests.live import LiveStack
-from tests.system.desk import DONE, Desk
+from tests.system.command_line import DONE, CommandLine
 
 
 @pytest.fixture
-def desk(stack: LiveStack, tmp_path: Path) -> Desk:
-    """A desk whose partner does not exist yet."""
-    return Desk(stack, tmp_path, f"cli-{uuid4().hex[:12]}")
+def samraad(stack: LiveStack, tmp_path: Path) -> CommandLine:
+    """A command line whose partner does not exist yet."""
+    return CommandLine(stack, tmp_path, f"cli-{uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="module")
-def office(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A desk whose partner may send."""
-    desk = Desk(stack, tmp_path_factory.mktemp("office"), f"cli-office-{uuid4().hex[:8]}")
-    ran = desk.add()
+def office(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """A command line whose partner may send."""
+    samraad = CommandLine(stack, tmp_path_factory.mktemp("office"), f"cli-office-{uuid4().hex[:8]}")
+    ran = samraad.add()
     assert ran.returncode == DONE, ran.stderr
-    return desk
+    return samraad
 
 
 @pytest.fixture

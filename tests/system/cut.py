@@ -13,27 +13,27 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 if TYPE_CHECKING:
     from tests.live import LiveStack
-    from tests.system.desk import Desk
+    from tests.system.command_line import CommandLine
 
 
-def lose_the_beginning(stack: LiveStack, desk: Desk) -> list[TopicPartition]:
+def lose_the_beginning(stack: LiveStack, samraad: CommandLine) -> list[TopicPartition]:
     """Let letters come while intake stands still, and be gone when it reads on; give where."""
-    topic = f"partner.{desk.partner}.reports"
+    topic = f"partner.{samraad.partner}.reports"
     admin = AdminClient({**stack.kafka("admin"), "log_level": 0})
     pid = stack.pid("intake")
     os.kill(pid, signal.SIGSTOP)
     try:
         time.sleep(1)  # what the broker still owes it is answered, with nothing
-        _send_all_again(stack, desk, topic)
+        _send_all_again(stack, samraad, topic)
         return _cut_all_but_the_last(admin, topic)
     finally:
         os.kill(pid, signal.SIGCONT)
 
 
-def _send_all_again(stack: LiveStack, desk: Desk, topic: str) -> None:
+def _send_all_again(stack: LiveStack, samraad: CommandLine, topic: str) -> None:
     """Send a partner's letters once more, three times over, byte by byte as they lie there."""
     reader = Consumer({**stack.kafka("inspector"), "group.id": "eyes", "log_level": 0})
-    login = json.loads(desk.file.read_text())["kafka"]
+    login = json.loads(samraad.file.read_text())["kafka"]
     producer = Producer({**login, "log_level": 0})
     for partition in range(3):
         at, end = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)

@@ -8,12 +8,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from confluent_kafka import Consumer, KafkaError, Producer
-from confluent_kafka import Message as Told
+from confluent_kafka import Consumer, KafkaError, Message, Producer
 
 from shared.contracts.processes import PartnerKind
 from tests.faults.checker.letters import fetch_seal_key
-from tests.system.desk import DONE, Desk
+from tests.system.command_line import DONE, CommandLine
 from tests.system.hostile_shapes import Draft, Record
 
 if TYPE_CHECKING:
@@ -63,10 +62,10 @@ class Reply:
 class Partner:
     """One partner, with what its credentials file holds and no more."""
 
-    def __init__(self, desk: Desk, kind: PartnerKind) -> None:
-        added = desk.add(kind=kind.value)
+    def __init__(self, samraad: CommandLine, kind: PartnerKind) -> None:
+        added = samraad.add(kind=kind.value)
         assert added.returncode == DONE, added.stderr
-        told = json.loads(desk.file.read_text())
+        told = json.loads(samraad.file.read_text())
         self.id: str = told["partner"]
         self.proposed_by = PROPOSED_BY[kind]
         self.login: dict[str, str] = told["kafka"]
@@ -95,7 +94,7 @@ class Partner:
     ) -> None:
         """Hand a record over; where it came to lie is known by `name` once it was flushed."""
 
-        def told(error: KafkaError | None, one: Told) -> None:
+        def told(error: KafkaError | None, one: Message) -> None:
             where = (str(one.topic()), int(one.partition() or 0), int(one.offset() or 0))
             self.places[name] = Place(error, *where, one.timestamp()[1])
 
@@ -127,7 +126,7 @@ class Partner:
         finally:
             consumer.close()
 
-    def _hear(self, one: Told) -> None:
+    def _hear(self, one: Message) -> None:
         key, headers = (one.key() or b"").decode(), cast("Received", one.headers() or [])
         told = {name: (value or b"").decode() for name, value in headers}
         reply = Reply(key, told, one.value() or b"", one.timestamp()[1])

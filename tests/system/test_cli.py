@@ -19,7 +19,7 @@ from tests.live import LiveStack, wait_until
 if TYPE_CHECKING:
     pass
 
-from tests.system.desk import (
+from tests.system.command_line import (
     DONE,
     EXAMPLES,
     FAILED,
@@ -27,113 +27,115 @@ from tests.system.desk import (
     REFUSED,
     REJECTED,
     WRONG_USE,
-    Desk,
+    CommandLine,
 )
 
 
-def test_a_partner_is_added_with_one_file_that_nobody_else_can_read(desk: Desk) -> None:
-    ran = desk.add("--json")
+def test_a_partner_is_added_with_one_file_that_nobody_else_can_read(samraad: CommandLine) -> None:
+    ran = samraad.add("--json")
 
     assert ran.returncode == DONE, ran.stderr
     told = json.loads(ran.stdout)
-    assert (told["partner"], told["password"], told["reading"]) == (desk.partner, "new", True)
-    assert stat.S_IMODE(desk.file.stat().st_mode) == 0o600
-    written = json.loads(desk.file.read_text())
+    assert (told["partner"], told["password"], told["reading"]) == (samraad.partner, "new", True)
+    assert stat.S_IMODE(samraad.file.stat().st_mode) == 0o600
+    written = json.loads(samraad.file.read_text())
     assert list(written) == ["partner", "kafka", "group_prefix", "topics", "jwks_url", "http"]
-    assert written["partner"] == desk.partner
-    assert written["group_prefix"] == f"partner.{desk.partner}."
+    assert written["partner"] == samraad.partner
+    assert written["group_prefix"] == f"partner.{samraad.partner}."
     assert written["topics"] == {
-        "reports": f"partner.{desk.partner}.reports",
-        "replies": f"partner.{desk.partner}.replies",
+        "reports": f"partner.{samraad.partner}.reports",
+        "replies": f"partner.{samraad.partner}.replies",
     }
     assert written["kafka"]["sasl.mechanism"] == "SCRAM-SHA-512"
     assert set(written["http"]) == {"base_url", "token_url", "client_id", "client_secret"}
     assert written["kafka"]["sasl.password"] not in ran.stdout + ran.stderr
-    listed = json.loads(desk.run("partner", "list", "--json").stdout)
-    assert [one["kind"] for one in listed if one["id"] == desk.partner] == ["prosecution"]
+    listed = json.loads(samraad.run("partner", "list", "--json").stdout)
+    assert [one["kind"] for one in listed if one["id"] == samraad.partner] == ["prosecution"]
 
 
-def test_adding_a_partner_again_leaves_its_file_and_its_password(desk: Desk) -> None:
-    desk.add()
-    before = desk.file.read_bytes()
+def test_adding_a_partner_again_leaves_its_file_and_its_password(samraad: CommandLine) -> None:
+    samraad.add()
+    before = samraad.file.read_bytes()
 
-    again = desk.add("--json")
+    again = samraad.add("--json")
 
     assert again.returncode == DONE, again.stderr
     assert json.loads(again.stdout)["password"] == "kept"
-    assert desk.file.read_bytes() == before
-    assert desk.emit(desk.report())[0] == DONE
+    assert samraad.file.read_bytes() == before
+    assert samraad.emit(samraad.report())[0] == DONE
 
 
-def test_a_lost_file_gets_a_new_password_and_the_old_one_is_refused(desk: Desk) -> None:
-    desk.add()
-    lost = desk.folder / "lost.json"
-    desk.file.rename(lost)
+def test_a_lost_file_gets_a_new_password_and_the_old_one_is_refused(samraad: CommandLine) -> None:
+    samraad.add()
+    lost = samraad.folder / "lost.json"
+    samraad.file.rename(lost)
 
-    again = desk.add("--json")
+    again = samraad.add("--json")
 
     assert json.loads(again.stdout)["password"] == "new"
-    refused = desk.run("emit", "-", "--credentials", str(lost), stdin=desk.report())
+    refused = samraad.run("emit", "-", "--credentials", str(lost), stdin=samraad.report())
     assert refused.returncode == REFUSED
-    assert "does not take this login" in refused.stderr
-    assert desk.emit(desk.report())[0] == DONE
+    assert "does not accept this login" in refused.stderr
+    assert samraad.emit(samraad.report())[0] == DONE
 
 
-def test_what_somebody_else_keeps_in_a_file_stays_and_nothing_is_made(desk: Desk) -> None:
-    other = desk.folder / "notes.json"
+def test_what_somebody_else_keeps_in_a_file_stays_and_nothing_is_made(samraad: CommandLine) -> None:
+    other = samraad.folder / "notes.json"
     other.write_text('{"partner": "somebody-else"}')
 
-    ran = desk.add("--out", str(other))
+    ran = samraad.add("--out", str(other))
 
     assert ran.returncode == REFUSED
     assert other.read_text() == '{"partner": "somebody-else"}'
-    assert desk.partner not in desk.run("partner", "list", "--json").stdout
+    assert samraad.partner not in samraad.run("partner", "list", "--json").stdout
 
 
-def test_an_id_stands_for_one_kind_of_authority(office: Desk) -> None:
+def test_an_id_stands_for_one_kind_of_authority(office: CommandLine) -> None:
     ran = office.add(kind="school")
 
     assert ran.returncode == REFUSED
     assert "registered as another kind" in ran.stderr
 
 
-def municipalities(desk: Desk) -> list[str]:
-    listed = json.loads(desk.run("partner", "list", "--json").stdout)
-    return next(one["municipalities"] for one in listed if one["id"] == desk.partner)
+def municipalities(samraad: CommandLine) -> list[str]:
+    listed = json.loads(samraad.run("partner", "list", "--json").stdout)
+    return next(one["municipalities"] for one in listed if one["id"] == samraad.partner)
 
 
-def test_adding_a_partner_again_never_changes_by_the_way_where_it_works(desk: Desk) -> None:
-    again = ("partner", "add", desk.partner, "--kind", "prosecution", "--out", str(desk.file))
-    desk.add()
+def test_adding_a_partner_again_never_changes_by_the_way_where_it_works(
+    samraad: CommandLine,
+) -> None:
+    again = ("partner", "add", samraad.partner, "--kind", "prosecution", "--out", str(samraad.file))
+    samraad.add()
 
-    other = desk.run(*again, "--municipality", "0621")
-    kept = desk.run(*again, "--json")
+    other = samraad.run(*again, "--municipality", "0621")
+    kept = samraad.run(*again, "--json")
 
     assert other.returncode == REFUSED
     assert "is registered for 0630 Vejle, not for 0621 Kolding" in other.stderr
     assert kept.returncode == DONE, kept.stderr
     told = json.loads(kept.stdout)
     assert (told["municipalities"], told["municipalities_before"]) == (["0630"], None)
-    assert municipalities(desk) == ["0630"]
+    assert municipalities(samraad) == ["0630"]
 
 
-def test_where_a_partner_works_is_changed_on_purpose_and_said(desk: Desk) -> None:
-    again = ("partner", "add", desk.partner, "--kind", "prosecution", "--out", str(desk.file))
+def test_where_a_partner_works_is_changed_on_purpose_and_said(samraad: CommandLine) -> None:
+    again = ("partner", "add", samraad.partner, "--kind", "prosecution", "--out", str(samraad.file))
     change = (*again, "--change-municipalities")
-    desk.add()
+    samraad.add()
 
-    moved = desk.run(*change, "--municipality", "0621", "--municipality", "0630", "--json")
-    widened = desk.run(*change)
+    moved = samraad.run(*change, "--municipality", "0621", "--municipality", "0630", "--json")
+    widened = samraad.run(*change)
 
     assert moved.returncode == widened.returncode == DONE, moved.stderr + widened.stderr
     told = json.loads(moved.stdout)
     assert told["municipalities"] == ["0621", "0630"]
     assert told["municipalities_before"] == ["0630"]
     assert "works for the whole district now (before: 0621 Kolding, 0630 Vejle)" in widened.stderr
-    assert municipalities(desk) == []
+    assert municipalities(samraad) == []
 
 
-def test_a_report_sent_twice_has_one_case_and_the_same_receipt(office: Desk) -> None:
+def test_a_report_sent_twice_has_one_case_and_the_same_receipt(office: CommandLine) -> None:
     report = office.report()
 
     first_code, first = office.emit(report)
@@ -153,7 +155,7 @@ def test_a_report_sent_twice_has_one_case_and_the_same_receipt(office: Desk) -> 
     assert len(office.receipts("--reference", json.loads(report)["reference"])) == 2
 
 
-def test_a_case_is_watched_by_the_name_that_people_call_it(office: Desk) -> None:
+def test_a_case_is_watched_by_the_name_that_people_call_it(office: CommandLine) -> None:
     _, receipts = office.emit(office.report())
     case_id = receipts[0]["case_id"]
     office.facts(case_id, 3)
@@ -167,7 +169,7 @@ def test_a_case_is_watched_by_the_name_that_people_call_it(office: Desk) -> None
     assert office.run("watch", "--case", name, "--count", "99", "--for", "1").returncode == FAILED
 
 
-def test_a_wrong_report_is_told_field_by_field_and_not_sent(office: Desk) -> None:
+def test_a_wrong_report_is_told_field_by_field_and_not_sent(office: CommandLine) -> None:
     report = office.report(municipality="0461", occurred_at="2026-11-12T13:30:00")
 
     code, told = office.emit(report)
@@ -181,7 +183,7 @@ def test_a_wrong_report_is_told_field_by_field_and_not_sent(office: Desk) -> Non
     assert not office.receipts("--reference", json.loads(report)["reference"])
 
 
-def test_intake_rejects_for_the_same_reasons_what_is_sent_unchecked(office: Desk) -> None:
+def test_intake_rejects_for_the_same_reasons_what_is_sent_unchecked(office: CommandLine) -> None:
     report = office.report(municipality="0461", occurred_at="2026-11-12T13:30:00")
     _, judged_here = office.emit(report)
 
@@ -192,7 +194,7 @@ def test_intake_rejects_for_the_same_reasons_what_is_sent_unchecked(office: Desk
     assert sorted(map(str, receipts[0]["errors"])) == sorted(map(str, judged_here[0]["errors"]))
 
 
-def test_what_can_never_be_answered_is_told_at_once(office: Desk) -> None:
+def test_what_can_never_be_answered_is_told_at_once(office: CommandLine) -> None:
     unnamed = json.loads(office.report())
     del unnamed["reference"]
     nameable = office.report()
@@ -221,7 +223,7 @@ def test_what_can_never_be_answered_is_told_at_once(office: Desk) -> None:
         office.run("parked", "discard", row, "--reason", "the test ends", "--yes")
 
 
-def test_a_mended_report_is_taken_under_the_same_reference(office: Desk) -> None:
+def test_a_mended_report_is_taken_under_the_same_reference(office: CommandLine) -> None:
     report = json.loads(office.report())
     wrong = json.dumps({**report, "proposed_by": "somebody"})
 
@@ -231,7 +233,7 @@ def test_a_mended_report_is_taken_under_the_same_reference(office: Desk) -> None
     assert (code, receipts[0]["status"]) == (DONE, "accepted")
 
 
-def test_another_content_under_an_accepted_reference_is_a_conflict(office: Desk) -> None:
+def test_another_content_under_an_accepted_reference_is_a_conflict(office: CommandLine) -> None:
     report = office.report()
     office.emit(report)
 
@@ -241,7 +243,7 @@ def test_another_content_under_an_accepted_reference_is_a_conflict(office: Desk)
     assert [error["rule"] for error in receipts[0]["errors"]] == ["conflict"]
 
 
-def test_many_reports_one_a_line_are_each_answered(office: Desk) -> None:
+def test_many_reports_one_a_line_are_each_answered(office: CommandLine) -> None:
     reports = [office.report() for _ in range(12)]
 
     code, receipts = office.emit("\n".join([*reports, reports[0]]))
@@ -251,7 +253,7 @@ def test_many_reports_one_a_line_are_each_answered(office: Desk) -> None:
     assert sorted(receipt["reference"] for receipt in receipts) == sent
 
 
-def test_one_wrong_line_keeps_all_from_being_sent(office: Desk) -> None:
+def test_one_wrong_line_keeps_all_from_being_sent(office: CommandLine) -> None:
     good, wrong = office.report(), office.report(process="konfliktråd")
 
     code, told = office.emit(f"{good}\n{wrong}\n")
@@ -261,7 +263,7 @@ def test_one_wrong_line_keeps_all_from_being_sent(office: Desk) -> None:
     assert not office.receipts("--reference", json.loads(good)["reference"])
 
 
-def test_a_report_of_another_partner_is_not_sent(office: Desk) -> None:
+def test_a_report_of_another_partner_is_not_sent(office: CommandLine) -> None:
     report = office.report(partner="somebody-else")
 
     ran = office.run("emit", "-", "--credentials", str(office.file), stdin=report)
@@ -271,7 +273,9 @@ def test_a_report_of_another_partner_is_not_sent(office: Desk) -> None:
     assert f"A report of another partner is not sent as {office.partner}" in ran.stderr
 
 
-def test_a_reference_like_a_cpr_number_is_neither_sent_in_the_open_nor_shown(office: Desk) -> None:
+def test_a_reference_like_a_cpr_number_is_neither_sent_in_the_open_nor_shown(
+    office: CommandLine,
+) -> None:
     ran = office.run(
         "emit", "-", "--credentials", str(office.file), stdin=office.report(reference="260312-4000")
     )
@@ -281,7 +285,9 @@ def test_a_reference_like_a_cpr_number_is_neither_sent_in_the_open_nor_shown(off
     assert "260312" not in ran.stdout + ran.stderr
 
 
-def test_receipts_and_facts_are_shown_to_people_without_a_word_of_the_report(office: Desk) -> None:
+def test_receipts_and_facts_are_shown_to_people_without_a_word_of_the_report(
+    office: CommandLine,
+) -> None:
     report = office.report()
     ran = office.run("emit", "-", "--credentials", str(office.file), stdin=report)
     seen = office.run("watch", "--from-start", "--for", "2")

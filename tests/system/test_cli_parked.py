@@ -1,4 +1,4 @@
-"""What stands still, put right from the command line, on the real stack."""
+"""Parked events and halted partitions, handled from the command line on the real stack."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.live import LiveStack, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from tests.system.command_line import DONE, FAILED, REFUSED, WRONG_USE, CommandLine
 from tests.system.cut import lose_the_beginning
-from tests.system.desk import DONE, FAILED, REFUSED, WRONG_USE, Desk
 
 
 @pytest.fixture
-def half_added(desk: Desk) -> Iterator[Desk]:
+def half_added(samraad: CommandLine) -> Iterator[CommandLine]:
     """A partner that the broker knows and intake does not: an add that broke off."""
-    desk.add()
-    whole = json.loads(desk.file.read_text())
-    partner = f"{desk.partner}-half"
-    apply_partner(connect(desk.stack.kafka("admin")), partner, "half-made")
-    text = json.dumps(whole).replace(desk.partner, partner)
-    half = Desk(desk.stack, desk.folder, partner)
+    samraad.add()
+    whole = json.loads(samraad.file.read_text())
+    partner = f"{samraad.partner}-half"
+    apply_partner(connect(samraad.stack.kafka("admin")), partner, "half-made")
+    text = json.dumps(whole).replace(samraad.partner, partner)
+    half = CommandLine(samraad.stack, samraad.folder, partner)
     half.file.write_text(text.replace(whole["kafka"]["sasl.password"], "half-made"))
     yield half
     for row in half.parked():
@@ -40,7 +40,7 @@ def half_added(desk: Desk) -> Iterator[Desk]:
 
 
 def test_a_half_done_add_is_completed_and_what_was_sent_before_is_redriven(
-    half_added: Desk,
+    half_added: CommandLine,
 ) -> None:
     report = half_added.report()
     assert half_added.emit(report, "--timeout", "2") == (
@@ -69,13 +69,13 @@ def test_a_half_done_add_is_completed_and_what_was_sent_before_is_redriven(
     )
 
 
-def own_rows(desk: Desk) -> list[dict[str, Any]]:
-    rows = desk.parked("--service", "intake")
-    return [row for row in rows if row["topic"].startswith(f"partner.{desk.partner}.")]
+def own_rows(samraad: CommandLine) -> list[dict[str, Any]]:
+    rows = samraad.parked("--service", "intake")
+    return [row for row in rows if row["topic"].startswith(f"partner.{samraad.partner}.")]
 
 
 def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
-    stack: LiveStack, office: Desk
+    stack: LiveStack, office: CommandLine
 ) -> None:
     case_id = str(uuid4())
     tell(stack, case_id, 1, "intake.case_opened.v1", b'{"case_id": "not even one"}')
@@ -90,7 +90,7 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
             == [("mediation", 1), ("notify", 1)]
         ),
         30,
-        "the case to stand still where it is read, with one event behind",
+        "the case to be parked where it is read, with one event behind",
     )
     row_id = rows()[0]["id"]
     shown = office.run("parked", "list")
@@ -112,7 +112,7 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
 
 
 def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
-    stack: LiveStack, office: Desk
+    stack: LiveStack, office: CommandLine
 ) -> None:
     cases = [str(uuid4()) for _ in range(2)]
     fact = f"intake.{uuid4().hex[:6]}"
@@ -124,7 +124,7 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
         found = office.parked("--service", "mediation")
         return [row for row in found if row.get("case_id") in cases]
 
-    wait_until(lambda: [row["behind"] for row in rows()] == [1, 1], 60, "two cases to stand still")
+    wait_until(lambda: [row["behind"] for row in rows()] == [1, 1], 60, "two cases to be parked")
     causes = {row["cause"] for row in rows()}
     (cause,) = causes
     of_cause = ("--cause", cause, "--service", "mediation")
@@ -138,7 +138,7 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
     assert all((would[case]["done"], would[case]["left"]) == (0, 2) for case in cases)
     asked = office.run("parked", "redrive", *of_cause, stdin="n\n")
     assert asked.returncode == FAILED
-    assert "would stand still again" in asked.stderr
+    assert "would be parked again" in asked.stderr
     before = office.run("parked", "log", "--service", "mediation", "--json").stdout
     assert not any(case in before for case in cases), "a dry run is no act"
 
@@ -168,7 +168,9 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
             assert office.run(*give_up, "--reason", "made by a test", "--yes").returncode == DONE
 
 
-def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(stack: LiveStack, office: Desk) -> None:
+def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(
+    stack: LiveStack, office: CommandLine
+) -> None:
     case_id = str(uuid4())
     tell(stack, case_id, 3, "intake.something_new.v1", b"{}")
     look = ("halts", "list", "--late", "0", "--json")
@@ -180,7 +182,7 @@ def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(stack: LiveStack, offi
     wait_until(lambda: len(waiting()) == 2, 60, "the case to wait at both of its readers")
     assert {(each["mark"], each["next"]) for each in waiting()} == {(0, 3)}
     shown = office.run("halts", "list", "--late", "0").stdout
-    assert "#1 to #2 have not come from /intake/cases/mediation" in shown
+    assert "#1 to #2 have not arrived from /intake/cases/mediation" in shown
     go_on = ("halts", "accept-gap", "--case", case_id, "--late", "0", "--reason", "a test's own")
     assert office.run(*go_on, "--yes").returncode == WRONG_USE, "two services wait"
 
@@ -192,33 +194,38 @@ def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(stack: LiveStack, offi
 
 
 def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes_on(
-    stack: LiveStack, desk: Desk
+    stack: LiveStack, samraad: CommandLine
 ) -> None:
-    assert desk.add().returncode == DONE
-    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
-    topic = f"partner.{desk.partner}.reports"
+    assert samraad.add().returncode == DONE
+    assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == DONE
+    topic = f"partner.{samraad.partner}.reports"
 
-    cut = lose_the_beginning(stack, desk)
+    cut = lose_the_beginning(stack, samraad)
 
     assert cut
 
     def halted() -> list[dict[str, Any]]:
-        told = json.loads(desk.run("halts", "list", "--service", "intake", "--json").stdout)
+        told = json.loads(samraad.run("halts", "list", "--service", "intake", "--json").stdout)
         return [each for each in told["partitions"] if each["lane"].startswith(f"{topic}[")]
 
-    wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to stand still")
+    wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to be halted")
     assert all("are gone" in each["reason"] and each["way_on"] for each in halted())
-    assert desk.run("halts", "list", "--service", "intake").returncode == FAILED
-    resumed = desk.run("halts", "resume", halted()[0]["lane"], "--service", "intake", "--yes")
+    lanes = [each["lane"] for each in halted()]
+    assert samraad.run("halts", "list", "--service", "intake").returncode == FAILED
+    resumed = samraad.run("halts", "resume", lanes[0], "--service", "intake", "--yes")
     assert resumed.returncode == DONE, resumed.stderr
-    wait_until(lambda: len(halted()) == len(cut), 30, "it to stand still again: nothing is mended")
-    for each in halted():
-        ran = desk.run("halts", "accept-gap", each["lane"], "--reason", "cut by a test", "--yes")
-        assert ran.returncode == DONE, ran.stderr
+    wait_until(lambda: len(halted()) == len(cut), 30, "it to be halted again: nothing is fixed")
 
-    wait_until(lambda: not halted(), 60, "no partition to stand still")
-    assert desk.emit("\n".join(desk.report() for _ in range(8)))[0] == DONE
-    log = json.loads(desk.run("parked", "log", "--service", "intake", "--json").stdout)
+    def is_accepted(lane: str) -> bool:
+        accept = ("halts", "accept-gap", lane, "--reason", "cut by a test", "--yes")
+        return samraad.run(*accept).returncode == DONE
+
+    for lane in lanes:  # one that was resumed is halted again in a moment
+        wait_until(lambda lane=lane: is_accepted(lane), 30, f"the gap in {lane} to be accepted")
+
+    wait_until(lambda: not halted(), 60, "no partition to be halted")
+    assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == DONE
+    log = json.loads(samraad.run("parked", "log", "--service", "intake", "--json").stdout)
     mine = [entry for entry in log if topic in entry["what"]]
     assert {entry["action"] for entry in mine} == {"parked_resume", "parked_accept_gap"}
 

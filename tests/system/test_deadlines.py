@@ -16,7 +16,7 @@ from deploy.embedded.paths import Home
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from tests.live import LiveStack, wait_until
-from tests.system.desk import DONE, Desk
+from tests.system.command_line import DONE, CommandLine
 
 SHORT = {
     "INTAKE_TRIAGE_WITHIN": "PT6S",
@@ -32,15 +32,15 @@ KEY = re.compile(r'name="key" value="([0-9a-f-]{36})"')
 @pytest.fixture(scope="module")
 def hurried(
     downloads: Home, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[LiveStack, Desk]]:
+) -> Iterator[tuple[LiveStack, CommandLine]]:
     """A stack of its own in which time runs out soon, and a partner that may send to it."""
     folder = tmp_path_factory.mktemp("hurried")
     live = LiveStack(folder / "home", downloads.cache, **SHORT)
     live.start()
-    desk = Desk(live, folder, "hurried-police")
-    ran = desk.add(kind="police")
+    samraad = CommandLine(live, folder, "hurried-police")
+    ran = samraad.add(kind="police")
     assert ran.returncode == DONE, ran.stderr
-    yield live, desk
+    yield live, samraad
     live.discard()
 
 
@@ -81,15 +81,15 @@ class Inbox:
 
 
 def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concerns(
-    hurried: tuple[LiveStack, Desk],
+    hurried: tuple[LiveStack, CommandLine],
 ) -> None:
-    stack, desk = hurried
+    stack, samraad = hurried
     letters = [
-        desk.report("mediation-violence-between-two-young"),
-        desk.report("psp-losing-the-home", municipality="0630"),
-        desk.report("triage-from-a-school", municipality="0630"),
+        samraad.report("mediation-violence-between-two-young"),
+        samraad.report("psp-losing-the-home", municipality="0630"),
+        samraad.report("triage-from-a-school", municipality="0630"),
     ]
-    code, receipts = desk.emit("\n".join(letters))
+    code, receipts = samraad.emit("\n".join(letters))
     assert code == DONE, receipts
     cases = {each["reference"]: each["case_id"] for each in receipts}
     mediation, psp, waiting = [cases[json.loads(letter)["reference"]] for letter in letters]
@@ -111,7 +111,7 @@ def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concern
 
 
 def test_a_deadline_stands_beside_its_case_and_goes_with_what_it_was_for(
-    stack: LiveStack, office: Desk
+    stack: LiveStack, office: CommandLine
 ) -> None:
     code, [receipt] = office.emit(office.report())
     assert code == DONE, receipt

@@ -18,12 +18,12 @@ from tests.live import LiveStack, wait_until
 if TYPE_CHECKING:
     pass
 
-from tests.system.desk import DONE, REJECTED, Desk, lines
+from tests.system.command_line import DONE, REJECTED, CommandLine, lines
 
 CLIENT = CLONE / "examples" / "clients" / "partner_confluent.py"
 
 
-def send_with_client(office: Desk, report: Path) -> tuple[int, dict[str, Any]]:
+def send_with_client(office: CommandLine, report: Path) -> tuple[int, dict[str, Any]]:
     """Send a report with the foreign client; exit code and the receipt that it shows."""
     ran = subprocess.run(
         [sys.executable, "-I", str(CLIENT), str(office.file), str(report)],
@@ -38,7 +38,7 @@ def send_with_client(office: Desk, report: Path) -> tuple[int, dict[str, Any]]:
     return ran.returncode, json.loads(ran.stdout)
 
 
-def test_a_foreign_client_integrates_with_the_credentials_file_alone(office: Desk) -> None:
+def test_a_foreign_client_integrates_with_the_credentials_file_alone(office: CommandLine) -> None:
     good, wrong = office.folder / "good.json", office.folder / "wrong.json"
     good.write_text(office.report())
     wrong.write_text(office.report(municipality="0461"))
@@ -52,7 +52,7 @@ def test_a_foreign_client_integrates_with_the_credentials_file_alone(office: Des
     assert not re.search(r"^\s*(?:from|import) (?:shared|cli|services|deploy)", CLIENT.read_text())
 
 
-def test_the_client_shows_no_receipt_from_before_it_sent(office: Desk) -> None:
+def test_the_client_shows_no_receipt_from_before_it_sent(office: CommandLine) -> None:
     mended = office.folder / "mended.json"
     mended.write_text(office.report())
     wrong = json.dumps({**json.loads(mended.read_text()), "municipality": "0461"})

@@ -22,7 +22,7 @@ from confluent_kafka import KafkaError
 from pymongo import MongoClient
 
 from tests.faults.checker.letters import headers_of
-from tests.system.desk import Desk
+from tests.system.command_line import CommandLine
 from tests.system.hostile_partner import Partner
 from tests.system.hostile_shapes import PARKED, POLICE, SCHOOL, SHAPES
 
@@ -74,7 +74,7 @@ def outcome(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("hostile")
 
     def partner(kind: PartnerKind) -> Partner:
-        return Partner(Desk(stack, folder, f"hostile-{kind.value}-{uuid4().hex[:8]}"), kind)
+        return Partner(CommandLine(stack, folder, f"hostile-{kind.value}-{uuid4().hex[:8]}"), kind)
 
     with ThreadPoolExecutor() as pool:
         made = dict(zip((SCHOOL, POLICE), pool.map(partner, (SCHOOL, POLICE)), strict=True))

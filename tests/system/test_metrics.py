@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.alarms import ALARMS, UP
 from deploy.embedded.paths import CLONE
 from tests.live import LiveStack, wait_until
-from tests.system.desk import DONE, Desk
+from tests.system.command_line import DONE, CommandLine
 
 SERVICES = ("intake", "mediation", "psp", "notify")
 PAGE = CLONE / "docs" / "metrics.md"
@@ -49,7 +49,7 @@ def served(stack: LiveStack, service: str) -> str:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_each_figure_that_is_served_is_documented_and_the_other_way_round(
-    stack: LiveStack, office: Desk, service: str
+    stack: LiveStack, office: CommandLine, service: str
 ) -> None:
     assert office.emit(office.report())[0] == DONE, "some figures have labels only once counted"
     told, known = {}, documented()
@@ -73,7 +73,9 @@ def test_each_alarm_stands_on_the_page_beside_the_figure_it_looks_at() -> None:
     }
 
 
-def test_no_label_grows_with_partners_cases_or_people(stack: LiveStack, office: Desk) -> None:
+def test_no_label_grows_with_partners_cases_or_people(
+    stack: LiveStack, office: CommandLine
+) -> None:
     reports = [office.report(), office.report("triage-from-a-school")]
     _, receipts = office.emit("\n".join(reports), "--unchecked")
     cases = [receipt["case_id"] for receipt in receipts if receipt.get("case_id")]
@@ -92,7 +94,7 @@ def told_of(stack: LiveStack, service: str, sample: str) -> float:
 
 
 def test_a_report_that_becomes_a_notice_is_counted_on_its_way(
-    stack: LiveStack, office: Desk
+    stack: LiveStack, office: CommandLine
 ) -> None:
     watched = {
         "intake": 'samraad_told_total{type="intake.case_opened.v1"}',

@@ -23,7 +23,7 @@ from shared.engine import Store
 from shared.security.data_keys import Keys, MasterKey
 from tests.live import wait_until
 from tests.system import searching
-from tests.system.desk import Desk
+from tests.system.command_line import CommandLine
 from tests.system.hostile_partner import Partner
 from tests.system.marked import Marked
 
@@ -36,7 +36,7 @@ KINDS: Final = ("mediation", "psp", "waiting", "rejected", "parked")
 
 
 @dataclass(slots=True)
-class Told:
+class SentReports:
     """What was sent, and the cases that it opened."""
 
     partner: Partner
@@ -52,9 +52,9 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    desk = Desk(stack, tmp_path_factory.mktemp("privacy"), f"privacy-{uuid4().hex[:8]}")
-    partner = Partner(desk, PartnerKind.POLICE)
+def told(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentReports]:
+    samraad = CommandLine(stack, tmp_path_factory.mktemp("privacy"), f"privacy-{uuid4().hex[:8]}")
+    partner = Partner(samraad, PartnerKind.POLICE)
     openly = Marked("openly").number("key", "3112##-####")
     reports = {kind: Marked(kind) for kind in KINDS}
     references = {kind: f"{kind}-{uuid4().hex[:8]}" for kind in KINDS}
@@ -77,7 +77,7 @@ def told(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         ours = {"topic": partner.topics["reports"]}
         wait_for(client["intake"]["parked"], ours, "two letters to be set aside", 2)
         rows = list(client["intake"]["parked"].find(ours))
-    yield Told(partner, reports, references, cases, openly)
+    yield SentReports(partner, reports, references, cases, openly)
     token = {"Authorization": f"Bearer {stack.operator_token}"}
     for row in rows:
         asked = {"id": row["_id"], "reason": "the test ends"}
@@ -100,18 +100,20 @@ def logged_in(stack: LiveStack, person: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_no_topic_and_no_file_of_the_broker_holds_any_of_it(stack: LiveStack, told: Told) -> None:
+def test_no_topic_and_no_file_of_the_broker_holds_any_of_it(
+    stack: LiveStack, told: SentReports
+) -> None:
     assert searching.find(told.marks, searching.kafka(stack)) == set()
 
 
 def test_no_collection_and_no_file_of_the_database_holds_any_of_it(
-    stack: LiveStack, told: Told
+    stack: LiveStack, told: SentReports
 ) -> None:
     assert searching.find(told.marks, searching.mongo_documents(stack)) == set()
     assert searching.find(told.marks, searching.mongo_files(stack)) == set()
 
 
-def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, told: Told) -> None:
+def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, told: SentReports) -> None:
     assert searching.find(told.marks, searching.logs(stack)) == set()
     assert searching.find(told.marks, searching.metrics(services_of(stack))) == set()
 
@@ -126,7 +128,7 @@ def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, told: Told) -> N
     ],
 )
 def test_no_page_and_no_address_in_it_holds_any_of_it(
-    stack: LiveStack, told: Told, person: str, paths: tuple[str, ...]
+    stack: LiveStack, told: SentReports, person: str, paths: tuple[str, ...]
 ) -> None:
     addresses = [f"{stack.url('site')}{path.format(**told.cases)}" for path in paths]
 
@@ -134,7 +136,7 @@ def test_no_page_and_no_address_in_it_holds_any_of_it(
         assert searching.find(told.marks, searching.pages(addresses, client)) == set()
 
 
-def test_no_operator_is_shown_any_of_it(stack: LiveStack, told: Told) -> None:
+def test_no_operator_is_shown_any_of_it(stack: LiveStack, told: SentReports) -> None:
     token = {"Authorization": f"Bearer {stack.operator_token}"}
     addresses = [f"{address}/operator/parked" for address in services_of(stack)]
 
@@ -145,7 +147,9 @@ def test_no_operator_is_shown_any_of_it(stack: LiveStack, told: Told) -> None:
     assert searching.find([*told.marks, told.openly], shown) == set()
 
 
-def test_what_a_partner_writes_openly_stays_on_its_own_topic(stack: LiveStack, told: Told) -> None:
+def test_what_a_partner_writes_openly_stays_on_its_own_topic(
+    stack: LiveStack, told: SentReports
+) -> None:
     """A CPR number as reference lies where the partner put it; nobody carries it any further."""
     topic = told.partner.topics["reports"]
     places = {place for _, place in searching.find([told.openly], searching.kafka(stack))}
@@ -170,7 +174,7 @@ def test_an_address_that_somebody_puts_a_name_into_is_not_logged(stack: LiveStac
 
 
 def test_a_service_is_told_all_of_its_case_and_nothing_of_its_people(
-    stack: LiveStack, told: Told
+    stack: LiveStack, told: SentReports
 ) -> None:
     for kind, case_id in told.cases.items():
         token = (stack.home.secrets / "service-tokens" / kind).read_text().strip()
@@ -187,7 +191,7 @@ def test_a_service_is_told_all_of_its_case_and_nothing_of_its_people(
 
 
 async def test_the_vault_tells_all_of_it_to_those_who_may_read(
-    stack: LiveStack, told: Told
+    stack: LiveStack, told: SentReports
 ) -> None:
     index = BlindIndex((stack.home.secrets / "intake" / "index.key").read_bytes())
     client: AsyncMongoClient[dict[str, Any]]
@@ -201,7 +205,7 @@ async def test_the_vault_tells_all_of_it_to_those_who_may_read(
             assert read is not None
             said: list[Any] = [read.letter]
             for person in read.people:
-                said += [one.said for one in await vault.read_person(person.person_id, **reader)]
+                said += [one.content for one in await vault.read_person(person.person_id, **reader)]
             text = json.dumps(said, ensure_ascii=False)
             marks = told.reports[kind].marks
             assert {name for name, mark in marks.items() if mark not in text} == set()

@@ -18,7 +18,7 @@ from tests.faults.checker.observed import SeenRecord, inspect
 from tests.faults.checker.sender import PartnerClient
 from tests.faults.storm import SERVICES, Rest
 from tests.live import LiveStack, wait_until
-from tests.system.desk import DONE, REJECTED, Desk
+from tests.system.command_line import DONE, REJECTED, CommandLine
 
 ROUNDS: Final = (3, 3, 3, 1)
 """How many of three senders send the same report at once, before intake is killed again."""
@@ -35,23 +35,23 @@ STACK_MB: Final = 1536.0
 
 
 @pytest.fixture
-def partner(desk: Desk) -> Desk:
-    """A desk whose partner may send, and that nobody else uses."""
-    ran = desk.add()
+def partner(samraad: CommandLine) -> CommandLine:
+    """A command line whose partner may send, and that no other test uses."""
+    ran = samraad.add()
     assert ran.returncode == DONE, ran.stderr
-    return desk
+    return samraad
 
 
-class Told:
+class VisibleEffects:
     """What the outside sees of one partner's reports, once all has had its effect."""
 
-    def __init__(self, desk: Desk, sent: int) -> None:
-        Rest(desk.stack, {desk.partner: sent}).wait(SETTLE_S)
-        status = desk.stack.status()
-        replies = f"partner.{desk.partner}.replies"
+    def __init__(self, samraad: CommandLine, sent: int) -> None:
+        Rest(samraad.stack, {samraad.partner: sent}).wait(SETTLE_S)
+        status = samraad.stack.status()
+        replies = f"partner.{samraad.partner}.replies"
         seen = inspect(status, services=(), topics=[replies, *TOPICS])
         with MongoClient[dict[str, Any]](inspector_uri(status)) as mongo:
-            self.reports = list(mongo.intake.reports.find({"partner": desk.partner}))
+            self.reports = list(mongo.intake.reports.find({"partner": samraad.partner}))
             own = [each["_id"] for each in self.reports]
             self.cases = list(mongo.intake.cases.find({"reports": {"$in": own}}))
             cases = [each["_id"] for each in self.cases]
@@ -80,7 +80,7 @@ def inspector_uri(status: dict[str, Any]) -> str:
     return Path(status["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
 
 
-def test_a_report_sent_ten_times_by_three_senders_has_one_effect(partner: Desk) -> None:
+def test_a_report_sent_ten_times_by_three_senders_has_one_effect(partner: CommandLine) -> None:
     report = json.loads(partner.report())
     senders = [PartnerClient(partner.file) for _ in range(3)]
     letters: list[bytes] = []
@@ -98,7 +98,7 @@ def test_a_report_sent_ten_times_by_three_senders_has_one_effect(partner: Desk) 
             if number < len(ROUNDS) - 1:
                 killed.add(kill_when_it_runs(partner.stack, "intake"))
 
-    told = Told(partner, sent=10)
+    told = VisibleEffects(partner, sent=10)
     assert len(killed) == 3
     assert len(set(letters)) == 10, "each was sealed anew"
     assert len(told.receipts) >= 10
@@ -125,11 +125,11 @@ def kill_when_it_runs(stack: LiveStack, service: str) -> int:
 
 
 def test_another_content_under_an_accepted_reference_is_refused_and_the_first_stands(
-    partner: Desk,
+    partner: CommandLine,
 ) -> None:
     report = partner.report()
     assert partner.emit(report)[0] == DONE
-    before = Told(partner, sent=1)
+    before = VisibleEffects(partner, sent=1)
 
     code, told = partner.emit(json.dumps({**json.loads(report), "text": "Noget andet."}))
     assert code == REJECTED
@@ -137,7 +137,7 @@ def test_another_content_under_an_accepted_reference_is_refused_and_the_first_st
         ("/reference", "conflict")
     ]
 
-    after = Told(partner, sent=2)
+    after = VisibleEffects(partner, sent=2)
     assert [each.type for each in after.receipts] == [
         "intake.report_accepted.v1",
         "intake.report_rejected.v1",
@@ -145,28 +145,28 @@ def test_another_content_under_an_accepted_reference_is_refused_and_the_first_st
     assert after.receipts[0].same_as(before.receipts[0])
     assert after.stored == before.stored
     assert partner.emit(report)[0] == DONE
-    assert Told(partner, sent=3).receipts[2].same_as(before.receipts[0])
+    assert VisibleEffects(partner, sent=3).receipts[2].same_as(before.receipts[0])
 
 
-def test_a_rejected_report_is_taken_once_it_is_mended(partner: Desk) -> None:
+def test_a_rejected_report_is_taken_once_it_is_mended(partner: CommandLine) -> None:
     report = json.loads(partner.report())
     code, told = partner.emit(json.dumps({**report, "municipality": "0461"}), "--unchecked")
     assert code == REJECTED
     assert [(each["field"], each["rule"]) for each in told[0]["errors"]] == [
         ("/municipality", "unknown_municipality")
     ]
-    assert not Told(partner, sent=1).cases
+    assert not VisibleEffects(partner, sent=1).cases
 
     code, told = partner.emit(json.dumps(report))
 
     assert (code, told[0]["status"]) == (DONE, "accepted")
-    after = Told(partner, sent=2)
+    after = VisibleEffects(partner, sent=2)
     assert [each["_id"] for each in after.cases] == [told[0]["case_id"]]
     assert len(after.notices) == 1
 
 
 def test_a_notice_lies_in_the_inbox_soon_after_the_partner_was_acknowledged(
-    partner: Desk, capsys: pytest.CaptureFixture[str]
+    partner: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Rest(partner.stack, {}).wait(SETTLE_S)
     client = PartnerClient(partner.file)
@@ -184,7 +184,7 @@ def test_a_notice_lies_in_the_inbox_soon_after_the_partner_was_acknowledged(
             subjects.append(next_of(notices)["fullDocument"]["subject"])
             taken_s.append(time.monotonic() - acknowledged)
 
-    told = Told(partner, sent=LETTERS)
+    told = VisibleEffects(partner, sent=LETTERS)
     assert sorted(subjects) == sorted(each["_id"] for each in told.cases)
     cuts = quantiles(taken_s, n=100, method="inclusive")
     p50, p99 = cuts[49], cuts[98]

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from shared.contracts.envelope import Envelope, write_envelope
 from tests.live import LiveStack, wait_until
-from tests.system.desk import DONE, FAILED, REJECTED, Desk
+from tests.system.command_line import DONE, FAILED, REJECTED, CommandLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,80 +42,80 @@ def database(stack: LiveStack) -> Iterator[MongoClient[Document]]:
 
 
 def test_stores_that_are_put_back_lose_nothing_and_double_nothing(
-    stack: LiveStack, desk: Desk, database: MongoClient[Document]
+    stack: LiveStack, samraad: CommandLine, database: MongoClient[Document]
 ) -> None:
-    assert desk.add().returncode == DONE
-    assert desk.emit(desk.report())[0] == DONE
+    assert samraad.add().returncode == DONE
+    assert samraad.emit(samraad.report())[0] == DONE
     wait_until(lambda: _is_told(database), 60, "all to be told")
     copies = _copied(database)
-    cases = _report_more(desk)
+    cases = _report_more(samraad)
     staffed = cases[-1]
     _tell_as_mediation(stack, staffed, 2)
     _get_old(database, copies)
-    told, answers = _told_of(stack, cases), _answers(stack, desk)
+    told, answers = _told_of(stack, cases), _answers(stack, samraad)
 
     _put_back(stack, database, copies)
 
-    wait_until(lambda: _found(desk) == list(STORES), 60, "both stores to be found put back")
+    wait_until(lambda: _found(samraad) == list(STORES), 60, "both stores to be found put back")
     wait_until(lambda: _are_there(database, cases), 60, "all cases to be there again")
-    _wait_for_one_to_stand(desk, cases, staffed)
-    assert desk.emit(desk.report())[0] == DONE, "the service is open"
-    shown = desk.run("halts", "list")
+    _wait_for_one_to_stand(samraad, cases, staffed)
+    assert samraad.emit(samraad.report())[0] == DONE, "the service is open"
+    shown = samraad.run("halts", "list")
     assert shown.returncode == FAILED
-    assert "its store was put back to" in shown.stdout
-    assert f"mediation told #2 {OF_STAFF}, which its store does not know" in shown.stdout
-    after = _answers(stack, desk)
+    assert "its store was restored to" in shown.stdout
+    assert f"mediation published #2 {OF_STAFF}, which its store does not have" in shown.stdout
+    after = _answers(stack, samraad)
     assert {reference: after[reference] for reference in answers} == answers
     assert _told_of(stack, cases) == told, "nothing is told a second time"
 
-    ran = desk.run("halts", "go-on", "--case", staffed, "--reason", "seen by a test", "--yes")
+    ran = samraad.run("halts", "go-on", "--case", staffed, "--reason", "seen by a test", "--yes")
     assert ran.returncode == DONE, ran.stderr
-    assert _standing(desk, cases) == []
+    assert _standing(samraad, cases) == []
     for service in STORES:
         noted = ("halts", "go-on", "--all", "--service", service, "--reason", "a test", "--yes")
-        assert desk.run(*noted).returncode == DONE
-    assert _found(desk) == []
+        assert samraad.run(*noted).returncode == DONE
+    assert _found(samraad) == []
     assert _blobs_without_a_key(database) == []
-    log = json.loads(desk.run("parked", "log", "--service", "mediation", "--json").stdout)
+    log = json.loads(samraad.run("parked", "log", "--service", "mediation", "--json").stdout)
     assert {"store_put_back", "parked_go_on"} <= {entry["action"] for entry in log}
 
 
-def _report_more(desk: Desk) -> list[str]:
+def _report_more(samraad: CommandLine) -> list[str]:
     """Send three good letters and one that lies ahead of the clock; give all cases, once told."""
     ahead = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
-    reports = [*(desk.report() for _ in range(3)), desk.report(occurred_at=ahead)]
-    assert desk.emit("\n".join(reports), "--unchecked")[0] == REJECTED
-    cases = [receipt["case_id"] for receipt in desk.receipts() if receipt["case_id"]]
+    reports = [*(samraad.report() for _ in range(3)), samraad.report(occurred_at=ahead)]
+    assert samraad.emit("\n".join(reports), "--unchecked")[0] == REJECTED
+    cases = [receipt["case_id"] for receipt in samraad.receipts() if receipt["case_id"]]
     assert len(cases) == 4
     for case in cases:
-        desk.facts(case, 3)
+        samraad.facts(case, 3)
     return cases
 
 
-def _found(desk: Desk) -> list[str]:
+def _found(samraad: CommandLine) -> list[str]:
     """The services whose stores `samraad halts list` says to be put back."""
-    shown = json.loads(desk.run("halts", "list", "--json").stdout)
+    shown = json.loads(samraad.run("halts", "list", "--json").stdout)
     return sorted(store["service"] for store in shown["stores"])
 
 
-def _standing(desk: Desk, cases: list[str]) -> list[str]:
+def _standing(samraad: CommandLine, cases: list[str]) -> list[str]:
     """Those of the cases of which it says that a store does not know all."""
-    shown = json.loads(desk.run("halts", "list", "--json").stdout)
+    shown = json.loads(samraad.run("halts", "list", "--json").stdout)
     return [case["case_id"] for case in shown["unknown"] if case["case_id"] in cases]
 
 
-def _wait_for_one_to_stand(desk: Desk, cases: list[str], staffed: str) -> None:
+def _wait_for_one_to_stand(samraad: CommandLine, cases: list[str], staffed: str) -> None:
     seen: list[list[str]] = []
 
     def is_so() -> bool:
-        seen.append(_standing(desk, cases))
+        seen.append(_standing(samraad, cases))
         return seen[-1] == [staffed]
 
     try:
         wait_until(is_so, 60, "one case to stand")
     except AssertionError:
-        shown = desk.run("halts", "list").stdout, desk.run("parked", "list").stdout
-        raise AssertionError(cases, staffed, seen[-1], *shown, desk.stack.status()) from None
+        shown = samraad.run("halts", "list").stdout, samraad.run("parked", "list").stdout
+        raise AssertionError(cases, staffed, seen[-1], *shown, samraad.stack.status()) from None
 
 
 def _blobs_without_a_key(database: MongoClient[Document]) -> list[tuple[str, str, Any]]:
@@ -213,10 +213,10 @@ def _told_of(stack: LiveStack, cases: list[str]) -> dict[str, Numbers]:
     return told
 
 
-def _answers(stack: LiveStack, desk: Desk) -> dict[str, Any]:
+def _answers(stack: LiveStack, samraad: CommandLine) -> dict[str, Any]:
     """The receipt of each letter; the very same, byte by byte, may stand there twice."""
     given: dict[str, Any] = {}
-    for message in _records(stack.kafka("inspector"), "eyes", f"partner.{desk.partner}.replies"):
+    for message in _records(stack.kafka("inspector"), "eyes", f"partner.{samraad.partner}.replies"):
         receipt = message.value(), sorted(message.headers() or [])
         assert given.setdefault((message.key() or b"").decode(), receipt) == receipt
     assert given

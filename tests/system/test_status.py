@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.alarms import ALARMS
 from deploy.embedded.paths import CLONE
 from tests.live import wait_until
-from tests.system.desk import DONE, FAILED, Desk
+from tests.system.command_line import DONE, FAILED, CommandLine
 
 if TYPE_CHECKING:
     from tests.live import LiveStack
@@ -30,7 +30,7 @@ def instance(stack: LiveStack, service: str) -> dict[str, Any]:
     return told
 
 
-def test_without_a_terminal_it_is_shown_once_with_every_process(office: Desk) -> None:
+def test_without_a_terminal_it_is_shown_once_with_every_process(office: CommandLine) -> None:
     assert office.emit(office.report())[0] == DONE
 
     ran = office.run("status")
@@ -88,7 +88,7 @@ def test_once_is_enough_on_a_terminal_too(stack: LiveStack) -> None:
         os.close(ours)
 
 
-def test_programs_are_told_of_each_process(stack: LiveStack, office: Desk) -> None:
+def test_programs_are_told_of_each_process(stack: LiveStack, office: CommandLine) -> None:
     assert office.emit(office.report())[0] == DONE
 
     for service in SERVICES:
@@ -118,7 +118,7 @@ def test_a_process_that_hangs_is_an_alarm_with_a_page_until_it_is_ended(stack: L
         told = alarms(stack)
         assert ("psp", "absent") in told
         assert told["psp", "absent"]["runbook"] == "docs/runbooks/absent.md"
-        assert told["psp", "absent"]["sentence"] == "psp: a process of it does not answer"
+        assert told["psp", "absent"]["sentence"] == "psp: one of its processes does not answer"
         shown = stack.run("status").stdout
         assert re.search(r"ABSENT +psp: .*docs/runbooks/absent\.md", shown)
     finally:

@@ -15,7 +15,7 @@ from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.security.sealed_letters import seal
 from tests.live import wait_until
-from tests.system.desk import DONE, FAILED, NOT_RUNNING, Desk
+from tests.system.command_line import DONE, FAILED, NOT_RUNNING, CommandLine
 
 if TYPE_CHECKING:
     from tests.live import LiveStack
@@ -38,17 +38,17 @@ def a_trace() -> str:
     return f"00-{'ab' * 8}{uuid4().hex[:16].translate(str.maketrans('0123456789', 'abcdefabcd'))}-00f067aa0ba902b7-01"
 
 
-def steps_of(desk: Desk, asked: str) -> list[Step]:
-    ran = desk.run("trace", asked, "--json")
+def steps_of(samraad: CommandLine, asked: str) -> list[Step]:
+    ran = samraad.run("trace", asked, "--json")
     assert ran.returncode in (DONE, FAILED), ran.stderr
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-def whole_trace(desk: Desk, asked: str) -> list[Step]:
+def whole_trace(samraad: CommandLine, asked: str) -> list[Step]:
     found: list[Step] = []
 
     def is_whole() -> bool:
-        found[:] = steps_of(desk, asked)
+        found[:] = steps_of(samraad, asked)
         names = [(step["service"], step["name"]) for step in found]
         return all(wanted in names for wanted in TO_THE_NOTICE) and (
             ("intake", "publish intake.report_accepted.v1") in names
@@ -69,16 +69,16 @@ def the_way_to_the_notice(steps: list[Step]) -> list[tuple[str, str]]:
     return [(each["service"], each["name"]) for each in reversed(way)]
 
 
-def post(desk: Desk, reports: list[tuple[str, bytes | None]]) -> None:
+def post(samraad: CommandLine, reports: list[tuple[str, bytes | None]]) -> None:
     """Send sealed reports with a traceparent of any kind, as a partner's own program does."""
-    told = json.loads(desk.file.read_text())
+    told = json.loads(samraad.file.read_text())
     key = httpx.get(told["jwks_url"]).json()["keys"][0]
     producer = Producer({**told["kafka"], "acks": "all", "log_level": 0})
     for report, traceparent in reports:
         reference = json.loads(report)["reference"]
         envelope = Envelope(
             id=str(uuid4()),
-            source=f"/partners/{desk.partner}",
+            source=f"/partners/{samraad.partner}",
             type="intake.report_submitted.v1",
             subject=reference,
             content_type="application/jose",
@@ -90,7 +90,7 @@ def post(desk: Desk, reports: list[tuple[str, bytes | None]]) -> None:
     assert producer.flush(30) == 0
 
 
-def test_one_report_gives_one_connected_trace_to_the_notice(office: Desk) -> None:
+def test_one_report_gives_one_connected_trace_to_the_notice(office: CommandLine) -> None:
     report = office.report()
     code, receipts = office.emit(report)
     assert code == DONE
@@ -113,7 +113,7 @@ def test_one_report_gives_one_connected_trace_to_the_notice(office: Desk) -> Non
     assert about == {case, None}
 
 
-def test_a_trace_is_found_by_reference_by_case_and_by_its_own_id(office: Desk) -> None:
+def test_a_trace_is_found_by_reference_by_case_and_by_its_own_id(office: CommandLine) -> None:
     report = office.report()
     _, (receipt,) = office.emit(report)
     steps = whole_trace(office, json.loads(report)["reference"])
@@ -129,7 +129,7 @@ def test_a_trace_is_found_by_reference_by_case_and_by_its_own_id(office: Desk) -
     assert shown.index("take letter") < shown.index("publish notify.notice_created.v1")
 
 
-def test_a_partners_own_trace_reaches_the_notice(office: Desk) -> None:
+def test_a_partners_own_trace_reaches_the_notice(office: CommandLine) -> None:
     report, trace = office.report(), a_trace()
 
     post(office, [(report, trace.encode())])
@@ -149,7 +149,7 @@ def test_a_partners_own_trace_reaches_the_notice(office: Desk) -> None:
     ids=["oversized", "a CPR number", "bytes"],
 )
 def test_a_hostile_trace_is_ignored_and_a_new_one_reaches_the_notice(
-    office: Desk, hostile: bytes
+    office: CommandLine, hostile: bytes
 ) -> None:
     report = office.report()
 
@@ -161,7 +161,7 @@ def test_a_hostile_trace_is_ignored_and_a_new_one_reaches_the_notice(
     assert next(step for step in steps if step["name"] == "take letter")["parent"] is None
 
 
-def test_one_trace_of_a_partner_does_not_tie_two_processes_together(office: Desk) -> None:
+def test_one_trace_of_a_partner_does_not_tie_two_processes_together(office: CommandLine) -> None:
     mediation, triage, trace = office.report(), office.report(process=None), a_trace()
 
     post(office, [(mediation, trace.encode()), (triage, trace.encode())])
@@ -178,7 +178,7 @@ def test_one_trace_of_a_partner_does_not_tie_two_processes_together(office: Desk
     assert of_both == set()
 
 
-def test_what_was_not_traced_is_told_in_a_sentence(office: Desk) -> None:
+def test_what_was_not_traced_is_told_in_a_sentence(office: CommandLine) -> None:
     ran = office.run("trace", "T-of-nobody")
 
     assert (ran.returncode, ran.stdout) == (FAILED, "")

@@ -146,7 +146,7 @@ class ParkingQueries:
 
     async def log(self, most: int = 100) -> list[dict[str, Any]]:
         """What operators did, the newest first."""
-        acts = {"basis": audit.Basis.OPERATION.value}
+        acts = {"basis": audit.LegalBasis.OPERATION.value}
         found = self._db[audit.COLLECTION].find(acts).sort([("at", -1), ("_id", -1)])
         rows = await found.limit(most).to_list()
         return [{**row, "_id": str(row["_id"])} for row in rows]

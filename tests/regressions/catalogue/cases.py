@@ -38,13 +38,13 @@ CASES: Final[tuple[Regression, ...]] = (
     # sequences
     planted(
         15,
-        "a repeat is not told by its sequence",
+        "a repeat is not recognised by its sequence",
         change_condition(TAKE, "SEQUENCE <= MARK", "False"),
         seen_by=f"{ORDER}::test_a_fact_that_is_repeated_at_new_offsets_has_one_effect",
     ),
     planted(
         15,
-        "each event of a slice sees the marks as loaded",
+        "each event of a batch sees the marks as loaded",
         change_statement(
             TAKE,
             "MARK = MARKS.get(SOURCE, 0)",
@@ -59,7 +59,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         16,
-        "an unknown type leaves the mark",
+        "an unknown type does not move the mark",
         change_condition(
             TAKE,
             "SEQUENCE <= MARK",
@@ -77,13 +77,13 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         17,
-        "nothing waits for a gap",
+        "no event waits for a gap",
         change_condition(TAKE, "PARKED or SEQUENCE > MARK + 1", "PARKED"),
         seen_by=f"{ORDER}::test_facts_that_arrive_out_of_order_have_their_effects_in_order",
     ),
     planted(
         17,
-        "the lane stands still before a gap",
+        "the worker stops before a gap",
         insert_before(
             TAKE,
             "if SEQUENCE <= MARK: ...",
@@ -116,7 +116,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         17,
-        "keeping an event does not write its case",
+        "storing an event does not write its case",
         insert_before(
             KEEP,
             "UNIT.TOUCH(_, _, REPLACE(PROTOCOL, WAITING=True))",
@@ -129,13 +129,13 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         17,
-        "no sweeper resumes a resume that stopped for size",
+        "no sweeper continues a resume that stopped because of its size",
         change_expression(SWEEP, "0 if FACTS is None else SWEPT", "0 if FACTS else SWEPT"),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
     planted(
         17,
-        "`waiting` is taken back though not all that waits was loaded",
+        "`waiting` is cleared although not all waiting rows were loaded",
         change_condition(DRAIN, "WAITING and not ROOM and UNIT.IS_WHOLE", "WAITING and not ROOM"),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
@@ -156,7 +156,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         18,
-        "traces of the failed handler are left",
+        "changes of the failed handler are kept",
         drop(APPLY, "UNIT.ROLL_BACK(BEFORE)", given="BEFORE = UNIT.SAVEPOINT()"),
         seen_by=f"{ORDER}::test_a_failed_attempt_leaves_no_trace_even_of_what_it_changed_in_place",
     ),
@@ -168,7 +168,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         19,
-        "a resume decides on what it loaded before its transaction, and writes without a version",
+        "a resume decides on data loaded before its transaction, and writes without a version",
         WRITE_UNGUARDED,
         change_statement(
             GO_ON,
@@ -180,7 +180,7 @@ CASES: Final[tuple[Regression, ...]] = (
     # joining late
     planted(
         20,
-        "a reader of a log without its beginning adopts where it starts",
+        "a reader of a log without its beginning adopts the log's start",
         change_condition(OWN, "KNOWN is None and LOG_START > 0", "False"),
         change_expression(
             OWN,
@@ -202,7 +202,7 @@ CASES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         20,
-        "the first sequence that is seen is adopted",
+        "the first sequence that arrives is adopted",
         change_statement(
             TAKE,
             "MARK = MARKS.get(SOURCE, 0)",

@@ -36,7 +36,7 @@ RELAY: Final[tuple[Regression, ...]] = (
     ),
     planted(
         7,
-        "after a send that failed the relay goes on with the next",
+        "after a failed send the relay continues with the next message",
         change_statement(
             SEND,
             """

@@ -25,19 +25,19 @@ RESTORES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         25,
-        "what was told before is told again",
+        "an event that was published before is published again",
         change_statement(NUMBER, "return COUNTED + 1, True", "return COUNTED + 1, False"),
         seen_by=f"{RESTORED}::test_after_a_restore_all_is_read_again_and_nothing_is_told_twice",
     ),
     planted(
         25,
-        "something else is told under a number that was given out",
+        "a different event is published under an assigned number",
         drop(NUMBER, "raise REJECTED(OTHERWISE)"),
         seen_by=f"{RESTORED}::test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_person_goes_on",
     ),
     planted(
         25,
-        "a store that is put back under a running service is not noticed",
+        "a store that is restored under a running service is not detected",
         change_expression(
             COUNT, '{"_id": ROW_ID, "beat": {"$gte": BEAT}}', '{"_id": ROW_ID, "beat": {"$gte": 0}}'
         ),
@@ -46,7 +46,7 @@ RESTORES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         25,
-        "a case goes on before all is read again",
+        "a case continues before all input is read again",
         change_statement(
             READ_AGAIN,
             """
@@ -63,7 +63,7 @@ RESTORES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         25,
-        "a case goes on from where its store stands, not above what was told",
+        "a case continues from its store's number, not above the published ones",
         change_statement(
             NUMBER, "return max(COUNTED, LAST) + 1, False", "return COUNTED + 1, False"
         ),
@@ -71,14 +71,14 @@ RESTORES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         25,
-        "what is told on a store before it is noticed to be put back is noted as known",
+        "events emitted before the rollback is detected are noted as known",
         drop(GO_BACK, "await CHECK(STORE, SEEN)", given="SEEN = STORE.BEAT"),
         drop(SAVE, "await CHECK(STORE, SEEN, SESSION)", given="SEEN = STORE.BEAT"),
         seen_by=f"{RESTORED}::test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hides_nothing",
     ),
     planted(
         25,
-        "what fires late is told again once its case has gone on above it",
+        "a late deadline is published again once its case has continued above it",
         change_expression(
             NUMBER,
             "[AT for AT, (KNOWN, REST) in LEFT if KNOWN == SAID]",

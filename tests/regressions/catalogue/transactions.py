@@ -86,7 +86,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
     ),
     planted(
         1,
-        "the room is written outside of the transaction",
+        "the parking lot is written outside of the transaction",
         change_expression(
             WRITE_ROOM,
             "PARKED.bulk_write(OPERATIONS, ordered=False, session=SESSION)",
@@ -97,7 +97,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
     # versions and keys
     planted(
         2,
-        "staff decide on what they loaded before the transaction, and write without a version",
+        "an act of staff decides on data loaded before the transaction, and writes without a version",
         WRITE_UNGUARDED,
         insert_before(
             ACT,
@@ -115,7 +115,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
     ),
     planted(
         3,
-        "a staff action has no key of its own",
+        "an act of staff has no key of its own",
         change_condition(ACT, "DONE is not None", "False"),
         change_expression(
             ACT,
@@ -129,7 +129,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
     ),
     planted(
         4,
-        "emit does not ask for the size",
+        "emit does not check the size",
         change_condition(SIZED, "SIZE > MOST", "SIZE < 0"),
         seen_by=f"{ORDER}::test_what_can_never_succeed_stops_its_own_case_only[tell too much]",
     ),

@@ -32,7 +32,7 @@ MOVE_FROM_ANYWHERE: Final = change_expression(
 WATERMARKS: Final[tuple[Regression, ...]] = (
     planted(
         10,
-        "a slice may begin behind the watermark: `o <= first`",
+        "a batch may begin behind the watermark: `o <= first`",
         change_condition(OFFER, "OFFSET != EXPECTED", "OFFSET < EXPECTED"),
         change_expression(
             MOVE,
@@ -43,13 +43,13 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
     ),
     planted(
         10,
-        "the watermark is moved from wherever it stands",
+        "the watermark is moved from any position",
         MOVE_FROM_ANYWHERE,
         seen_by=f"{RULES}::test_a_slice_that_begins_elsewhere_than_the_watermark_stands_is_refused_whole",
     ),
     planted(
         11,
-        "after a commit that is unclear the lane takes it for done and goes on",
+        "after an unclear commit the worker assumes success and continues",
         MOVE_FROM_ANYWHERE,
         change_statement(
             RUN,
@@ -86,7 +86,7 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
     ),
     planted(
         12,
-        "what a dead owner left open is left open",
+        "a dead owner's open transaction stays open",
         change_condition(OWN, 'KNOWN is not None and "session" in KNOWN', "False"),
         seen_by=f"{RULES}::test_what_a_dead_owner_left_open_holds_up_no_heir",
     ),
@@ -110,7 +110,7 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
     ),
     planted(
         14,
-        "the lane decides on what it loaded before the transaction, and writes without a version",
+        "the worker decides on data loaded before the transaction, and writes without a version",
         WRITE_UNGUARDED,
         insert_before(
             COMMIT,

@@ -1,7 +1,7 @@
-"""What intake's log says: who took in, read or changed what about whom, when, why and by what right.
+"""The log of processing: who collected, read or changed which data, when, why, on what legal basis.
 
-A row goes in with the transaction of what it tells. It names ids only: a log that repeated what
-was read would itself have to be guarded from its readers.
+A row is written in the transaction of the act itself. It holds ids only: a log that repeated the
+data would itself need protection from its readers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.intake.domain import Basis
+    from shared.staff.audit import LegalBasis
 
 __all__ = ["COLLECTION", "CONTROLLER", "Act", "entry"]
 
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 class Act(StrEnum):
-    """What was done (retshåndhævelsesloven § 24, directive 2016/680 art. 25)."""
+    """The kind of act (retshåndhævelsesloven § 24, directive 2016/680 art. 25)."""
 
     COLLECTED = "collected"
     READ = "read"
@@ -32,20 +32,20 @@ class Act(StrEnum):
     CHANGED = "changed"
 
 
-def entry(  # noqa: PLR0913 - everything the law wants said of an act
+def entry(  # noqa: PLR0913 - everything that the law requires of an entry
     action: Act,
     *,
     row_id: str,
     at: datetime,
     who: str,
     why: str,
-    basis: Basis | None = None,
+    basis: LegalBasis | None = None,
     report_id: UUID | str | None = None,
     case_id: UUID | str | None = None,
     person_ids: Iterable[UUID | str] = (),
     recipients: Iterable[str] = (),
 ) -> Document:
-    """Write a row: `who` is `partner:<id>`, `service:<name>`, `staff:<login>` or `operator`."""
+    """Return a row; `who` is `partner:<id>`, `service:<name>`, `staff:<login>` or `operator`."""
     return {
         "_id": row_id,
         "at": at,

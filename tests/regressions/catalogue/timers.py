@@ -12,7 +12,7 @@ from tests.regressions.edits import (
     insert_before,
 )
 
-__all__ = ["DEADLINES"]
+__all__ = ["TIMERS"]
 
 WRITE_DUE: Final = "shared/engine/store/store.py::Store._write_timers"
 NEW_UNIT: Final = "shared/engine/store/store.py::Store.unit"
@@ -34,7 +34,7 @@ NAMES_OF_DUE: Final = (
     elsewhere(WRITE_DUE, "_.DB.DUE_ROWS.bulk_write(_, ordered=False, session=_)"),
 )
 
-DEADLINES: Final[tuple[Regression, ...]] = (
+TIMERS: Final[tuple[Regression, ...]] = (
     planted(
         21,
         "a due document is written outside of the step's transaction",
@@ -47,7 +47,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         21,
-        "a case that is closed leaves its deadline as it was",
+        "closing a case leaves its deadline unchanged",
         change_expression(FOLLOW, "BEFORE.keys() - NOW.keys()", "()"),
         seen_by=f"{DUE}::test_a_case_that_is_closed_or_gets_a_new_date_is_not_told_of_the_old_one",
     ),
@@ -84,13 +84,13 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         23,
-        "the ticker does not fence: who has lost the lease goes on writing",
+        "the scheduler does not fence: a process that lost the lease continues to write",
         change_expression(FENCE, '{"_id": NAME, "session": SESSION_ID}', '{"_id": NAME}'),
         seen_by=f"{DUE}::test_an_owner_whose_lease_was_taken_over_is_fenced",
     ),
     planted(
         23,
-        "what is due is asked of the process's clock",
+        "the process's clock decides what is due",
         change_statement(
             SLICE,
             "NOW = await FENCE(STORE, NAME, SESSION)",
@@ -113,7 +113,7 @@ DEADLINES: Final[tuple[Regression, ...]] = (
     ),
     planted(
         24,
-        "a deadline that fails takes its slice along",
+        "a deadline that fails makes its whole batch fail",
         change_expression(TRY, "Exception", "EOFError"),
         seen_by=(
             f"{DUE}::test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended"

@@ -1,4 +1,4 @@
-"""A desk to work at: a folder, the real stack, and a partner that nobody else uses."""
+"""The `samraad` command against the real stack, with a folder and a partner of its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ EXAMPLES = CLONE / "examples" / "reports" / "valid"
 DONE, FAILED, WRONG_USE, NOT_RUNNING, REJECTED, REFUSED = range(6)
 
 
-class Desk:
-    """Where one test works: a folder of its own, the stack, and a partner nobody else uses."""
+class CommandLine:
+    """Runs `samraad` for one test: in a folder of its own, for a partner that no other test uses."""
 
     def __init__(self, stack: LiveStack, folder: Path, partner: str) -> None:
         self.stack = stack

@@ -1,4 +1,4 @@
-"""Whom to tell how far a start or a stop is, and what an `up` came to."""
+"""Progress of a start or a stop, and the result of a start."""
 
 import subprocess
 from collections.abc import Callable
@@ -8,31 +8,31 @@ from deploy.embedded.download import Meter, silent
 
 
 def _quiet(_text: str) -> None:
-    """Tell nobody."""
+    """Print nothing."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """Whom to tell how far it is."""
+class ProgressListener:
+    """Callbacks for the progress of a start or a stop."""
 
     say: Callable[[str], None] = _quiet
-    """A sentence that the person should still see when all is done."""
+    """Shows a sentence that stays on the screen."""
     step: Callable[[str], None] = _quiet
-    """What is under way now."""
+    """Shows the current step."""
     meter: Meter = silent
 
 
 @dataclass(frozen=True)
 class Up:
-    """What `up` came to."""
+    """The result of a start."""
 
     ports: dict[str, int]
     kafka: str
-    """Where the broker is, ours or another."""
+    """The address of the broker, ours or an external one."""
     mongo: str
-    """Where the database is, ours or another."""
+    """The address of the database, ours or an external one."""
     was_up: bool
     supervisor: "subprocess.Popen[bytes] | None"
-    """The supervisor's process where this call started it."""
+    """The supervisor's process if this call started it."""
     late: list[str] = field(default_factory=list)
     """Services that were not ready in time."""

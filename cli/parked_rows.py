@@ -1,4 +1,4 @@
-"""What stands still at the services, as an operator's commands see it."""
+"""The parked rows of the services, and what the commands on them share."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ __all__ = [
 ]
 
 PAGE = 1_000
-"""Rows that a service gives at once."""
+"""Rows in one answer of a service."""
 
 OfService = Annotated[
     str | None,
-    typer.Option("--service", metavar="NAME", help=f"One of {', '.join(SERVICES)} alone."),
+    typer.Option("--service", metavar="NAME", help=f"Only one of {', '.join(SERVICES)}."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One row of one service."""
+    """One parked row of one service."""
 
     service: str
     row: dict[str, Any]
@@ -54,44 +54,44 @@ class Parked:
 
     @property
     def case_id(self) -> str | None:
-        """The case that stands still; None for a record that belongs to none."""
+        """The parked case; None for a record that belongs to no case."""
         case_id = self.row.get("case_id")
         return None if case_id is None else str(case_id)
 
     @property
     def case(self) -> str:
-        """What people call the case, where its topic tells the process."""
+        """The name of the case, for people."""
         return "no case" if self.case_id is None else case_of(self.row)
 
     @property
     def behind(self) -> int:
-        """How many events of the case wait behind it."""
+        """The number of events of the case that wait behind it."""
         return int(self.row["behind"])
 
     @property
     def since(self) -> str:
-        """When it was parked."""
+        """When it was parked, for people."""
         return moment(self.row["at"])
 
 
 def case_of(row: dict[str, Any]) -> str:
-    """Give what people call the case of a row."""
+    """Return the name of a row's case, for people."""
     return case_name(str(row["case_id"]), str(row.get("topic")))
 
 
 def moment(at: object) -> str:
-    """Write a time for people."""
+    """Format a time for people, in the local zone."""
     return f"{datetime.fromisoformat(str(at)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def ask_all(running: Running, service: str | None, path: str) -> tuple[dict[str, Any], list[str]]:
-    """Give what each service answers (or one), and the names of those that do not."""
+    """Return each service's answer (or one service's), and the names of those without an answer."""
     if service is not None and service not in SERVICES:
         stop(f"The services are {', '.join(SERVICES)}.", Exit.WRONG_USE)
-    asked = SERVICES if service is None else (service,)
-    told: dict[str, Any] = {}
+    names = SERVICES if service is None else (service,)
+    answers: dict[str, Any] = {}
     silent = []
-    for name in asked:
+    for name in names:
         try:
             answer = running.ask(name, "GET", path)
         except (httpx.TransportError, OSError):
@@ -99,22 +99,22 @@ def ask_all(running: Running, service: str | None, path: str) -> tuple[dict[str,
             continue
         if not answer.is_success:
             stop(f"{name} answered {answer.status_code}.", Exit.REFUSED)
-        told[name] = answer.json()
-    if not told:
+        answers[name] = answer.json()
+    if not answers:
         stop("No service answers: see `samraad status`.", Exit.NOT_RUNNING)
     for name in silent:
-        say(f"{name} does not answer: what stands still there is not shown.")
-    return told, silent
+        say(f"{name} does not answer: what is parked or halted there is not shown.")
+    return answers, silent
 
 
 def parked_rows(
     running: Running, service: str | None, *, cause: str | None = None
 ) -> tuple[list[Parked], list[str]]:
-    """Give all rows of all services (or of one), and the services that do not answer."""
+    """Return the parked rows of all services (or of one), and the services without an answer."""
     chosen = {} if cause is None else {"cause": cause}
-    told, silent = ask_all(running, service, f"/parked?{urlencode(chosen)}")
+    pages, silent = ask_all(running, service, f"/parked?{urlencode(chosen)}")
     rows = []
-    for name, page in told.items():
+    for name, page in pages.items():
         rows += [Parked(name, row) for row in _whole(running, name, page, chosen)]
     return rows, silent
 
@@ -128,22 +128,22 @@ def _whole(
         seen += len(page)
         if len(page) < PAGE:
             return
-        page = running.told(service, "GET", f"/parked?{urlencode({**chosen, 'skip': seen})}")
+        page = running.request(service, "GET", f"/parked?{urlencode({**chosen, 'skip': seen})}")
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask, or end the command."""
+    """Ask for confirmation, or end the command."""
     if not yes and not typer.confirm(question):
         stop("Nothing was done.", Exit.FAILED)
 
 
 def of_one_service(rows: Iterable[Parked], nothing: str) -> list[Parked]:
-    """Give the rows, which must lie at one service, or end the command."""
+    """Return the rows, which must belong to one service, or end the command."""
     found = list(rows)
     if not found:
         stop(nothing, Exit.FAILED)
     services = list(dict.fromkeys(one.service for one in found))
     if len(services) > 1:
         names = ", ".join(services)
-        stop(f"It stands still at {names}: say which with --service.", Exit.WRONG_USE)
+        stop(f"It is parked at {names}: choose one with --service.", Exit.WRONG_USE)
     return found

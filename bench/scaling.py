@@ -1,4 +1,4 @@
-"""Whether an event costs the same with many cases in store, and with few or many partitions."""
+"""The cost of an event with many stored cases, and with few or many partitions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,10 +12,11 @@ from uuid import UUID
 
 from bench.pipeline import SAMRAAD, bare_loop, ours, service
 from bench.running import (
-    Asked,
     Contender,
     Figures,
+    Findings,
     Meter,
+    RunSize,
     Subject,
     Target,
     by_turns,
@@ -23,8 +24,7 @@ from bench.running import (
     row_of,
     until,
 )
-from bench.running import Told as Findings
-from bench.world import PARTITIONS, Happened, Told, World, fact_of
+from bench.world import PARTITIONS, Followed, Happened, World, fact_of
 from deploy.embedded.database_rights import SMALL_PAGES
 from shared.engine import Unit
 
@@ -33,21 +33,21 @@ __all__ = ["cases", "partitions"]
 _IN_STORE: Final = (10_000, 100_000, 1_000_000)
 _ROOMY_MB: Final = 1_024
 _AS_SHIPPED_MB: Final = 256
-"""What the stack on one machine gives its database: a million cases do not fit."""
+"""The cache of the database in the embedded stack; a million cases do not fit in it."""
 _EVENTS: Final = 10_000
-"""Each of another case, in the smallest store too."""
+"""Each event is of another case, in the smallest store too."""
 _SETTLED_S: Final = 60
 _PARTITIONS: Final = (1, 16, 64)
 _INSERTED_AT_ONCE: Final = 5_000
 
 
 def change(fact: Happened, unit: Unit) -> None:
-    """The rule: a case that is known takes the fact in, tells of it, and it is logged."""
+    """The rule: a known case stores the fact, emits one, and both are logged."""
     known = unit.load("cases", fact.subject())
     if known is None:
         raise LookupError("the store does not hold the case")
     unit.save("cases", {**known, "municipality": fact.municipality, "number": fact.number})
-    unit.emit(Told(case_id=fact.case_id, number=fact.number))
+    unit.emit(Followed(case_id=fact.case_id, number=fact.number))
     unit.add("audit", {"at": unit.now, "what": fact.subject()})
 
 
@@ -61,12 +61,12 @@ async def _among(world: World, events: int, *, database: str) -> Figures:
 
 
 def _case(number: int) -> UUID:
-    """The id of a case: spread over all ids, as theirs are."""
+    """Return the id of a case, evenly distributed like real ones."""
     return UUID(bytes=sha256(str(number).encode()).digest()[:16])
 
 
 def _store(world: World, database: str, how_many: int) -> None:
-    """Fill a store with cases as the engine leaves them."""
+    """Fill a store with cases as the engine stores them."""
 
     def documents() -> Iterator[dict[str, Any]]:
         for number in range(how_many):
@@ -90,7 +90,7 @@ def _store(world: World, database: str, how_many: int) -> None:
 
 
 def _give_cache(world: World, megabytes: int) -> None:
-    """Set the size of the database's cache, and wait until what was written is on disk."""
+    """Set the size of the database's cache, and wait until all writes are on disk."""
     with world.database_client() as client:
         setting = f"cache_size={megabytes}M"
         client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=setting)
@@ -103,8 +103,8 @@ def _give_cache(world: World, megabytes: int) -> None:
             sleep(0.2)
 
 
-def _measure_cases(world: World, asked: Asked) -> Findings:
-    events = min(asked.events, _EVENTS)
+def _measure_cases(world: World, size: RunSize) -> Findings:
+    events = min(size.events, _EVENTS)
     contenders, sizes = [], {}
     wanted = [(how_many, _ROOMY_MB) for how_many in _IN_STORE]
     for how_many, cache in [*wanted, (_IN_STORE[-1], _AS_SHIPPED_MB)]:
@@ -116,7 +116,7 @@ def _measure_cases(world: World, asked: Asked) -> Findings:
     for how_many in _IN_STORE:
         world.empty(f"bench_{how_many}")
         _store(world, f"bench_{how_many}", how_many)
-    topics = [f"bench.in.{number}" for number in range(asked.runs * len(contenders), 0, -1)]
+    topics = [f"bench.in.{number}" for number in range(size.runs * len(contenders), 0, -1)]
 
     def before(world: World, contender: Contender) -> World:
         how_many, cache = sizes[contender.name]
@@ -127,7 +127,7 @@ def _measure_cases(world: World, asked: Asked) -> Findings:
         _give_cache(world, cache)
         return replace(world, topic=topic)
 
-    runs = by_turns(world, contenders, asked, before)
+    runs = by_turns(world, contenders, size, before)
     rows = [row_of(name, figures) for name, figures in runs.items()]
     few, _, many, _ = (each.name for each in contenders)
     for row, figures in zip(rows, runs.values(), strict=True):
@@ -140,17 +140,17 @@ def _measure_cases(world: World, asked: Asked) -> Findings:
 
 
 def _cost(figures: Figures) -> float:
-    """CPU of client and database for an event."""
+    """Return the CPU time of client and database for an event."""
     return figures.cpu_us + figures.mongod_us
 
 
-def _measure_partitions(world: World, asked: Asked) -> Findings:
+def _measure_partitions(world: World, size: RunSize) -> Findings:
     contenders = []
     worlds = {}
     for how_many in _PARTITIONS:
         here = replace(world, topic=f"bench.in.p{how_many}", partitions=how_many)
         here.make_topic(here.topic, how_many)
-        here.fill(here.topic, ((fact_of(number), 1) for number in range(asked.events)))
+        here.fill(here.topic, ((fact_of(number), 1) for number in range(size.events)))
         for name, run in (("bare loop", bare_loop), (SAMRAAD, ours)):
             contender = Contender(f"{name}, {how_many} partitions", run, "")
             contenders.append(contender)
@@ -160,9 +160,11 @@ def _measure_partitions(world: World, asked: Asked) -> Findings:
         world.empty("bench_bare", "bench_ours")
         return worlds[contender.name]
 
-    runs = by_turns(world, contenders, asked, before)
+    runs = by_turns(world, contenders, size, before)
     return Findings([row_of(name, figures) for name, figures in runs.items()])
 
 
-cases = Subject("Cases in store: each event changes one of them, at random", _measure_cases)
-partitions = Subject("Partitions: the service of `pipeline` on fewer and more", _measure_partitions)
+cases = Subject("Stored cases: each event changes one of them, at random", _measure_cases)
+partitions = Subject(
+    "Partitions: the service of `pipeline` with fewer and more of them", _measure_partitions
+)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checker.effects import Counted, judge_counts
-from tests.faults.lives import run_lives
+from tests.faults.kills import run_lives
 from tests.faults.plan import seeds_of_this_commit
 from tests.live import LiveStack
 

@@ -1,0 +1,40 @@
+"""A service with cases of its own as a process, wired once."""
+
+from typing import TypeVar
+
+from shared.cases.case_store import CaseStore
+from shared.cases.next_step import AwaitsStep
+from shared.cases.report_details import CaseSettings, fetch_details
+from shared.contracts.intake import cases_topic
+from shared.contracts.processes import Process
+from shared.engine import Inbox, Subscription, Timers
+from shared.runtime.process import Engine, make_engine
+
+__all__ = ["make_case_engine"]
+
+C = TypeVar("C", bound=AwaitsStep)
+
+
+def make_case_engine(
+    settings: CaseSettings,
+    *,
+    process: Process,
+    cases: CaseStore[C],
+    inbox: Inbox,
+    timers: Timers,
+) -> Engine:
+    """Return the engine of a service that runs one process's cases, and fetches their details.
+
+    It reads intake's cases of that process, and tells about its own on `<service>.cases`.
+    """
+    opened = Subscription(cases_topic(process), processor=inbox, group=settings.service)
+    engine = make_engine(
+        settings,
+        cases=cases.collection,
+        subscriptions=[opened],
+        inbox=inbox,
+        timers=timers,
+        owned_topics={f"{settings.service}.cases": cases.collection},
+    )
+    fetch_details(engine, settings)
+    return engine

@@ -1,0 +1,70 @@
+"""Gives a service its pages: sessions, middleware, problem pages, templates and assets."""
+
+from pathlib import Path
+from typing import Final, Protocol
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as RaisedWithStatus
+
+from shared.web import problems
+from shared.web.guard import Guard
+from shared.web.rendering import make_environment
+from shared.web.session import LoginRequired, Sessions
+from shared.web.words import LANGUAGES
+
+STATIC: Final = Path(__file__).parent / "static"
+
+
+class WebSettings(Protocol):
+    """The settings that pages need (see `shared.runtime.settings.ServiceSettings`)."""
+
+    @property
+    def site_url(self) -> str:
+        """The URL of the site for staff."""
+
+    @property
+    def issuer(self) -> str:
+        """The URL of the OIDC issuer."""
+
+    @property
+    def client_secret_file(self) -> Path | None:
+        """The client secret at the issuer; only the service with the login needs it."""
+
+    @property
+    def session_secret_file(self) -> Path | None:
+        """The secret that signs the session cookie; the same for all services."""
+
+    @property
+    def assets_dir(self) -> Path | None:
+        """The design system's files; None if a web server in front serves them."""
+
+    @property
+    def demo(self) -> bool:
+        """Whether all data is synthetic; the pages show that."""
+
+
+def install(app: FastAPI, settings: WebSettings, *, service: str, templates: Path) -> None:
+    """Give a service its pages: templates, sessions, middleware, problem pages and assets."""
+    if settings.session_secret_file is None:
+        raise ValueError("SAMRAAD_SESSION_SECRET_FILE must name the file with the session secret")
+    secret = settings.session_secret_file.read_bytes().strip()
+    app.state.settings = settings
+    app.state.service = service
+    app.state.sessions = Sessions(secret, secure=settings.site_url.startswith("https:"))
+    app.state.environments = {
+        language: make_environment(templates, language, demo=settings.demo)
+        for language in LANGUAGES
+    }
+    app.add_middleware(Guard, site_url=settings.site_url)
+    app.add_exception_handler(RaisedWithStatus, problems.on_http_exception)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid)
+    app.add_exception_handler(LoginRequired, problems.on_login_required)
+    app.mount("/assets/samraad", StaticFiles(directory=STATIC), name="samraad")
+    if settings.assets_dir is not None:
+        for name, folder in (
+            ("dkfds", settings.assets_dir),
+            ("htmx", settings.assets_dir.parent / "htmx"),
+        ):
+            app.mount(f"/assets/{name}", StaticFiles(directory=folder, check_dir=False), name=name)
