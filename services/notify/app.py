@@ -15,7 +15,8 @@ from shared import web
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Subscription
-from shared.runtime.process import make_engine, make_service
+from shared.runtime.process import make_service
+from shared.runtime.wiring import make_engine
 
 __all__ = ["make_app"]
 

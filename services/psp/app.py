@@ -12,7 +12,8 @@ from services.psp.settings import Settings
 from shared import web
 from shared.cases.report_details import fetch_details
 from shared.engine import Subscription
-from shared.runtime.process import make_engine, make_service
+from shared.runtime.process import make_service
+from shared.runtime.wiring import make_engine
 
 __all__ = ["make_app"]
 

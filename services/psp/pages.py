@@ -9,13 +9,13 @@ from fastapi.responses import Response
 
 from services.psp import psp_cases
 from services.psp.domain import Stage
+from shared.cases.reading_log import Asked, log_denied, log_reading
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
 from shared.staff.access import Action, may
 from shared.staff.audit import Basis
-from shared.staff.reading_log import Asked, log_denied, log_reading
 from shared.web import N_, LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]

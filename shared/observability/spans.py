@@ -1,6 +1,7 @@
-"""Tracing as the OpenTelemetry SDK has it: its sampler, its spans, its exporter. Loaded only when on."""
+"""Tracing with the OpenTelemetry SDK: its sampler, spans and exporter. Loaded only when tracing is on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,7 +13,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from shared.observability.tracing import Sink, Span, TraceFile, Tracing
-from shared.runtime.settings import ServiceSettings
 
 __all__ = ["make_tracing"]
 
@@ -21,19 +21,25 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _SCOPE: Final = InstrumentationScope("samraad")
 
 
-def make_tracing(settings: ServiceSettings) -> Tracing:
-    """Trace to a file, to a collector, or to both, as the settings say.
+def make_tracing(service: str, process: str, *, folder: Path | None, to_collector: bool) -> Tracing:
+    """Trace to a file, to a collector, or to both.
 
-    Which traces are recorded is said by `OTEL_TRACES_SAMPLER`, how they are sent by
-    `OTEL_EXPORTER_OTLP_*`, what else is told of the process by `OTEL_RESOURCE_ATTRIBUTES`.
+    `OTEL_TRACES_SAMPLER` selects the traces that are recorded, `OTEL_EXPORTER_OTLP_*` configures the
+    exporter, and `OTEL_RESOURCE_ATTRIBUTES` adds attributes of the process.
+
+    Args:
+        service: the service's name.
+        process: the name of this process.
+        folder: where trace files are written; None for no file.
+        to_collector: whether spans are exported to a collector.
+
     """
-    process = settings.instance or settings.service
-    about = {SERVICE_NAME: settings.service, SERVICE_INSTANCE_ID: process}
+    about = {SERVICE_NAME: service, SERVICE_INSTANCE_ID: process}
     provider = TracerProvider(resource=Resource.create(about))
     sinks: list[Sink] = []
-    if settings.trace_dir is not None:
-        sinks.append(TraceFile(settings.trace_dir, service=settings.service, process=process))
-    if settings.otlp_endpoint is not None:
+    if folder is not None:
+        sinks.append(TraceFile(folder, service=service, process=process))
+    if to_collector:
         sinks.append(_Collector(provider.resource))
 
     def is_recorded(trace_id: int) -> bool:
@@ -44,19 +50,19 @@ def make_tracing(settings: ServiceSettings) -> Tracing:
 
 
 class _Collector:
-    """Steps as spans to an OpenTelemetry collector, in the background; what it cannot take is lost."""
+    """Exports spans to an OpenTelemetry collector in the background; spans it cannot take are lost."""
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
     def take(self, steps: Sequence[Span]) -> None:
-        """Hand them over."""
+        """Queue the spans for export."""
         for step in steps:
             self._processor.on_end(self._span(step))
 
     def close(self) -> None:
-        """Send what is held."""
+        """Export the queued spans."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
     def _span(self, step: Span) -> ReadableSpan:

@@ -211,10 +211,10 @@ async def _accept_worker(
 ) -> int:
     if worker is None or not asked.reason:
         raise Rejected("name a partition that stands still, and a reason")
-    halted = worker.halted
+    reason = None if worker.halted is None else worker.halted.reason
     start = await worker.accept_gap()
     await parking_lot.note(
-        "accept_gap", f"{worker.name} up to {start}: {halted}", Why(who, asked.reason)
+        "accept_gap", f"{worker.name} up to {start}: {reason}", Why(who, asked.reason)
     )
     return start
 
@@ -228,7 +228,7 @@ def _add_halts(
     @router.get("/halts")
     async def halts() -> list[dict[str, str]]:
         return [
-            {"lane": worker.name, "reason": worker.halted, "way_on": worker.remedy}
+            {"lane": worker.name, "reason": worker.halted.reason, "way_on": worker.halted.remedy}
             for worker in workers().values()
             if worker.halted
         ]
@@ -244,30 +244,30 @@ def _add_halts(
     @router.post("/resume")
     async def resume(who: Who, asked: Resume | None = None) -> dict[str, int]:
         asked = asked or Resume()
-        meant = [
-            worker
+        halted = [
+            (worker, worker.halted)
             for worker in workers().values()
             if worker.halted and asked.worker in {None, worker.name}
         ]
-        for worker in meant:
+        for worker, halt in halted:
             await parking_lot.note(
-                "resume", f"{worker.name}: {worker.halted}", Why(who, asked.reason)
+                "resume", f"{worker.name}: {halt.reason}", Why(who, asked.reason)
             )
             worker.resume()
-        return {"resumed": len(meant)}
+        return {"resumed": len(halted)}
 
 
 def _add_restores(router: APIRouter, rollback: RollbackDetector, parking_lot: ParkingLot) -> None:
     @router.get("/put-back")
     async def put_back() -> dict[str, Any]:
-        return await rollback.state()
+        return await rollback.review.state()
 
     @router.post("/go-on")
     async def go_on(asked: GoOn, who: Who) -> dict[str, int]:
         why = Why(who, asked.reason)
         if asked.case_id is None:
-            return {"cases": await rollback.settle(parking_lot, why)}
-        return {"facts": await rollback.go_on(asked.case_id, parking_lot, why)}
+            return {"cases": await rollback.review.settle(parking_lot, why)}
+        return {"facts": await rollback.review.go_on(asked.case_id, parking_lot, why)}
 
 
 async def _meant(parking_lot: ParkingLot, asked: Redrive) -> list[tuple[str, str | None]]:

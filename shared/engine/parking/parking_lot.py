@@ -11,15 +11,16 @@ from bson import Timestamp
 from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from shared.crash_points import reach
 from shared.engine.consume.inbox import Inbox
 from shared.engine.consume.processor import Processor
-from shared.engine.failures.crash_points import reach
 from shared.engine.parking.queries import ParkingQueries
 from shared.engine.parking.resume import Resumer
 from shared.engine.records import row_record
 from shared.engine.store.document import Document, Protocol
+from shared.engine.store.parked_rows import WAITING
 from shared.engine.store.store import Store
-from shared.engine.store.unit_of_work import WAITING, Unit
+from shared.engine.store.unit_of_work import Unit
 from shared.errors import Rejected
 from shared.staff import audit
 from shared.staff.audit import Why
@@ -149,7 +150,7 @@ class ParkingLot:
             protocol = self._protocol(unit, case_id)
             kept = [
                 row["sequence"]
-                for row in unit.parked_rows.get(case_id, {}).values()
+                for row in unit.parked.of_case.get(case_id, {}).values()
                 if row["source"] == source
             ]
             if protocol.parked or not kept or protocol.marks.get(source, 0) != mark:
@@ -166,7 +167,7 @@ class ParkingLot:
 
         def begin(unit: Unit) -> None:
             protocol = unit.document(self.store.cases, case_id).protocol
-            unit.republished.accept(case_id, protocol.sequences)
+            unit.numbering.accept(case_id, protocol.sequences)
             if protocol.parked is not None:
                 unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
             self._log(unit, "go_on", what, why, case_id)
@@ -212,15 +213,15 @@ class ParkingLot:
         return loaded.protocol
 
     def _remove(self, unit: Unit, row_id: str, why: Why) -> None:
-        unit.freed.add(row_id)
+        unit.parked.freed.add(row_id)
         self._log(unit, "discard", row_id, why)
 
     def _pass_over(self, unit: Unit, row: Document, why: Why) -> None:
         protocol = self._protocol(unit, row["case_id"])
         if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
             raise Rejected("the case does not stand at this event")
-        unit.parked_rows.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
-        unit.free(row)
+        unit.parked.of_case.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
+        unit.parked.free(row)
         moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
         unit.touch(self.store.cases, row["case_id"], moved)
         self._log(unit, "discard", row["_id"], why, row["case_id"])
@@ -241,9 +242,9 @@ class ParkingLot:
                     await self.store.load_parked(unit, [case_id], session)
                 await self.store.load(unit, processor.needs(arrival), session)
                 processor.take(arrival, unit)
-            done = row["_id"] not in unit.kept
+            done = row["_id"] not in unit.parked.kept
             if done:
-                unit.freed.add(row["_id"])
+                unit.parked.freed.add(row["_id"])
             self._log(unit, "redrive", row["_id"], why)
             await self.store.write(unit, session)
             committed[:] = [unit]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.engine.store.document import Document
-from shared.engine.store.unit_of_work import WAITING
+from shared.engine.store.parked_rows import WAITING
 from shared.staff import audit
 
 __all__ = ["LATE_S", "LISTED", "ParkingQueries", "cause_id"]

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
+from shared.crash_points import reach
 from shared.engine.consume.inbox import Inbox, read_arrival
-from shared.engine.failures.crash_points import reach
+from shared.engine.failures.failure_reason import TOO_MUCH
 from shared.engine.failures.mongo_errors import REFUSED
 from shared.engine.records import row_record
 from shared.engine.store.document import Document
@@ -23,9 +24,8 @@ from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
 from shared.errors import ServiceError
 
-__all__ = ["TOO_MUCH", "Begin", "Resumer"]
+__all__ = ["Begin", "Resumer"]
 
-TOO_MUCH: Final = "it cannot be written, alone in its transaction"
 _ALL: Final = 10_000
 _SWEPT: Final = 50
 _ROUNDS: Final = 20
@@ -76,12 +76,12 @@ class Resumer:
         """Say what `go_on` would do now, in a transaction that is never committed."""
         async with self.store.transaction() as session:
             unit, there = await self._open(case_id, session)
-            before = len(unit.parked_rows[case_id])
+            before = len(unit.parked.of_case[case_id])
             begin(unit)
-            unit.may_resume = _ALL
+            unit.parked.may_resume = _ALL
             self.inbox.resume(case_id, unit)
             await session.abort_transaction()
-        left = len(unit.parked_rows[case_id])
+        left = len(unit.parked.of_case[case_id])
         return (before - left, there - before + left) if left else (there, 0)
 
     async def sweep(self) -> int:
@@ -112,12 +112,12 @@ class Resumer:
 
         async def step(session: AsyncClientSession) -> tuple[int, int]:
             unit, there = await self._open(case_id, session)
-            before = len(unit.parked_rows[case_id])
+            before = len(unit.parked.of_case[case_id])
             if not await self._is_done(once, session):
                 begin(unit)
                 if once is not None:
                     unit.add("actions", {"_id": once, "at": unit.now, "outcome": None})
-            unit.may_resume = most
+            unit.parked.may_resume = most
             if most:
                 self.inbox.resume(case_id, unit)
             else:
@@ -127,7 +127,7 @@ class Resumer:
                 await self._wake_deadlines(case_id, session)
             committed[:] = [unit]
             reach("drain.before_commit")
-            done = before - len(unit.parked_rows[case_id])
+            done = before - len(unit.parked.of_case[case_id])
             return done, there - done
 
         outcome = await self.store.persist(step)
@@ -160,7 +160,7 @@ class Resumer:
         if loaded.version:
             # the case is written in any case: a worker that passes by must meet a conflict
             unit.touch(cases, case_id, replace(loaded.protocol, waiting=True))
-        rows, there = await self.store.load_parked_of(unit, case_id, session)
+        rows, there = await self.store.reads.load_parked_of(unit, case_id, session)
         for row in rows:
             needs = self.inbox.needs(read_arrival(row_record(row)))
             await self.store.load(unit, needs, session)

@@ -18,11 +18,11 @@ import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
-from shared.engine.consume.inbox import explain
+from shared.crash_points import reach
 from shared.engine.failures.cancellation import is_cancelled
-from shared.engine.failures.crash_points import reach
+from shared.engine.failures.failure_reason import explain
 from shared.engine.failures.mongo_errors import REFUSED
-from shared.engine.store import heartbeat, lease
+from shared.engine.store import lease
 from shared.engine.store.document import Document, Needs
 from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
@@ -171,10 +171,10 @@ class Scheduler:
             self._in_vain = 0
 
     async def _slice(self, most: int, *, refused: str | None = None) -> None:
-        seen = self.store.heartbeat
+        seen = self.store.rollback.seen
         async with self.store.transaction(self._session) as session:
             now = await lease.fence(self.store, NAME, session)
-            await heartbeat.check(self.store, seen, session)
+            await self.store.rollback.check(seen, session)
             rows = await self._load(most, now, session)
             unit = self.store.unit(now)
             await self._load_needs(rows, unit, session)

@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from shared.engine.consume.processor import NOTHING
-from shared.engine.store.document import Document, Needs
+from shared.engine.store.document import NOTHING, Document, Needs
 from shared.engine.store.unit_of_work import Unit
 
 __all__ = ["COLLECTION", "Timer", "Timers", "read_timer", "sync_timers"]

@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from shared.engine import ParkingLot, Store, Subscription
 from shared.engine.consume.partition_worker import PartitionWorker
-from shared.engine.store.unit_of_work import WAITING
+from shared.engine.store.parked_rows import WAITING
 from shared.observability.metrics import topic_label
 from shared.runtime import restart_counter
 from shared.runtime.settings import ServiceSettings
@@ -162,7 +162,7 @@ class _Moment(Collector):
         yield GaugeMetricFamily(
             "samraad_waiting_partitions",
             "Partitions that wait and try again by themselves",
-            sum(worker.waiting is not None for worker in watched.workers),
+            sum(worker.retries.waiting is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
             "samraad_broker_silent_seconds",
