@@ -56,29 +56,29 @@ class _Collector:
         self._resource = resource
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
-    def take(self, steps: Sequence[Span]) -> None:
+    def take(self, spans: Sequence[Span]) -> None:
         """Queue the spans for export."""
-        for step in steps:
-            self._processor.on_end(self._span(step))
+        for span in spans:
+            self._processor.on_end(self._readable(span))
 
     def close(self) -> None:
         """Export the queued spans."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
-    def _span(self, step: Span) -> ReadableSpan:
-        trace_id = int(step.trace_id, 16)
+    def _readable(self, span: Span) -> ReadableSpan:
+        trace_id = int(span.trace_id, 16)
         above = None
-        if step.parent_id is not None:
-            above = SpanContext(trace_id, int(step.parent_id, 16), is_remote=True)
+        if span.parent_id is not None:
+            above = SpanContext(trace_id, int(span.parent_id, 16), is_remote=True)
         return ReadableSpan(
-            step.name,
-            SpanContext(trace_id, int(step.span_id, 16), is_remote=False, trace_flags=_SAMPLED),
+            span.name,
+            SpanContext(trace_id, int(span.span_id, 16), is_remote=False, trace_flags=_SAMPLED),
             above,
             resource=self._resource,
-            attributes={"messaging.system": "kafka", **step.attributes},
-            kind=_KINDS[step.kind],
-            status=Status(StatusCode.ERROR if step.failed else StatusCode.UNSET),
-            start_time=step.began_ns,
-            end_time=step.ended_ns,
+            attributes={"messaging.system": "kafka", **span.attributes},
+            kind=_KINDS[span.kind],
+            status=Status(StatusCode.ERROR if span.failed else StatusCode.UNSET),
+            start_time=span.began_ns,
+            end_time=span.ended_ns,
             instrumentation_scope=_SCOPE,
         )

@@ -1,7 +1,7 @@
-"""What stands still, for people: parked cases and unreadable records, redriven or discarded.
+"""The parking lot, for operators: parked cases and unreadable records, redriven or discarded.
 
-Redrive and discard go through the same door as the worker (`drains`): from the mark on, in order of
-sequence, under the version guard. A discard moves the mark past the event, then drains what waited.
+Redrive and discard process events as a worker does (see `Resumer`): from the mark on, in order of
+sequence, guarded by versions. A discard moves the mark past the event, and applies those that waited.
 """
 
 from collections.abc import Mapping
@@ -40,11 +40,11 @@ class ParkingLot:
         self.inbox = inbox
         self.queries = ParkingQueries(store.db, store.cases)
         self._processors = processors
-        """Doors for records that belong to no case, by the beginning of the topic's name."""
+        """Processors of records that belong to no case, by the prefix of the topic's name."""
         self._made: Resumer | None = None
 
     async def ensure_indexes(self) -> None:
-        """Make the indexes that order and sweeping rest on."""
+        """Create the indexes for the order of parked events and for sweeping."""
         await self.store.db.parked.create_index([("case_id", 1), ("source", 1), ("sequence", 1)])
         await self.store.db.parked.create_index("state")
         await self.store.db.outbox.create_index("at")
@@ -53,11 +53,11 @@ class ParkingLot:
         )
 
     async def count(self) -> int:
-        """How many events or records a person must look at."""
+        """Return how many events or records an operator must look at."""
         return await self.queries.count()
 
     async def redrive(self, row_id: str, why: Why = _NOBODY) -> tuple[int, int]:
-        """Try a parked event again, with what waits behind it. Returns (done, left).
+        """Try a parked event again, with those that wait behind it. Returns (done, left).
 
         Raises:
             Rejected: there is no such row, or it cannot be redriven.
@@ -73,7 +73,7 @@ class ParkingLot:
         return await self._redrive_record(row, why)
 
     async def redrive_case(self, case_id: str, why: Why = _NOBODY) -> tuple[int, int]:
-        """Lift a case's parking and apply what its room holds, in order. Returns (done, left).
+        """Unpark a case, and apply its parked events in order. Returns (done, left).
 
         Raises:
             Rejected: there is no such case.
@@ -88,7 +88,7 @@ class ParkingLot:
         return await self._resumer.resume(case_id, begin)
 
     async def rehearse(self, case_id: str) -> tuple[int, int]:
-        """Tell what a redrive of the case would do now, and do nothing. Returns (done, left).
+        """Return what a redrive of the case would do now, as (done, left), and change nothing.
 
         Raises:
             Rejected: there is no such case.
@@ -102,11 +102,11 @@ class ParkingLot:
         return await self._resumer.rehearse(case_id, begin)
 
     async def discard(self, row_id: str, reason: str, who: str = audit.OPERATOR) -> None:
-        """Give a parked event up, for a reason that is kept, and let its case go on.
+        """Give a parked event up, and let its case continue. The reason is logged.
 
         Raises:
-            Rejected: there is no such row, it is not the one that its case stands at, or the
-                reason is missing.
+            Rejected: there is no such row, it is not the next event of its case, or the reason is
+                missing.
 
         """
         if not reason.strip():
@@ -127,20 +127,19 @@ class ParkingLot:
     async def accept_gap(
         self, case_id: str, *, source: str, mark: int, reason: str, who: str = audit.OPERATOR
     ) -> tuple[int, int]:
-        """Go on without the facts that a case waits for: a person knows that they are gone.
+        """Let a case continue without the facts that it waits for, because they are lost.
 
         Args:
             case_id: the case.
-            source: whose facts are missing.
-            mark: the last of them that had its effect, as the person saw it.
-            reason: why they will never come; it is kept.
+            source: the source of the missing facts.
+            mark: the sequence number of the last processed one, as the operator saw it.
+            reason: why they will never arrive; it is logged.
             who: the operator.
 
         Returns how many events are done and left.
 
         Raises:
-            Rejected: the case does not wait there any more, stands parked, or the reason is
-                missing.
+            Rejected: the case does not wait there any more, it is parked, or the reason is missing.
 
         """
         if not reason.strip():
@@ -163,7 +162,7 @@ class ParkingLot:
         return await self._resumer.resume(case_id, begin, once=once)
 
     async def resume_above(self, case_id: str, what: str, why: Why) -> None:
-        """Let a case go on above what was told and is not known here; see `RollbackDetector.go_on`."""
+        """Let a case continue above unknown facts that were sent; see `RollbackReview.go_on`."""
 
         def begin(unit: Unit) -> None:
             protocol = unit.document(self.store.cases, case_id).protocol
@@ -185,7 +184,7 @@ class ParkingLot:
         await self.store.persist(step)
 
     async def note(self, action: str, what: str, why: Why) -> None:
-        """Log an operator's act that changes no case."""
+        """Log an operator's action that changes no case."""
 
         async def step(session: AsyncClientSession) -> None:
             unit = self.store.unit()
@@ -195,13 +194,13 @@ class ParkingLot:
         await self.store.persist(step)
 
     async def sweep(self) -> int:
-        """Go on with what stopped for size; see `Resumer`."""
+        """Apply parked events that an earlier transaction left out for its size; see `Resumer.sweep`."""
         return 0 if self.inbox is None else await self._resumer.sweep()
 
     @property
     def _resumer(self) -> Resumer:
         if self.inbox is None:
-            raise Rejected("this service has no cases with a room")
+            raise Rejected("this service has no cases with parked events")
         if self._made is None:
             self._made = Resumer(self.store, self.inbox)
         return self._made
@@ -219,7 +218,7 @@ class ParkingLot:
     def _pass_over(self, unit: Unit, row: Document, why: Why) -> None:
         protocol = self._protocol(unit, row["case_id"])
         if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
-            raise Rejected("the case does not stand at this event")
+            raise Rejected("this event is not the next one of its case")
         unit.parked.of_case.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
         unit.parked.free(row)
         moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
@@ -283,5 +282,5 @@ class ParkingLot:
     def _log(
         self, unit: Unit, action: str, what: str, why: Why, case_id: str | None = None
     ) -> None:
-        said = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
-        unit.add(audit.COLLECTION, said)
+        entry = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
+        unit.add(audit.COLLECTION, entry)
