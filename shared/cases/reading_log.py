@@ -1,10 +1,10 @@
-"""Showing a case to a person: its reading stands in the log first, or it is not shown.
+"""The reading log: a case is shown to a person only after the reading was logged.
 
-Retshåndhævelsesloven § 24 and directive 2016/680 art. 25 ask of a consultation who, when and why.
-Why is the permission that the page was opened by, with the roles that the person then held.
+Retshåndhævelsesloven § 24 and directive 2016/680 art. 25 require who read a case, when and why. The
+reason is the permission that opened the page, with the roles that the person held.
 
-An attempt that is denied stands there as well, under the id that was asked for, whether or not there
-is such a case: neither the answer nor its failing tells anybody which of the two it was.
+A denied attempt is logged too, under the requested id, whether or not there is such a case. So neither
+the answer nor a failure to log reveals whether the case exists.
 """
 
 from typing import Final, NamedTuple

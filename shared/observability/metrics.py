@@ -36,21 +36,23 @@ _REFUSED = Counter(
     "Records that were set aside whole: no case and no address for an answer can be read",
     ["topic"],
 )
-_TOLD = Counter("samraad_told_total", "Facts and receipts that were committed to be sent", ["type"])
+_TOLD = Counter(
+    "samraad_told_total", "Facts and receipts that were committed to the outbox", ["type"]
+)
 _PUBLISHED = Counter("samraad_published_total", "Messages that the broker took", ["topic"])
 _BATCH_EVENTS = Histogram(
-    "samraad_slice_events", "Events in a slice", ["topic"], buckets=(1, 5, 20, 50, 100, 200, 500)
+    "samraad_slice_events", "Events in a batch", ["topic"], buckets=(1, 5, 20, 50, 100, 200, 500)
 )
 _BATCH_SECONDS = Histogram(
-    "samraad_slice_seconds", "Time of a slice, with its turn and its retries", ["topic"]
+    "samraad_slice_seconds", "Time of a batch, with its turn and its retries", ["topic"]
 )
 _TRANSACTION_SECONDS = Histogram(
-    "samraad_transaction_seconds", "Time of a slice's transaction that was committed", ["topic"]
+    "samraad_transaction_seconds", "Time of a batch's committed transaction", ["topic"]
 )
 _FENCES = Counter(
     "samraad_fences_lost_total", "Times that another owner held the partition", ["topic"]
 )
-_HALTS = Counter("samraad_halts_total", "Times that a partition came to stand still", ["topic"])
+_HALTS = Counter("samraad_halts_total", "Times that a partition was halted", ["topic"])
 _LAST_STEP = Gauge(
     "samraad_last_step_timestamp_seconds", "When something was last committed or published"
 )

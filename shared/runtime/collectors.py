@@ -58,7 +58,7 @@ class Stored:
 _STORED: Final = (
     ("outbox_documents", "outbox", "Packs of messages that wait to be sent"),
     ("outbox_oldest_seconds", "outbox_oldest_s", "How long the oldest of them has waited"),
-    ("parked_events", "parked", "What stands still until a person acts"),
+    ("parked_events", "parked", "Events and records that are parked until an operator acts"),
     ("gaps_held_events", "gaps", "Events that wait for one before them that is missing"),
     ("gap_oldest_seconds", "gap_oldest_s", "How long the oldest of them has waited"),
 )
@@ -156,7 +156,7 @@ class _Moment(Collector):
         )
         yield GaugeMetricFamily(
             "samraad_halted_partitions",
-            "Partitions that stand still until a person acts",
+            "Partitions that are halted until an operator acts",
             sum(worker.halted is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
@@ -174,7 +174,7 @@ class _Moment(Collector):
             (
                 restart_counter.restarts(file),
                 "samraad_restarts",
-                "started anew after it had ended by itself",
+                "restarted after it had ended by itself",
             ),
             (restart_counter.endings(file), "samraad_watchdog_endings", "ended by its watchdog"),
         ):

@@ -242,7 +242,7 @@ async def _sweep(engine: Engine) -> None:
 
 
 async def _count(engine: Engine) -> None:
-    """Increase the store's heartbeat, and compare the store anew if it was restored meanwhile."""
+    """Increase the store's heartbeat, and compare the store again if it was restored meanwhile."""
     while not is_cancelled():
         await asyncio.sleep(_COUNT_S)
         try:

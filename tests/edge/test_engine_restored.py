@@ -155,7 +155,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         await until(service.parking_lot.count, "the case stands still")
         (row,) = await world.parked(state="failed")
         assert row["sequence"] == 3
-        assert "says something else than what was told under the same number" in row["reason"]
+        assert "another fact was sent under the same number" in row["reason"]
         with pytest.raises(Rejected, match="something else"):
             await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
 

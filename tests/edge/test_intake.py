@@ -23,7 +23,7 @@ async def test_a_report_opens_one_case_and_gets_its_receipt(intake):
     assert fact.key == fact.envelope.subject == fact.body["case_id"]
 
 
-@pytest.mark.parametrize("slice_of", [1, 3, 10])
+@pytest.mark.parametrize("batch_of", [1, 3, 10])
 async def test_ten_arrivals_of_one_report_are_one_case_and_ten_equal_receipts(intake, batch_of):
     records = [intake.record() for _ in range(10)]
 

@@ -53,7 +53,7 @@ async def test_when_judging_fails_for_every_letter_intake_stands_still_and_loses
     assert [each.key for each in accepted(await intake.arrive(*records))] == references
 
 
-@pytest.mark.parametrize(("slice_of", "early"), [(1, 19), (50, 0)])
+@pytest.mark.parametrize(("batch_of", "early"), [(1, 19), (50, 0)])
 @pytest.mark.parametrize(("where", "what"), [(opening, "check_report"), (preparing, "part")])
 async def test_when_reading_fails_for_every_letter_intake_stands_still_and_loses_none(
     intake, monkeypatch, where, what, batch_of, early

@@ -25,7 +25,7 @@ __all__ = ["Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
 
 _ACCEPT: Final = "let their sender send them again, if it can; then go on without them: accept-gap"
 _BROKER: Final = (
-    "put the broker's data back, or make the topic anew under its declaration, and resume"
+    "put the broker's data back, or create the topic again from its declaration, and resume"
 )
 
 
@@ -144,7 +144,7 @@ async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSessi
         session=session,
     )
     if moved.matched_count != 1:
-        raise Fenced("the watermark is not where this slice begins")
+        raise Fenced("the watermark is not where this batch begins")
 
 
 async def stored(store: Store, topic_id: str, partition: int) -> int | None:

@@ -204,7 +204,7 @@ class PartitionWorker:
             except Exception as error:
                 log.exception("lane_failed", worker=self.name, error=type(error).__name__)
                 self.queue.close()
-                await self._back_off(f"the lane failed with {type(error).__name__}")
+                await self._back_off(f"the worker failed with {type(error).__name__}")
 
     async def _take_batch(self) -> None:
         assert self.mark is not None  # noqa: S101 - _rewind_to_watermark made sure

@@ -218,7 +218,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await self.consumer.commit({at: (mark.offset, shown) for at, mark in marks.items()})
 
     async def _check_topics(self, topics: set[str]) -> None:
-        """Take partitions again whose topic was removed and made anew: its id differs, not its name."""
+        """Take partitions again whose topic was removed and created again: only its id differs."""
         self._same_until = monotonic() + _TOPIC_IDS_EVERY_S
         ids = await self._topic_ids.current(topics)
         for worker in self.workers.values():

@@ -22,8 +22,8 @@ __all__ = ["COLLECTION", "OTHERWISE", "Republished", "digest", "row_id"]
 COLLECTION: Final = "told_before"
 
 OTHERWISE: Final = (
-    "its store was put back to an earlier state, and this says something else than what was told "
-    "under the same number before: see `samraad halts list`"
+    "its store was put back to an earlier state, and another fact was sent under the same "
+    "number before: see `samraad halts list`"
 )
 
 

@@ -1,4 +1,4 @@
-"""The trace that a unit of work continues: its parent, and the spans told after the commit."""
+"""The trace that a unit of work continues: its parent, and the spans to be recorded after the commit."""
 
 from collections.abc import Callable
 from typing import Any
