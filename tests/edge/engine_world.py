@@ -24,8 +24,9 @@ from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Inbox, Rejected, Subscription, Timers
 from shared.engine.timers.timers import sync_timers
-from shared.runtime.process import make_engine, make_service
+from shared.runtime.process import make_service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.wiring import make_engine
 
 SECONDS = 15.0
 NAMES = ("first", "second", "third", "fails", "cannot be stored", "takes a taken id")
