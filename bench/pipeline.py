@@ -43,7 +43,7 @@ from shared.engine.consume.circuit_breaker import CircuitBreaker
 from shared.engine.consume.health_probe import HealthProbe
 from shared.engine.limits.memory_budget import Pool
 from shared.observability.tracing import TraceFile, Tracing
-from shared.runtime.process import make_broker
+from shared.runtime.broker import make_broker
 
 __all__ = [
     "MAJORITY",

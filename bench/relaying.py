@@ -31,7 +31,7 @@ from shared.contracts import source_of
 from shared.contracts.envelope import Envelope
 from shared.engine import Message, Store
 from shared.engine.outbox.relay import Relay
-from shared.engine.store.store import pack
+from shared.engine.store.writes import pack
 
 __all__ = ["emptied", "fill_outbox", "ours", "subject"]
 
@@ -107,7 +107,7 @@ async def ours(world: World, events: int) -> Figures:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.mongo, tz_aware=True)
     store = Store(client, _OURS, cases="cases")
     relay = Relay(store, world.connection, holder="bench")
-    await relay._open()  # noqa: SLF001 - the bare one's producer is started too before it counts
+    await relay.producer.open()  # the bare one's producer is started too before it counts
     meter = Meter(world)
     running = asyncio.create_task(relay.run())
     await until(lambda: _published() >= events)

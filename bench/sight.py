@@ -26,7 +26,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 def main() -> None:
     """Print microseconds for each event of a full batch."""
     full = _slice()
-    sent = [message.packed() for message in full.messages]
+    sent = [message.packed() for message in full.outgoing.messages]
     record = Record(TOPIC, 0, 1, 0, b"key", b"{}", ())
     table = Table("For each event of a slice of 500", "µs", box=None)
     table.add_row("figures", f"{_cost(lambda: _count(full)):.2f}")
@@ -55,20 +55,21 @@ def _slice() -> Unit:
 
 
 def _count(unit: Unit) -> None:
-    metrics.committed(TOPIC, SLICE, 0.018, unit)
+    metrics.committed(TOPIC, SLICE, 0.018, duplicates=0, parked=0, refused=0)
     metrics.batch_taken(TOPIC, SLICE, 0.018)
-    metrics.emitted(unit)
+    metrics.emitted([message.envelope.type for message in unit.outgoing.messages])
 
 
 def _follow(unit: Unit, record: Record) -> None:
-    unit.spans = []
+    unit.trace.spans = []
     for _ in range(SLICE):
-        if unit.tracing is None:  # as `Inbox` does
-            unit.traceparent = TRACE
+        trace = unit.trace
+        if trace.tracing is None:  # as `Inbox` does
+            trace.parent = TRACE
         else:
-            unit.continue_trace(TRACE, "take", record, lambda: {SUBJECT: "a"})
-    if unit.tracing is not None:
-        unit.tracing.tell(unit.spans)
+            trace.begin(TRACE, "take", record, lambda: {SUBJECT: "a"})
+    if unit.trace.tracing is not None:
+        unit.trace.tracing.tell(unit.trace.spans)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Errors by what the engine does with them.
 
 * ServiceError
-  - Rejected      can never succeed: the event is parked with its case, all other cases go on
-  - Unavailable   may succeed later: back off, keep everything, try again
-    - Away        and it is known to be away, not our own client that broke
-  - Conflict      somebody else wrote first: load anew and decide again
+  - Rejected      it can never succeed: the event is parked with its case, all other cases continue
+  - Unavailable   it may succeed later: back off, keep everything, try again
+    - Away        a dependency is known to be down; our own client works
+  - Conflict      another transaction wrote first: load again and decide again
     - Taken       an id that it writes is in use; if it stays so, it can never succeed
-  - TooMuch       a transaction would hold too much at once: take less
-  - Fenced        another owner has the partition: drop what is held
-  - Halted        a person must look before this partition goes on
+  - TooMuch       a transaction would hold too much at once: take a smaller batch
+  - Fenced        another owner has the partition: drop its records
+  - Halted        an operator must act before this partition continues
 """
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class ServiceError(Exception):
-    """Every error that we raise on purpose."""
+    """The base of all errors that we raise on purpose."""
 
 
 class Rejected(ServiceError):
@@ -33,36 +33,36 @@ class Rejected(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """Something that we depend on cannot answer now."""
+    """A dependency does not answer now."""
 
 
 class Away(Unavailable):
-    """What is away answers nobody until a person or its owner acts: a key service, a file of keys.
+    """A dependency answers no client until an operator or its owner acts: a key service, a key file.
 
-    The watchdog leaves a worker alone that waits for it.
+    The watchdog does not end a process whose workers wait for it.
     """
 
 
 class Conflict(ServiceError):
-    """A document has another version than the one that was decided on."""
+    """A document has another version than the one that was loaded."""
 
 
 class Taken(Conflict):
-    """A document of that id, or of that unique field, exists already."""
+    """A document with that id, or that unique field, exists already."""
 
 
 class TooMuch(ServiceError):
-    """A transaction would hold more than its share of the process's memory: take less at once."""
+    """A transaction would hold more than its share of the process's memory."""
 
 
 class Fenced(ServiceError):
-    """The partition's watermark is no longer where this owner left it."""
+    """The partition's watermark was moved by another owner."""
 
 
 class Halted(ServiceError):
-    """The partition stands still on purpose, for the reason given in one sentence."""
+    """The partition is halted on purpose, for the reason given in one sentence."""
 
     def __init__(self, reason: str, remedy: str = "") -> None:
         super().__init__(reason)
         self.remedy = remedy
-        """What a person can do about it."""
+        """What an operator can do about it."""

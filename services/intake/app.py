@@ -22,7 +22,8 @@ from shared.contracts.asyncapi import PARTNER
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Subscription
-from shared.runtime.process import make_engine, make_service, make_store
+from shared.runtime.process import make_service
+from shared.runtime.wiring import make_engine, make_store
 from shared.security.data_keys import Keys, MasterKey
 
 __all__ = ["GROUP", "make_app"]

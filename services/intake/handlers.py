@@ -115,8 +115,8 @@ class ReportProcessor:
         unit.failures.append((cause, whose))
 
     def _follow(self, arrival: Arrived, verdict: Verdict, unit: Unit) -> None:
-        if unit.tracing is None and arrival.trace is None:
-            unit.traceparent = None
+        if unit.trace.tracing is None and arrival.trace is None:
+            unit.trace.parent = None
             return
         process, subject = None, None
         if isinstance(verdict, OpensCase):

@@ -18,7 +18,7 @@ from services.intake.arrivals import Arrival, Arrived, Identity, LeftOut, taken_
 from services.intake.opening import UNKNOWN_PARTNER, Unanswerable
 from services.intake.partners import PartnerStatus
 from services.intake.sealing import Parted, part, seal_all
-from shared.engine.failures.crash_points import reach
+from shared.crash_points import reach
 from shared.engine.failures.mongo_errors import translated
 from shared.errors import Away, Unavailable
 from shared.security.data_keys import KeyDestroyed

@@ -65,7 +65,7 @@ def continue_trace(
             unit.save(COLLECTION, {"_id": _id(parent), **mine, "at": unit.now})
         elif {name: known[name] for name in mine} != mine:
             parent = None
-    unit.continue_trace(
+    unit.trace.begin(
         parent, "take letter", arrival.record, lambda: _about(arrival, verdict, subject)
     )
 

@@ -14,7 +14,8 @@ from services.notify.settings import NotifySettings
 from shared import web
 from shared.contracts.wire import topics_of
 from shared.engine import Subscription
-from shared.runtime.process import make_engine, make_service
+from shared.runtime.process import make_service
+from shared.runtime.wiring import make_engine
 
 __all__ = ["make_app"]
 

@@ -11,13 +11,13 @@ from fastapi.responses import Response
 
 from shared.cases.case_store import CaseStore
 from shared.cases.next_step import AwaitsStep
+from shared.cases.reading_log import CaseReading, log_denied, log_reading
 from shared.contracts.places import place_name
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
 from shared.staff.access import Action, may
 from shared.staff.audit import LegalBasis
-from shared.staff.reading_log import CaseReading, log_denied, log_reading
 from shared.web import LoggedIn, missing, render
 
 __all__ = ["CasePage", "make_pages"]

@@ -8,7 +8,7 @@ from shared.cases.report_details import CaseSettings, fetch_details
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Inbox, Subscription, Timers
-from shared.runtime.process import Engine, make_engine
+from shared.runtime.wiring import Engine, make_engine
 
 __all__ = ["make_case_engine"]
 

@@ -25,13 +25,13 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from shared.crash_points import reach
 from shared.engine import Store, Unavailable, Unit
 from shared.engine.failures.cancellation import is_cancelled
-from shared.engine.failures.crash_points import reach
 from shared.engine.store.document import Document
 from shared.errors import Conflict
-from shared.runtime.process import Engine
 from shared.runtime.settings import ReadableFile, SecretFile, ServiceSettings
+from shared.runtime.wiring import Engine
 from shared.security.data_keys import KeyDestroyed, Keys, MasterKey
 
 __all__ = ["CaseSettings", "DetailsFetcher", "case_key", "fetch_details", "held", "wanted"]

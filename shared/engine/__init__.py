@@ -1,8 +1,11 @@
-"""The engine: nothing lost, every effect once, in the order of its case.
+"""The engine: no event is lost, each has its effect once, in the order of its case.
 
-Read in this order: `door` (what a service gives), `unit` (what a handler sees), `facts` (order and
-repeats), `batches` (one transaction), `worker` (one partition), `subscription` (the broker),
-`store`, `watermarks`, `relay`, `room` (what stands still), and `deadlines` with their `scheduler`.
+This package is the façade for services. Read the layers in this order: `consume.processor` (what a
+service implements), `store.unit_of_work` (what a handler uses), `consume.inbox` (order and repeats),
+`consume.batch` (one transaction), `consume.partition_worker` (one partition), `consume.subscription`
+(the consumer group), `consume.offset_store` (watermarks), `store.store` (the database), `outbox.relay`
+(publishing), `parking.parking_lot` (failed events), `timers.scheduler` (deadlines) and
+`rollback.detector` (a restored database).
 """
 
 from shared.engine.consume.inbox import Inbox

@@ -1,4 +1,4 @@
-"""What comes from the broker and what goes to it, free of any client library."""
+"""Records from the broker and messages to it, independent of any client library."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,32 +14,32 @@ from shared.errors import Rejected
 __all__ = ["MAX_RECORD_BYTES", "Message", "Record", "headers_of", "record_row", "row_record"]
 
 MAX_RECORD_BYTES = 1_000_000
-"""Below the topics' 1 MiB (design.md section 4), with room for the batch around a record."""
+"""Below the topics' limit of 1 MiB, with space for the headers of a batch."""
 
 _AROUND = 512
-"""Names, lengths and the headers of fixed size, in bytes, at most."""
+"""Bytes of names, lengths and headers of fixed size, at most."""
 _HELD_PER_HEADER = 100
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record as it lies in a partition; nothing in it is trusted yet."""
+    """One record of a partition. Nothing in it is trusted yet."""
 
     topic: str
     partition: int
     offset: int
     timestamp_ms: int
-    """LogAppendTime: the broker's clock."""
+    """LogAppendTime, by the broker's clock."""
     key: bytes | None
     value: bytes | None
     headers: Headers
 
     memory_bytes: int = 0
-    """Bytes that it holds in memory, near enough: empty headers hold much and say nothing."""
+    """Bytes that it takes in memory, roughly. Headers take much, even empty ones."""
 
     def __post_init__(self) -> None:
-        """Weigh it."""
+        """Compute its size."""
         size = len(self.key or b"") + len(self.value or b"")
         size += len("".join([name for name, _ in self.headers]))
         size += len(b"".join([value for _, value in self.headers if value]))
@@ -52,16 +52,16 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def position(self) -> str:
-        """Where it lies: `topic|partition|offset`."""
+        """Its place in the log: `topic|partition|offset`."""
         return f"{self.topic}|{self.partition}|{self.offset}"
 
 
 class Message(msgspec.Struct, gc=False):
-    """One record to be: where it goes, under which key, with which envelope around which bytes.
+    """One record to be published: topic, key, envelope and body.
 
     Raises:
-        Rejected: the topic would refuse it for its size. Said before the commit, because a
-            message that can never land would hold up the whole outbox.
+        Rejected: the topic would refuse it for its size. This is checked before the commit, because
+            a message that can never be published would block the whole outbox.
 
     """
 
@@ -70,21 +70,21 @@ class Message(msgspec.Struct, gc=False):
     envelope: Envelope
     value: bytes
     trace: str | None = None
-    """The step that told it, also where its headers say none: for our own eyes."""
+    """The `traceparent` of its span, also if its headers have none. It is not published."""
     size: int = 0
-    """Bytes that it takes, or a little more."""
+    """Bytes of the record, or a little more."""
 
     def __post_init__(self) -> None:
-        """Refuse what the topic would refuse."""
+        """Refuse a message that is too large."""
         envelope = self.envelope
-        said = len(envelope.id) + len(envelope.source) + len(envelope.type) + len(self.key)
-        said += len(envelope.subject or "") + len(envelope.dataschema or "")
-        self.size = len(self.value) + said + _AROUND
+        texts = len(envelope.id) + len(envelope.source) + len(envelope.type) + len(self.key)
+        texts += len(envelope.subject or "") + len(envelope.dataschema or "")
+        self.size = len(self.value) + texts + _AROUND
         if self.size > MAX_RECORD_BYTES:
             raise Rejected(f"a message of {self.size} bytes exceeds what {self.topic} takes")
 
     def packed(self) -> dict[str, Any]:
-        """As it waits in the outbox: its headers are written when it is sent (`headers_of`)."""
+        """Return it as the outbox stores it. The relay writes its headers (`headers_of`)."""
         envelope = self.envelope
         packed = {
             "topic": self.topic,
@@ -110,7 +110,7 @@ class Message(msgspec.Struct, gc=False):
 
 
 def headers_of(packed: Mapping[str, Any]) -> list[tuple[str, bytes]]:
-    """The Kafka headers of a message that waited in the outbox, every time the same."""
+    """Return the Kafka headers of an outbox message, the same each time."""
     if "headers" in packed:  # written by the version before this one
         return list(packed["headers"].items())
     envelope = Envelope(
@@ -128,7 +128,7 @@ def headers_of(packed: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 
 
 def record_row(record: Record, *, state: str, reason: str | None, at: datetime) -> dict[str, Any]:
-    """A record as a parked row: whole, with its position and the reason."""
+    """Return a record as a parked row: whole, with its position and the reason."""
     return {
         "_id": record.position,
         "state": state,
@@ -145,7 +145,7 @@ def record_row(record: Record, *, state: str, reason: str | None, at: datetime) 
 
 
 def row_record(row: Mapping[str, Any]) -> Record:
-    """The record that a parked row keeps."""
+    """Return the record of a parked row."""
     return Record(
         row["topic"],
         row["partition"],

@@ -1,1 +1,1 @@
-"""What a service shows of itself: metrics, collectors, traces."""
+"""Observability of a service: metrics, logs, traces."""

@@ -1,22 +1,17 @@
-"""Figures and log lines, the same in every service. No bodies, no persons: ids, codes and times.
+"""Counters and log lines, the same in every service. Labels are ids, codes and times: no content.
 
-What is counted here is counted once for a batch, never once for an event. What stands at a moment
-(lag, ages, what is parked) is looked at when somebody asks for it: see `shared.observability.collectors`. Every
-figure is on the page docs/metrics.md.
+Counters change once per batch, never once per event. Values of a moment (lag, ages, parked events)
+are read when `/metrics` is requested: see `shared.runtime.collectors`. docs/metrics.md lists all.
 """
 
+import collections
 import logging
 import sys
-from collections import Counter as Tally
 from collections.abc import Iterable
 from time import time
-from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
-
-if TYPE_CHECKING:
-    from shared.engine.store.unit_of_work import Unit
 
 __all__ = [
     "batch_taken",
@@ -64,49 +59,61 @@ _LAST_STEP = Gauge(
 
 
 def topic_label(topic: str) -> str:
-    """A topic as it stands in a label: partners come and go, so theirs share one."""
+    """Return the label of a topic. All partners share one, because partners come and go."""
     return f"partner.*.{topic.rpartition('.')[2]}" if topic.startswith("partner.") else topic
 
 
-def committed(topic: str, events: int, seconds: float, unit: "Unit") -> None:
-    """Count a transaction of a batch, or of a part of one, once it is committed."""
+def committed(
+    topic: str, events: int, seconds: float, *, duplicates: int, parked: int, refused: int
+) -> None:
+    """Count a committed transaction of a batch, or of a part of one.
+
+    Args:
+        topic: the batch's.
+        events: how many events it held.
+        seconds: how long the transaction took.
+        duplicates: events that were dropped as repeats.
+        parked: events that were parked.
+        refused: records that were set aside whole.
+
+    """
     label = topic_label(topic)
     _EVENTS.labels(label).inc(events)
     _TRANSACTION_SECONDS.labels(label).observe(seconds)
     _LAST_STEP.set(time())
-    if unit.duplicates:
-        _DUPLICATES.labels(label).inc(unit.duplicates)
-    if unit.failures:
-        _PARKED.labels(label).inc(len(unit.failures))
-    if refused := sum(row["state"] == "unreadable" for row in unit.kept.values()):
+    if duplicates:
+        _DUPLICATES.labels(label).inc(duplicates)
+    if parked:
+        _PARKED.labels(label).inc(parked)
+    if refused:
         _REFUSED.labels(label).inc(refused)
 
 
-def emitted(unit: "Unit") -> None:
-    """Count what a committed unit will tell."""
-    for type_, times in Tally([message.envelope.type for message in unit.messages]).items():
+def emitted(types: Iterable[str]) -> None:
+    """Count the messages of a committed transaction by their types."""
+    for type_, times in collections.Counter(types).items():
         _TOLD.labels(type_).inc(times)
 
 
 def batch_taken(topic: str, events: int, seconds: float) -> None:
-    """Count a batch that is over."""
+    """Count a completed batch."""
     label = topic_label(topic)
     _BATCH_EVENTS.labels(label).observe(events)
     _BATCH_SECONDS.labels(label).observe(seconds)
 
 
 def skipped_undecodable(topic: str, records: int) -> None:
-    """Count records that could not be read at all."""
+    """Count records that could not be decoded."""
     _REFUSED.labels(topic_label(topic)).inc(records)
 
 
 def fenced(topic: str) -> None:
-    """Count a fence that was lost."""
+    """Count a partition that another owner has taken."""
     _FENCES.labels(topic_label(topic)).inc()
 
 
 def halted(topic: str) -> None:
-    """Count a halt."""
+    """Count a halted partition."""
     _HALTS.labels(topic_label(topic)).inc()
 
 
@@ -134,25 +141,25 @@ _FAILED = Counter(
 
 
 def deadlines_waiting(waiting: int, overdue: int, oldest_s: float) -> None:
-    """Say how many deadlines the database holds, and how late the scheduler is, in seconds."""
+    """Set how many deadlines the database holds, and the age of the oldest overdue one in seconds."""
     _DEADLINES.labels("waiting").set(waiting)
     _DEADLINES.labels("overdue").set(overdue)
     _OLDEST_OVERDUE.set(oldest_s)
 
 
 def deadlines_fired(names: Iterable[str]) -> None:
-    """Count deadlines whose effect was committed."""
+    """Count fired deadlines, after their commit."""
     for name in names:
         _FIRED.labels(name).inc()
 
 
 def deadline_failed(name: str) -> None:
-    """Count an attempt that failed; it is made again."""
+    """Count a failed attempt at a deadline. The scheduler tries again."""
     _FAILED.labels(name).inc()
 
 
 def configure_logging(service: str) -> None:
-    """Write one JSON line for each event to standard output; libraries from warnings up."""
+    """Write each log event as one JSON line to standard output; libraries log warnings and above."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
     structlog.configure(
         processors=[

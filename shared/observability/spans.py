@@ -1,6 +1,7 @@
-"""Tracing as the OpenTelemetry SDK has it: its sampler, its spans, its exporter. Loaded only when on."""
+"""Tracing with the OpenTelemetry SDK: its sampler, spans and exporter. Loaded only when tracing is on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,7 +13,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from shared.observability.tracing import Sink, Span, TraceFile, Tracing
-from shared.runtime.settings import ServiceSettings
 
 __all__ = ["make_tracing"]
 
@@ -21,19 +21,25 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _SCOPE: Final = InstrumentationScope("samraad")
 
 
-def make_tracing(settings: ServiceSettings) -> Tracing:
-    """Trace to a file, to a collector, or to both, as the settings say.
+def make_tracing(service: str, process: str, *, folder: Path | None, to_collector: bool) -> Tracing:
+    """Trace to a file, to a collector, or to both.
 
-    Which traces are recorded is said by `OTEL_TRACES_SAMPLER`, how they are sent by
-    `OTEL_EXPORTER_OTLP_*`, what else is told of the process by `OTEL_RESOURCE_ATTRIBUTES`.
+    `OTEL_TRACES_SAMPLER` selects the traces that are recorded, `OTEL_EXPORTER_OTLP_*` configures the
+    exporter, and `OTEL_RESOURCE_ATTRIBUTES` adds attributes of the process.
+
+    Args:
+        service: the service's name.
+        process: the name of this process.
+        folder: where trace files are written; None for no file.
+        to_collector: whether spans are exported to a collector.
+
     """
-    process = settings.instance or settings.service
-    about = {SERVICE_NAME: settings.service, SERVICE_INSTANCE_ID: process}
+    about = {SERVICE_NAME: service, SERVICE_INSTANCE_ID: process}
     provider = TracerProvider(resource=Resource.create(about))
     sinks: list[Sink] = []
-    if settings.trace_dir is not None:
-        sinks.append(TraceFile(settings.trace_dir, service=settings.service, process=process))
-    if settings.otlp_endpoint is not None:
+    if folder is not None:
+        sinks.append(TraceFile(folder, service=service, process=process))
+    if to_collector:
         sinks.append(_Collector(provider.resource))
 
     def is_recorded(trace_id: int) -> bool:
@@ -44,35 +50,35 @@ def make_tracing(settings: ServiceSettings) -> Tracing:
 
 
 class _Collector:
-    """Steps as spans to an OpenTelemetry collector, in the background; what it cannot take is lost."""
+    """Exports spans to an OpenTelemetry collector in the background; spans it cannot take are lost."""
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
-    def take(self, steps: Sequence[Span]) -> None:
-        """Hand them over."""
-        for step in steps:
-            self._processor.on_end(self._span(step))
+    def take(self, spans: Sequence[Span]) -> None:
+        """Queue the spans for export."""
+        for span in spans:
+            self._processor.on_end(self._readable(span))
 
     def close(self) -> None:
-        """Send what is held."""
+        """Export the queued spans."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
-    def _span(self, step: Span) -> ReadableSpan:
-        trace_id = int(step.trace_id, 16)
+    def _readable(self, span: Span) -> ReadableSpan:
+        trace_id = int(span.trace_id, 16)
         above = None
-        if step.parent_id is not None:
-            above = SpanContext(trace_id, int(step.parent_id, 16), is_remote=True)
+        if span.parent_id is not None:
+            above = SpanContext(trace_id, int(span.parent_id, 16), is_remote=True)
         return ReadableSpan(
-            step.name,
-            SpanContext(trace_id, int(step.span_id, 16), is_remote=False, trace_flags=_SAMPLED),
+            span.name,
+            SpanContext(trace_id, int(span.span_id, 16), is_remote=False, trace_flags=_SAMPLED),
             above,
             resource=self._resource,
-            attributes={"messaging.system": "kafka", **step.attributes},
-            kind=_KINDS[step.kind],
-            status=Status(StatusCode.ERROR if step.failed else StatusCode.UNSET),
-            start_time=step.began_ns,
-            end_time=step.ended_ns,
+            attributes={"messaging.system": "kafka", **span.attributes},
+            kind=_KINDS[span.kind],
+            status=Status(StatusCode.ERROR if span.failed else StatusCode.UNSET),
+            start_time=span.began_ns,
+            end_time=span.ended_ns,
             instrumentation_scope=_SCOPE,
         )

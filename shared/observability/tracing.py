@@ -1,11 +1,11 @@
-"""Traces: what one event set off, step by step, across services; off unless a setting asks for it.
+"""Traces: the effects of one event across services, as spans. They are off by default.
 
-A step is what one event did in one transaction, or one message on its way to the broker. It is told
-once the transaction is committed, so an attempt that came to nothing leaves no trace, and its id
-travels on as W3C `traceparent` in the messages that the transaction put into the outbox. Attributes
-are ids, codes, places in the log and times: nothing that says who or what a case is about.
+A span covers the effect of one event in one transaction, or the publication of one message. It is
+recorded once the transaction is committed, so a failed attempt leaves no span. Its id is passed on as
+W3C `traceparent` in the messages of the transaction. Attributes are ids, codes, log positions and
+times: they do not tell who or what a case is about.
 
-Turned off, this costs one comparison for an event, and a trace that arrives is passed on as it is.
+If tracing is off, it costs one comparison per event, and a `traceparent` is passed on unchanged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 SUBJECT: Final = "samraad.subject"
-"""Attribute: the case or report that a step is about."""
+"""Attribute: the id of the case or report."""
 REFERENCE: Final = "samraad.reference"
-"""Attribute: the mark of the partner's own reference."""
+"""Attribute: a digest of the partner's own reference."""
 FOLDER_MODE: Final = 0o700
 
 _ROTATED_BYTES: Final = 32 * 1024 * 1024
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 def reference_mark(reference: str) -> str:
-    """What stands in a trace for a partner's reference: found again by who knows it, read by none."""
+    """Return a digest of a partner's reference: only those who know the reference find its trace."""
     return sha256(reference.encode()).hexdigest()[:16]
 
 
@@ -65,32 +65,32 @@ class Span(msgspec.Struct, gc=False, rename=_WRITTEN):
 
     @property
     def traceparent(self) -> str:
-        """What the next step has as its parent."""
+        """The `traceparent` of spans below this one."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
 class Sink(Protocol):
-    """Where steps go."""
+    """A destination of spans."""
 
-    def take(self, steps: Sequence[Span]) -> None:
-        """Take steps that are over; what fails here is told in the log and disturbs nobody."""
+    def take(self, spans: Sequence[Span]) -> None:
+        """Take ended spans. A failure is logged, and has no other effect."""
         ...
 
     def close(self) -> None:
-        """Write what is held."""
+        """Write all spans that are buffered."""
         ...
 
 
 class Sampler(Protocol):
-    """Decides about a trace where it begins."""
+    """Decides which new traces are recorded."""
 
     def __call__(self, trace_id: int) -> bool:
-        """Whether it is recorded."""
+        """Whether the trace is recorded."""
         ...
 
 
 class Tracing:
-    """The steps of one process."""
+    """The spans of one process."""
 
     def __init__(self, sinks: Sequence[Sink], sampler: Sampler = lambda _: True) -> None:
         self._sinks = sinks
@@ -99,9 +99,9 @@ class Tracing:
     def begin(
         self, parent: str | None, name: str, kind: str, attributes: dict[str, Any]
     ) -> tuple[str, Span | None]:
-        """Begin a step below `parent`, or a new trace.
+        """Begin a span below `parent`, or a new trace.
 
-        Returns what its messages carry on, and the step itself unless the trace is not recorded.
+        Returns the `traceparent` of its messages, and the span, or None if it is not recorded.
         """
         if parent is None:
             trace_id, above = getrandbits(128), None
@@ -112,55 +112,55 @@ class Tracing:
             trace, above = parent[3:35], parent[36:52]
             if not int(parent[53:55], 16) & _SAMPLED:
                 return parent, None
-        step = Span(name, trace, f"{getrandbits(64):016x}", above, kind, time_ns(), attributes)
-        return step.traceparent, step
+        span = Span(name, trace, f"{getrandbits(64):016x}", above, kind, time_ns(), attributes)
+        return span.traceparent, span
 
-    def tell(self, steps: Sequence[Span]) -> None:
-        """Steps are over, all at this moment."""
+    def tell(self, spans: Sequence[Span]) -> None:
+        """End these spans now, and record them."""
         now = time_ns()
-        for step in steps:
-            step.ended_ns = now
+        for span in spans:
+            span.ended_ns = now
         for sink in self._sinks:
             try:
-                sink.take(steps)
+                sink.take(spans)
             except Exception as error:
                 log.exception("trace_not_told", error=type(error).__name__)
 
     def tell_published(self, messages: Sequence[Mapping[str, Any]], began_ns: int) -> None:
-        """Messages of the outbox were taken by the broker; those without a trace are left out."""
-        steps = []
+        """Record a span for each published message that belongs to a trace."""
+        spans = []
         for message in messages:
             parent = message.get("trace") or message["traceparent"]
             if parent is None:
                 continue
             where = {"messaging.destination.name": message["topic"]}
-            _, step = self.begin(parent, f"publish {message['type']}", "producer", where)
-            if step is not None:
-                step.began_ns = began_ns
-                steps.append(step)
-        if steps:
-            self.tell(steps)
+            _, span = self.begin(parent, f"publish {message['type']}", "producer", where)
+            if span is not None:
+                span.began_ns = began_ns
+                spans.append(span)
+        if spans:
+            self.tell(spans)
 
     def close(self) -> None:
-        """Write what is held; after this nothing is taken."""
+        """Write all spans that are buffered. No span is taken afterwards."""
         for sink in self._sinks:
             sink.close()
 
 
 class TraceFile:
-    """Steps as lines of JSON in a file of this process, which is bounded: one older file is kept."""
+    """Writes spans as lines of JSON to a file of this process. It is rotated: one older file is kept."""
 
     def __init__(self, folder: Path, *, service: str, process: str) -> None:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         self._file = folder / f"{process}.jsonl"
         self._encode = msgspec.json.Encoder().encode
-        whose = self._encode({"service": service, "process": process})
-        self._head = whose.removesuffix(b"}") + b","
+        process_of = self._encode({"service": service, "process": process})
+        self._head = process_of.removesuffix(b"}") + b","
         self._size = self._file.stat().st_size if self._file.exists() else 0
 
-    def take(self, steps: Sequence[Span]) -> None:
-        """Append them, each as one line."""
-        lines = b"".join([self._head + self._encode(step)[1:] + b"\n" for step in steps])
+    def take(self, spans: Sequence[Span]) -> None:
+        """Append the spans, each as one line."""
+        lines = b"".join([self._head + self._encode(span)[1:] + b"\n" for span in spans])
         try:
             if self._size > _ROTATED_BYTES:
                 self._file.replace(self._file.with_suffix(".1.jsonl"))
@@ -172,4 +172,4 @@ class TraceFile:
             log.warning("trace_not_written", error=type(error).__name__)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no span is buffered."""

@@ -1,1 +1,1 @@
-"""A service as a process: settings, wiring, shutdown, the operator's API."""
+"""A service as a process: settings, wiring, shutdown, health, the operator's API."""

@@ -1,7 +1,7 @@
-"""A process at rest gives back to the machine what the last load took.
+"""An idle process returns the memory of its last load to the machine.
 
-The collector runs seldom (`shared.runtime.process.collect_rarely`) and the allocator keeps what was freed, so
-after a load a process would hold its most for as long as it lives.
+The garbage collector runs seldom (`shared.runtime.process.collect_rarely`), and the allocator keeps
+freed pages. So after a load a process would keep its largest size for ever.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ __all__ = ["release_memory_when_idle"]
 
 _LOOK_S: Final = 5.0
 _BUSY: Final = 0.1
-"""Share of a core from which on a process is not at rest."""
+"""Share of a core from which on a process is busy."""
 _EVERY: Final = 6
-"""Of so many looks at rest one gives back, also where no look saw a load."""
+"""An idle process releases memory at every so many checks, also without a load."""
 
 
 async def release_memory_when_idle() -> None:
-    """Collect and trim when a load is over, and now and then at rest; until cancelled."""
+    """Release memory after a load, and from time to time when idle, until cancelled."""
     looks = _EVERY
     before = process_time()
     while not is_cancelled():
@@ -39,7 +39,7 @@ async def release_memory_when_idle() -> None:
 
 
 def release_memory() -> None:
-    """Collect cycles, and hand free pages back where the C library can (glibc)."""
+    """Collect garbage, and return free pages if the C library supports it (glibc)."""
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

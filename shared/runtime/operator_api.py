@@ -1,4 +1,4 @@
-"""The operator's door of a service: what stands still and why, tried again or given up."""
+"""The operator's API of a service: what is parked or halted and why, to be tried again or given up."""
 
 import re
 from collections.abc import Callable, Coroutine, Sequence
@@ -36,49 +36,51 @@ Reason = Annotated[str, Field(max_length=500), AfterValidator(_says_nobody)]
 
 
 class Redrive(BaseModel):
-    """One parked event, or a whole case, or some rows as they were listed."""
+    """One parked event, or a whole case, or several rows of a list."""
 
     id: str | None = None
     case_id: str | None = None
     ids: list[str] = Field(default_factory=list, max_length=AT_ONCE)
-    reason: Reason = "to try again what stands still"
+    reason: Reason = "to try again what is parked"
 
 
 class AcceptGap(BaseModel):
-    """Events that are gone: of one case, or below the start of one partition's log."""
+    """Events that are lost: of one case, or below the start of one partition's log."""
 
     case_id: str | None = None
     source: str | None = None
-    """Whose facts are missing, with `case_id`."""
+    """The source of the missing facts, with `case_id`."""
     mark: int | None = None
-    """The last of them that had its effect, as the operator saw it, with `case_id`."""
-    worker: str | None = None
+    """The sequence number of the last processed fact, as the operator saw it, with `case_id`."""
+    partition: str | None = Field(default=None, alias="lane")
+    """As `topic[number]`."""
     reason: Reason
 
 
 class Discard(BaseModel):
-    """An event to be given up, and why."""
+    """A parked event that is given up, and why."""
 
     id: str
     reason: Reason
 
 
 class Resume(BaseModel):
-    """A partition that is to go on; all that stand still in this process by default."""
+    """A halted partition to be resumed; all of this process by default."""
 
-    worker: str | None = None
-    reason: Reason = "the cause was mended"
+    partition: str | None = Field(default=None, alias="lane")
+    """As `topic[number]`."""
+    reason: Reason = "the cause was fixed"
 
 
 class GoOn(BaseModel):
-    """A case that may go on above facts that the store does not know; all of them by default."""
+    """A case that may continue above facts that the store does not know; all such cases by default."""
 
     case_id: str | None = None
     reason: Reason
 
 
 def operator_only(settings: ServiceSettings) -> Any:
-    """A dependency that lets through who shows the operator's token; to others nothing is here."""
+    """Return a dependency that checks the operator's token. Other requests are answered with 404."""
     token = settings.operator_token or None
 
     async def check(authorization: Annotated[str, Header()] = "") -> None:
@@ -90,7 +92,7 @@ def operator_only(settings: ServiceSettings) -> Any:
 
 
 class _Answering(APIRoute):
-    """Says in one sentence what the service cannot do, and what it cannot do now."""
+    """Answers errors with one sentence: 409 if it cannot be done, 503 if not now."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -114,7 +116,7 @@ class _Answering(APIRoute):
 def _named(
     operator: Annotated[str | None, Header(alias="x-operator", pattern=r"^[\w.@-]{1,64}$")] = None,
 ) -> str:
-    """Who acts, by the name that the command gives: whoever holds the token may give any."""
+    """Return the operator's name as the command gives it. With the token, any name is accepted."""
     return OPERATOR if operator is None else f"{OPERATOR}:{operator}"
 
 
@@ -172,18 +174,18 @@ def _add_looks(router: APIRouter, parking_lot: ParkingLot) -> None:
 def _add_acts(router: APIRouter, parking_lot: ParkingLot) -> None:
     @router.post("/rehearse")
     async def rehearse(asked: Redrive) -> list[dict[str, Any]]:
-        """What a redrive would do, one entry for each case or record; None: nobody can know."""
-        told: list[dict[str, Any]] = []
+        """Return what a redrive would do, per case or record; None if that is unknown."""
+        results: list[dict[str, Any]] = []
         for row_id, case_id in await _meant(parking_lot, asked):
             if case_id is None:
-                told.append({"id": row_id, "case_id": None, "done": None, "left": None})
+                results.append({"id": row_id, "case_id": None, "done": None, "left": None})
                 continue
             try:
                 done, left = await parking_lot.rehearse(case_id)
             except Rejected:
-                continue  # it has gone on since it was listed
-            told.append({"id": row_id, "case_id": case_id, "done": done, "left": left})
-        return told
+                continue  # it has continued since it was listed
+            results.append({"id": row_id, "case_id": case_id, "done": done, "left": left})
+        return results
 
     @router.post("/redrive")
     async def redrive(asked: Redrive, who: Who) -> dict[str, int]:
@@ -210,11 +212,11 @@ async def _accept_worker(
     parking_lot: ParkingLot, worker: PartitionWorker | None, asked: AcceptGap, who: str
 ) -> int:
     if worker is None or not asked.reason:
-        raise Rejected("name a partition that stands still, and a reason")
-    halted = worker.halted
+        raise Rejected("name a halted partition, and a reason")
+    reason = None if worker.halted is None else worker.halted.reason
     start = await worker.accept_gap()
     await parking_lot.note(
-        "accept_gap", f"{worker.name} up to {start}: {halted}", Why(who, asked.reason)
+        "accept_gap", f"{worker.name} up to {start}: {reason}", Why(who, asked.reason)
     )
     return start
 
@@ -228,7 +230,7 @@ def _add_halts(
     @router.get("/halts")
     async def halts() -> list[dict[str, str]]:
         return [
-            {"lane": worker.name, "reason": worker.halted, "way_on": worker.remedy}
+            {"lane": worker.name, "reason": worker.halted.reason, "way_on": worker.halted.remedy}
             for worker in workers().values()
             if worker.halted
         ]
@@ -238,40 +240,40 @@ def _add_halts(
         if asked.case_id is not None:
             done, left = await _accept_case(parking_lot, asked.case_id, asked, who)
             return {"applied": done, "left": left}
-        worker = workers().get(asked.worker or "")
+        worker = workers().get(asked.partition or "")
         return {"from": await _accept_worker(parking_lot, worker, asked, who)}
 
     @router.post("/resume")
     async def resume(who: Who, asked: Resume | None = None) -> dict[str, int]:
         asked = asked or Resume()
-        meant = [
-            worker
+        halted = [
+            (worker, worker.halted)
             for worker in workers().values()
-            if worker.halted and asked.worker in {None, worker.name}
+            if worker.halted and asked.partition in {None, worker.name}
         ]
-        for worker in meant:
+        for worker, halt in halted:
             await parking_lot.note(
-                "resume", f"{worker.name}: {worker.halted}", Why(who, asked.reason)
+                "resume", f"{worker.name}: {halt.reason}", Why(who, asked.reason)
             )
             worker.resume()
-        return {"resumed": len(meant)}
+        return {"resumed": len(halted)}
 
 
 def _add_restores(router: APIRouter, rollback: RollbackDetector, parking_lot: ParkingLot) -> None:
     @router.get("/put-back")
     async def put_back() -> dict[str, Any]:
-        return await rollback.state()
+        return await rollback.review.state()
 
     @router.post("/go-on")
     async def go_on(asked: GoOn, who: Who) -> dict[str, int]:
         why = Why(who, asked.reason)
         if asked.case_id is None:
-            return {"cases": await rollback.settle(parking_lot, why)}
-        return {"facts": await rollback.go_on(asked.case_id, parking_lot, why)}
+            return {"cases": await rollback.review.settle(parking_lot, why)}
+        return {"facts": await rollback.review.go_on(asked.case_id, parking_lot, why)}
 
 
 async def _meant(parking_lot: ParkingLot, asked: Redrive) -> list[tuple[str, str | None]]:
-    """The rows that are meant, of each case one."""
+    """Return the rows that are meant, one per case."""
     meant: dict[str, tuple[str, str | None]] = {}
     for row_id in asked.ids:
         row = await parking_lot.queries.row(row_id)

@@ -1,7 +1,7 @@
-"""What a process cannot count in its own memory: how often it ended. Kept beside it, in a file.
+"""Counters of restarts, in files: a process cannot count its own ends in memory.
 
-Who starts it anew (the supervisor) and the watchdog that ends it write here; the process that comes
-after reads it. A tally keeps the whole count and the last times, so it never grows.
+The supervisor counts each restart, and the watchdog each process that it ends. The next process reads
+the counters. A counter holds the total and the last 100 times, so its file does not grow.
 """
 
 import json
@@ -18,13 +18,13 @@ _KEPT: Final = 100
 
 
 class RestartCounter:
-    """One count in one file; without a file it counts nothing."""
+    """One counter in one file. Without a file it counts nothing."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
 
     def add(self) -> None:
-        """Count one more, now. A disk that is full or a folder that is gone counts nothing."""
+        """Count one more, now. With a full disk or a missing folder it counts nothing."""
         if self._file is None:
             return
         total, times = self.read()
@@ -35,28 +35,28 @@ class RestartCounter:
             draft.replace(self._file)
 
     def read(self) -> tuple[int, list[float]]:
-        """Return the count, and the last times as seconds since 1970."""
+        """Return the total, and the last times in seconds since 1970."""
         try:
-            told = json.loads((self._file or Path(os.devnull)).read_text())
-            return int(told["total"]), [float(each) for each in told["at"]]
+            content = json.loads((self._file or Path(os.devnull)).read_text())
+            return int(content["total"]), [float(each) for each in content["at"]]
         except (OSError, ValueError, TypeError, KeyError):
             return 0, []
 
     def within(self, seconds: float) -> int:
-        """Return how many of the last times lie within so many seconds."""
+        """Return how many of the last times lie within the last `seconds`."""
         since = time() - seconds
         return sum(at >= since for at in self.read()[1])
 
 
 def restarts(restart_counts: Path | None) -> RestartCounter:
-    """How often a process was started anew after it had ended by itself."""
+    """Return the counter of restarts after the process had ended by itself."""
     return RestartCounter(
         restart_counts and restart_counts.with_name(f"{restart_counts.name}.restarts")
     )
 
 
 def endings(restart_counts: Path | None) -> RestartCounter:
-    """How often its watchdog ended it."""
+    """Return the counter of processes that the watchdog ended."""
     return RestartCounter(
         restart_counts and restart_counts.with_name(f"{restart_counts.name}.endings")
     )

@@ -1,4 +1,4 @@
-"""Settings that every service has: by environment, secrets as files, each fault one sentence."""
+"""Settings of every service: from the environment, with secrets as files. Each fault is one sentence."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def _secret(path: Path) -> Path:
 
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 SecretFile = Annotated[Path, AfterValidator(_secret)]
-"""A file with one line that nobody can guess; an empty one would open a door to everybody."""
+"""A file with one secret line. A short one is refused: it could be guessed."""
 
 
 def _shared(name: str, default: Any) -> Any:
@@ -39,24 +39,24 @@ def _shared(name: str, default: Any) -> Any:
 
 
 class ServiceSettings(BaseSettings):
-    """What a service process is told from outside. Subclasses set `env_prefix` and `service`."""
+    """Settings of a service process. Subclasses set `env_prefix` and `service`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
     service: ClassVar[str]
 
     kafka_file: ReadableFile
-    """The broker with our login, in librdkafka's words, as JSON."""
+    """The broker with our login, as librdkafka's properties in JSON."""
     mongo_file: ReadableFile
     """The database's address with our login."""
     host: str = "127.0.0.1"
     port: int
     instance: str | None = None
-    """The process's name in its consumer groups, kept over restarts (static membership)."""
+    """The process's name in its consumer groups, the same after a restart (static membership)."""
     restart_counts: Path | None = None
-    """Where its restarts and its watchdog's endings are counted (`shared.runtime.restart_counter`); nowhere by default."""
+    """The file for the counters of `shared.runtime.restart_counter`; none by default."""
 
     memory_mib: Annotated[int, Field(ge=LEAST_MIB)] = _shared("MEMORY_MIB", DEFAULT_MIB)
-    """MiB of events and messages that the process holds at once (see `shared.engine.limits.memory_budget`)."""
+    """The memory budget in MiB (see `shared.engine.limits.memory_budget`)."""
     site_url: str = _shared("SITE_URL", "http://127.0.0.1")
     issuer: str = _shared("ISSUER", "")
     client_secret_file: SecretFile | None = _shared("CLIENT_SECRET_FILE", None)
@@ -65,36 +65,36 @@ class ServiceSettings(BaseSettings):
     assets_dir: Path | None = _shared("ASSETS_DIR", None)
     demo: bool = _shared("DEMO", default=False)
     trace_dir: Path | None = _shared("TRACE_DIR", None)
-    """Where traces are written as lines of JSON; nowhere by default."""
+    """The folder for traces as lines of JSON; none by default."""
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices(
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
         ),
     )
-    """OpenTelemetry's own setting: the collector that traces are sent to; to none by default."""
+    """OpenTelemetry's own setting: the collector for traces; none by default."""
     otel_disabled: bool = Field(default=False, validation_alias=AliasChoices("OTEL_SDK_DISABLED"))
     """OpenTelemetry's own switch."""
 
     @property
     def connection(self) -> Connection:
-        """How to reach the broker."""
+        """The connection to the broker."""
         return Connection(properties=json.loads(self.kafka_file.read_text()))
 
     @property
     def mongo_uri(self) -> str:
-        """How to reach the database."""
+        """The URI of the database."""
         return self.mongo_file.read_text().strip()
 
     @property
     def is_traced(self) -> bool:
-        """Whether traces are wanted anywhere."""
+        """Whether traces are written or exported."""
         wanted = self.trace_dir is not None or self.otlp_endpoint is not None
         return wanted and not self.otel_disabled
 
     @property
     def operator_token(self) -> str | None:
-        """What an operator shows; without a file nobody is one."""
+        """The operators' token; None if there is no file, and then nobody is an operator."""
         return self.operator_token_file.read_text().strip() if self.operator_token_file else None
 
 
@@ -114,10 +114,10 @@ def _stop(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
     for fault in error.errors(include_url=False, include_input=False):
         name = "".join(map(str, fault["loc"][:1]))
         name = name if name.startswith("SAMRAAD_") else f"{prefix}{name}".upper()
-        told = (
+        message = (
             "is not set"
             if fault["type"] == "missing"
             else fault["msg"].removeprefix("Value error, ")
         )
-        print(f"{settings.service}: {name}: {told}", file=sys.stderr)  # noqa: T201 - the only way out
+        print(f"{settings.service}: {name}: {message}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
     raise SystemExit(2)

@@ -1,9 +1,8 @@
-"""Ending in time: a process that is told to end does so within its grace, whatever holds it up.
+"""Shutdown in time: a process ends within its grace period, even if a dependency does not answer.
 
-A broker that is gone, or a connection that says nothing any more, may hold up each step of an
-orderly end, and client libraries do not always let themselves be cancelled. So each step has a
-bound, and past the grace the process ends where it stands. That costs nothing but time: whatever
-was in flight is as a kill would leave it.
+A broker or a connection that does not answer may block each step of a shutdown, and some client
+libraries ignore a cancellation. So each step has a time limit, and after the grace period the process
+exits at once. Nothing is lost: batches and messages in flight are left as a SIGKILL would leave them.
 """
 
 import asyncio
@@ -29,24 +28,24 @@ __all__ = [
 __all__ += ["AnswersInTime", "at_most", "end_after"]
 
 ANSWERS_S: Final = 2.0
-"""For requests whose answer is being made; then they get one that says so."""
+"""For requests that are being processed; then they are answered with 503."""
 CONNECTIONS_S: Final = 3
-"""For browsers and programs that were being answered."""
+"""For open connections of browsers and programs."""
 WORKERS_S: Final = 4.0
 """For batches in flight."""
 LOOPS_S: Final = 2.0
-"""For the relay and what else runs beside it."""
+"""For the relay and the other background loops."""
 BROKER_S: Final = 2.0
 """To leave the consumer group."""
 DATABASE_S: Final = 1.0
 GRACE_S: Final = 13.0
-"""For everything together; whoever started us waits at least 15 s before it kills."""
+"""For all steps together. The supervisor waits at least 15 s before it kills."""
 
 log = structlog.get_logger()
 
 
 async def at_most(seconds: float, what: str, *steps: Awaitable[Any]) -> None:
-    """Wait for steps of the end, whatever becomes of them, and leave behind what takes longer."""
+    """Wait for steps of the shutdown, `seconds` at most. Failures are ignored; late steps are cancelled."""
     if not steps:
         return
     _, late = await asyncio.wait(map(asyncio.ensure_future, steps), timeout=seconds)
@@ -57,10 +56,10 @@ async def at_most(seconds: float, what: str, *steps: Awaitable[Any]) -> None:
 
 
 class AnswersInTime:
-    """ASGI: gives whoever still waits when `late` is set a 503 to try again, and lets go of the rest.
+    """ASGI middleware: when `late` is set, pending requests get a 503, and started answers are cut.
 
-    A page or a health check that waits for a store which says nothing would else be waited for, and
-    then cut off without an answer.
+    Otherwise a page or a health check that waits for the database would delay the shutdown, and then
+    be closed without an answer.
     """
 
     def __init__(self, app: ASGIApp, late: asyncio.Event) -> None:
@@ -68,7 +67,7 @@ class AnswersInTime:
         self._late = late
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or say in time that it will not be answered here."""
+        """Answer the request, or answer 503 in time."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

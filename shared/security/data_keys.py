@@ -24,7 +24,7 @@ from pymongo.errors import DuplicateKeyError, EncryptionError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from shared.engine.failures.crash_points import reach
+from shared.crash_points import reach
 from shared.errors import Away, Unavailable
 
 if TYPE_CHECKING:

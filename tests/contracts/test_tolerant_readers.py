@@ -235,7 +235,8 @@ def seen(unit, code, listed):
         for (collection, _), held in unit.changes()
     ]
     messages = [
-        (one.topic, one.envelope.type, plain(json.loads(one.value))) for one in unit.messages
+        (one.topic, one.envelope.type, plain(json.loads(one.value)))
+        for one in unit.outgoing.messages
     ]
     due = [(row["name"], row["case_id"], row["due_at"]) for _, row in unit.timers if row]
     return documents, messages, due, unit.failures
@@ -266,7 +267,7 @@ def test_a_new_code_stops_no_case_that_does_not_need_it(service, coded, data):
 
     if (service, coded.record["headers"]["ce_type"], field_of(coded.path)) in NEEDED:
         assert [case for _, case in changed.failures] == [value["case_id"]]
-        assert {message.key for message in changed.messages} == {ANOTHER}
+        assert {message.key for message in changed.outgoing.messages} == {ANOTHER}
     else:
         as_before = effect(service, coded.record, value, another)
         assert seen(changed, code, listed) == seen(as_before, code, listed)

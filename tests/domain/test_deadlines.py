@@ -148,7 +148,7 @@ class Engine:
                 self.rows[row_id] = row
         self.told += [
             self.service.told.read(message.value)
-            for message in unit.messages
+            for message in unit.outgoing.messages
             if message.envelope.type.endswith(".step_due.v1")
         ]
 
@@ -296,7 +296,7 @@ def recalled(document):
     notify_deadlines().fire(due, unit)
     return (
         {**unit.load(NOTICES, document["_id"]), "_id": document["_id"]},
-        [message.envelope.type for message in unit.messages],
+        [message.envelope.type for message in unit.outgoing.messages],
         [row for _, row in unit.timers if row is not None],
     )
 

@@ -175,13 +175,15 @@ def test_one_cause_makes_one_notice_however_often_it_is_told():
     unit = taken_in((fact, NOW), (fact, NOW))
 
     assert len(notices_in(unit)) == 1
-    assert [message.envelope.type for message in unit.messages] == ["notify.notice_created.v1"]
+    assert [message.envelope.type for message in unit.outgoing.messages] == [
+        "notify.notice_created.v1"
+    ]
 
 
 def test_a_notice_is_told_to_the_others_with_its_reference_only():
     fact = a_psp_received("0630")
     unit = taken_in((fact, NOW))
-    [message] = unit.messages
+    [message] = unit.outgoing.messages
 
     assert (message.topic, message.key) == ("notify.notices", str(fact.case_id))
     assert message.envelope.sequence == 1

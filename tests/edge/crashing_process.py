@@ -11,8 +11,8 @@ from contextlib import suppress
 from uuid import UUID
 
 from shared.contracts.envelope import Envelope
+from shared.crash_points import arm
 from shared.engine import Message
-from shared.engine.failures.crash_points import arm
 from shared.errors import Rejected, ServiceError
 from tests.edge.engine_world import Behaviour, Emitted, an_app, until
 

@@ -15,8 +15,8 @@ from contextlib import suppress
 from aiokafka import client
 from aiokafka.conn import create_conn
 
+from shared import crash_points
 from shared.engine.consume import watchdog
-from shared.engine.failures import crash_points
 from shared.runtime import process
 from shared.runtime.process import run
 from tests.edge.engine_world import Behaviour, an_app, until

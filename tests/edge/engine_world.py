@@ -22,8 +22,9 @@ from shared.contracts import CaseFact, source_of
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.engine import Inbox, Rejected, Subscription, Timers
 from shared.engine.timers.timers import sync_timers
-from shared.runtime.process import make_engine, make_service
+from shared.runtime.process import make_service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.wiring import make_engine
 from tests.forked import create_forked_process
 
 SECONDS = 15.0

@@ -15,7 +15,7 @@ import pytest
 from bson import Timestamp
 
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine.failures.crash_points import POINTS
+from shared.crash_points import POINTS
 from tests.edge.engine_world import Emitted, a_case, an_engine_world
 from tests.edge.test_engine_relay import firsts
 from tests.edge.test_engine_unreadable import damage

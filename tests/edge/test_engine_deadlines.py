@@ -9,8 +9,8 @@ import psutil
 import pytest
 from pymongo import AsyncMongoClient
 
+from shared.crash_points import POINTS
 from shared.engine import Store
-from shared.engine.failures.crash_points import POINTS
 from shared.engine.timers.scheduler import Scheduler
 from shared.engine.timers.timers import Timer
 from shared.errors import Fenced

@@ -155,15 +155,15 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         await until(service.parking_lot.count, "the case stands still")
         (row,) = await world.parked(state="failed")
         assert row["sequence"] == 3
-        assert "says something else than what was told under the same number" in row["reason"]
+        assert "another fact was sent under the same number" in row["reason"]
         with pytest.raises(Rejected, match="something else"):
             await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
 
         async def one_is_left():
-            return len((await service.engine.rollback.state())["cases"]) == 1
+            return len((await service.engine.rollback.review.state())["cases"]) == 1
 
         await until(one_is_left, "what is known again is forgotten")
-        state = await service.engine.rollback.state()
+        state = await service.engine.rollback.review.state()
         (case,) = state["cases"]
         assert (case["case_id"], state["put_back"]["facts"]) == (str(staffed), 5)
         assert [fact["sequence"] for fact in case["facts"]] == [3, 4]
@@ -171,7 +171,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
             "it is not mended by trying again"
         )
 
-        go_on = service.engine.rollback.go_on
+        go_on = service.engine.rollback.review.go_on
         with pytest.raises(Rejected, match="needs a reason"):
             await go_on(str(staffed), service.parking_lot, Why("operator:test", " "))
         assert await go_on(str(staffed), service.parking_lot, Why("operator:test", "seen")) == 2
@@ -180,7 +180,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         world.send(staffed, 4)
         await world.counted(staffed, 1, 2, 3, 4)
         await world.settled()
-        assert (await service.engine.rollback.state())["cases"] == []
+        assert (await service.engine.rollback.review.state())["cases"] == []
         log = await service.parking_lot.queries.log()
 
     told = [[(1, 1), (2, 2), (3, 100), (4, 3), (5, 200), (6, 4)], straight(3)]
@@ -209,12 +209,12 @@ async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_wa
 
     async with world.service() as service:
         why = Why("operator:test", "seen")
-        assert await service.engine.rollback.settle(service.parking_lot, why) == 1
+        assert await service.engine.rollback.review.settle(service.parking_lot, why) == 1
         await service.store.act("200", {"cases": [str(case)]}, decide(200))
         world.send(case, 2)
         await world.counted(case, 1, 2)
         await world.settled()
-        assert (await service.engine.rollback.state())["put_back"] is None
+        assert (await service.engine.rollback.review.state())["put_back"] is None
 
     assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 101), (4, 200), (5, 2)]]
 
@@ -249,7 +249,7 @@ async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_be
         await until(lambda: fires_not(world), "it says something else than what was told")
         await world.db.due.update_many({}, {"$set": {"look_at": datetime.now(UTC) + HOUR}})
         await world.db.due.update_many({}, {"$unset": {"waits": ""}})
-        go_on = service.engine.rollback.go_on
+        go_on = service.engine.rollback.review.go_on
         assert await go_on(str(case), service.parking_lot, Why("operator:test", "seen")) == 2
         await act(service, 200)
         await service.engine.rollback.sweep()
@@ -281,7 +281,7 @@ async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told
     async with world.service() as service:
         await until(service.parking_lot.count, "the case stands still")
         await time_passes(world)
-        go_on = service.engine.rollback.go_on
+        go_on = service.engine.rollback.review.go_on
         assert await go_on(str(case), service.parking_lot, Why("operator:test", "seen")) == 2
         await until(lambda: fires(world), "it has fired again")
         await world.settled()
@@ -339,7 +339,7 @@ async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world
         for case in cases:
             await world.counted(case, *range(1, 7))
         await world.settled()
-        assert service.store.closed is None
+        assert service.store.rollback.closed is None
 
     for told in await told_of(world, *cases):
         assert dict(told) == dict(straight(6))
@@ -375,7 +375,7 @@ async def test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hi
             await world.counted(case, *range(1, 8))
         await until(service.parking_lot.count, "the case stands still")
         await world.settled()
-        (unknown,) = (await service.engine.rollback.state())["cases"]
+        (unknown,) = (await service.engine.rollback.review.state())["cases"]
         assert unknown["case_id"] == str(staffed)
 
     assert await told_of(world, staffed, *cases) == [[(1, 1), (2, 100)], *[straight(7)] * 4]
@@ -426,10 +426,10 @@ async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes
     async with world.service() as service:
         (worker,) = service.workers.values()
         await until(lambda: worker.halted, "the lane halts")
-        assert "the 2 events from 2 to 3 are gone" in worker.halted
+        assert "the 2 events from 2 to 3 are gone" in worker.halted.reason
         assert await world.numbers(other) == []
         with pytest.raises(Rejected, match="4 events that came since are not read again yet"):
-            await service.engine.rollback.go_on(
+            await service.engine.rollback.review.go_on(
                 str(case), service.parking_lot, Why("operator", "early")
             )
         await worker.accept_gap()
@@ -438,7 +438,7 @@ async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes
         assert (gap["case_id"], gap["mark"], gap["next"]) == (str(case), 2, 5)
         accepted = {"source": gap["source"], "mark": 2, "reason": "lost with the log"}
         assert await service.parking_lot.accept_gap(str(case), **accepted) == (0, 1)
-        go_on = service.engine.rollback.go_on
+        go_on = service.engine.rollback.review.go_on
         assert await go_on(str(case), service.parking_lot, Why("operator:test", "lost")) == 3
         world.send(case, 6)
         await world.counted(case, 1, 2, 5, 6)
@@ -466,7 +466,7 @@ async def test_an_orderly_end_a_kill_and_a_start_are_no_restore(world):
         await world.counted(case, 1, 2, 3, 4)
         await world.settled()
         assert await service.parking_lot.queries.log() == []
-        assert await service.engine.rollback.state() == {"put_back": None, "cases": []}
+        assert await service.engine.rollback.review.state() == {"put_back": None, "cases": []}
 
     assert await told_of(world, case) == [straight(4)]
 
@@ -480,7 +480,7 @@ async def test_facts_that_nobody_here_knows_of_hold_up_no_start(world):
         world.send(case, number)
         async with world.service() as service:
             await world.counted(case, *range(1, number + 1))
-            state = await service.engine.rollback.state()
+            state = await service.engine.rollback.review.state()
     assert state["put_back"] is None
     assert [each["case_id"] for each in state["cases"]] == [str(stranger)]
 

@@ -85,7 +85,7 @@ async def test_who_alone_cannot_take_its_partition_is_ended(world, monkeypatch):
             worker.reassign()
         await until(lambda: ended, "it is ended", seconds=SECONDS)
 
-    assert "the broker does not tell the log's bounds" in ended[0]
+    assert "the broker does not return the log's offsets" in ended[0]
 
 
 async def test_a_halt_is_left_alone(world):
@@ -118,7 +118,9 @@ async def test_a_pause_for_what_only_a_person_can_bring_back_is_left_alone(world
         prepare = subscription.processor.prepare
         monkeypatch.setattr(subscription.processor, "prepare", no_key)
         world.send(case, 1)
-        await until(lambda: any(worker.waiting for worker in service.workers.values()), "it waits")
+        await until(
+            lambda: any(worker.retries.waiting for worker in service.workers.values()), "it waits"
+        )
         await asyncio.sleep(4 * STUCK_S)
         monkeypatch.setattr(subscription.processor, "prepare", prepare)
         await world.counted(case, 1, seconds=SECONDS)

@@ -24,7 +24,7 @@ from confluent_kafka import KafkaException, Producer
 from deploy.embedded.paths import CLONE
 from shared.contracts import source_of
 from shared.contracts.envelope import Envelope, write_envelope
-from shared.engine.failures.crash_points import POINTS
+from shared.crash_points import POINTS
 from tests.edge.engine_world import Counted as CountedFact
 from tests.edge.engine_world import EngineWorld, a_case, an_engine_world, until
 from tests.faults.checker.effects import Counted, judge_counts

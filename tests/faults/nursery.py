@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from shared.engine.failures import crash_points
+from shared import crash_points
 from shared.runtime.process import collect_rarely
 from tests.edge.engine_world import Behaviour, an_app
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from deploy.embedded.paths import CLONE
-from shared.engine.failures.crash_points import POINTS
+from shared.crash_points import POINTS
 from tests.faults.storm import SERVICES
 
 __all__ = [

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.embedded.paths import CLONE
-from shared.engine.failures.crash_points import POINTS
+from shared.crash_points import POINTS
 from tests.faults.plan import is_directed_only
 from tests.faults.seeds import Outcome
 

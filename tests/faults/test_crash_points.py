@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from shared.engine.failures import crash_points
-from shared.engine.failures.crash_points import POINTS
+from shared import crash_points
+from shared.crash_points import POINTS
 
 CLONE = Path(__file__).parents[2]
 REACHED = re.compile(r'reach\(\s*"([a-z_.]+)"\s*\)')
 
 PROCESS = """
 import sys
-from shared.engine.failures.crash_points import arm, reach
+from shared.crash_points import arm, reach
 arm("mediation-1")
 for number in range(int(sys.argv[1])):
     reach("relay.after_ack")

@@ -6,14 +6,14 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 
+from shared.crash_points import reach
 from shared.engine.consume import offset_store
 from shared.engine.consume.circuit_breaker import CircuitBreaker
-from shared.engine.consume.inbox import explain, read_arrival
+from shared.engine.consume.inbox import read_arrival
 from shared.engine.consume.offset_store import Watermark
 from shared.engine.consume.processor import Processor
-from shared.engine.failures.crash_points import reach
+from shared.engine.failures.failure_reason import TOO_MUCH, explain
 from shared.engine.failures.mongo_errors import REFUSED
-from shared.engine.parking.resume import TOO_MUCH
 from shared.engine.records import Record, row_record
 from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
@@ -23,11 +23,11 @@ from shared.observability import metrics
 __all__ = ["BatchCommitter"]
 
 _LOOP_S: Final = 0.005
-"""How long a batch keeps the event loop for itself."""
+"""How long a batch may run before it yields to the event loop."""
 
 
 class BatchCommitter:
-    """Takes batches through a door into a store."""
+    """Commits batches of records: it calls a processor, and writes to a store."""
 
     def __init__(self, store: Store, processor: Processor[Any], breaker: CircuitBreaker) -> None:
         self.store = store
@@ -37,15 +37,17 @@ class BatchCommitter:
         """Bytes of records that one batch may hold."""
 
     async def commit(self, mark: Watermark, records: Sequence[Record]) -> tuple[Watermark, Unit]:
-        """Give the records their effect and move the watermark behind them, or do neither.
+        """Process the records and move the watermark past them, or do neither.
 
-        What the database refuses for good is looked for by halves, left to right, so that it
-        parks alone; what is too much for one transaction is taken in halves too. Returns where the watermark stands now, and the last unit written.
+        A batch that the database refuses is halved, left to right, until the record at fault is
+        alone and is parked. A batch that is too large for one transaction is halved too.
+
+        Returns the watermark, and the last unit that was written.
 
         Raises:
-            Fenced, Conflict, Unavailable: nothing of the (last half's) batch was written, or it
-                is not known: read the watermark before anything else.
-            Halted: too many cases would park of one cause.
+            Fenced, Conflict, Unavailable: the batch (or its last half) was not written, or the
+                outcome is unknown. Read the watermark first.
+            Halted: too many cases would be parked for one cause.
 
         """
         try:
@@ -62,13 +64,13 @@ class BatchCommitter:
     async def refuse(
         self, mark: Watermark, record: Record, why: ServiceError
     ) -> tuple[Watermark, Unit]:
-        """Park a record that the database refused, alone in its transaction, again and again."""
+        """Park a record that the database refused each time, alone in its transaction."""
         return await self._commit(mark, [record], refused=str(why))
 
     async def _alone(
         self, mark: Watermark, records: Sequence[Record], refused: str
     ) -> tuple[Watermark, Unit]:
-        """Without what waits behind it, in case that is at fault; else it is parked itself."""
+        """Try the record without the parked events behind it. If it is refused again, park it."""
         try:
             return await self._commit(mark, records, may_resume=0)
         except REFUSED:
@@ -88,7 +90,7 @@ class BatchCommitter:
         to = records[-1].offset + 1
         unit = self.store.unit()
         if may_resume is not None:
-            unit.may_resume = may_resume
+            unit.parked.may_resume = may_resume
         if len(records) > 1:
             unit.most_bytes = self.most_bytes
         began = monotonic()
@@ -98,7 +100,7 @@ class BatchCommitter:
             reach("slice.loaded")
             yield_at = monotonic() + _LOOP_S
             for arrival in arrivals:
-                if monotonic() > yield_at:  # pages and the other workers share this loop
+                if monotonic() > yield_at:  # pages and other workers use this loop too
                     await asyncio.sleep(0)
                     yield_at = monotonic() + _LOOP_S
                 if refused is None:
@@ -110,18 +112,25 @@ class BatchCommitter:
             await self.store.write(unit, session)
             reach("slice.before_commit")
         reach("slice.after_commit")
-        metrics.committed(records[0].topic, len(records), monotonic() - began, unit)
+        metrics.committed(
+            records[0].topic,
+            len(records),
+            monotonic() - began,
+            duplicates=unit.duplicates,
+            parked=len(unit.failures),
+            refused=sum(row["state"] == "unreadable" for row in unit.parked.kept.values()),
+        )
         self.breaker.note(unit.failures)
         self.store.settle(unit)
         mark = replace(mark, offset=to)
         return await self.commit(mark, later) if later else (mark, unit)
 
     def take(self, arrival: Any, unit: Unit) -> None:
-        """Let one arrival have its effect, or park it without a trace of the attempt."""
+        """Process one arrival. If it fails, undo the attempt and park it."""
         before = unit.savepoint()
         try:
             self.processor.take(arrival, unit)
-        except Exception as error:  # noqa: BLE001 - whatever one arrival does, the others flow on
+        except Exception as error:  # noqa: BLE001 - one arrival's bug stops its own case only
             unit.roll_back(before)
             self.processor.park(arrival, unit, *explain(error))
 

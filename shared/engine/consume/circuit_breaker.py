@@ -1,7 +1,7 @@
-"""Mass parking: when many cases fail of one cause at once, it is us, not them.
+"""The circuit breaker: many cases that fail for one cause at once point to a fault of ours.
 
-A bad deployment would park every case that it meets. Past the limit the worker halts instead, before
-the batch is committed, so that a roll-back needs no redrive.
+A bad deployment would park every case. At the limit the worker halts instead, before the batch is
+committed, so that no case must be redriven after a rollback of the deployment.
 """
 
 from collections import deque
@@ -18,17 +18,17 @@ WITHIN_S: Final = 60.0
 
 
 class CircuitBreaker:
-    """Remembers what was parked lately, by cause."""
+    """Counts the cases that were parked lately, by cause."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._recent: deque[tuple[float, str, str]] = deque()
 
     def check(self, failures: Iterable[tuple[str, str]]) -> None:
-        """Look at what a batch is about to park.
+        """Check the failures of a batch before its commit, as pairs of (cause, case).
 
         Raises:
-            Halted: with it, `CASES` different cases would have parked of one cause in `WITHIN_S`.
+            Halted: with them, `CASES` different cases failed for one cause within `WITHIN_S`.
 
         """
         since = self._clock() - WITHIN_S
@@ -42,11 +42,11 @@ class CircuitBreaker:
                 raise Halted(
                     f"{len(hit)} cases failed of one cause within {WITHIN_S:.0f} s, so none more "
                     f"is parked: {cause}",
-                    "roll the last change back, or mend it, and start the service again; if these "
+                    "roll the last change back, or fix it, and start the service again; if these "
                     "cases are to park, resume",
                 )
 
     def note(self, failures: Iterable[tuple[str, str]]) -> None:
-        """Remember what was parked and committed."""
+        """Count failures that were committed."""
         now = self._clock()
         self._recent.extend((now, cause, case) for cause, case in failures)

@@ -1,7 +1,7 @@
-"""A health probe: whether broker and database answer somebody else, who shares no client with us.
+"""A health probe: whether broker and database answer a new client that shares nothing with the workers.
 
-A worker that cannot go on says that the broker or MongoDB is away. It would say the same of a client
-of its own that broke, and wait for ever. So whoever judges it asks with new connections.
+A worker that fails reports that the broker or MongoDB is down. It reports the same if its own client
+is broken, and would wait for ever. So the watchdog asks with new connections.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ _ANSWER_MS: Final = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthProbe:
-    """Asks broker and database anew each time."""
+    """Asks broker and database with new connections each time."""
 
     connection: Connection
     mongo_uri: str
     database: str
-    """The service's own, which is also how it is called."""
+    """The service's own; it has the service's name."""
 
     async def is_answered(self, topics: Iterable[str]) -> bool:
-        """Whether the broker describes the topics and MongoDB takes a write, both at this moment."""
+        """Whether the broker describes the topics and MongoDB acknowledges a write, both now."""
         answers = await asyncio.gather(self.broker_answers(topics), self._database_answers())
         return all(answers)
 
@@ -40,7 +40,7 @@ class HealthProbe:
         return wanted <= (await self.connection.topic_ids(wanted)).keys()
 
     async def _database_answers(self) -> bool:
-        """Whether a write is acknowledged: a full disk or a lost majority still answers reads."""
+        """Whether MongoDB acknowledges a write. With a full disk or no majority it still answers reads."""
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             self.mongo_uri, timeoutMS=_ANSWER_MS, appname=f"{self.database} witness"
         )

@@ -1,29 +1,28 @@
-"""The door for facts: each has its effect once, in the order of its case.
+"""The inbox for facts: each has its effect once, in the order of its case.
 
-By sequence, against the mark that the batch's earlier events left: at or below it a repeat and
-dropped, next after it applied, beyond it kept in the room until what is missing arrives. A fact of
-an unknown type moves the mark too. What can never succeed is kept, the mark stays, and the case is
-parked: its later events wait behind it while all other cases flow on.
+A fact's sequence number is compared with the case's mark. At or below the mark it is a repeat and is
+dropped. Next after the mark it is applied. Beyond that it waits, parked, until the missing fact
+arrives. A fact of an unknown type moves the mark too. A fact that fails is parked with its case and
+the mark stays: later facts of the case wait behind it, and all other cases continue.
 """
 
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from pydantic import ValidationError
 
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope, EnvelopeRefused, read_envelope
-from shared.engine.consume.processor import NOTHING
+from shared.engine.failures.failure_reason import explain
 from shared.engine.records import Record, record_row, row_record
-from shared.engine.store.document import Document, Needs
-from shared.engine.store.unit_of_work import WAITING, Unit
+from shared.engine.store.document import NOTHING, Document, Needs
+from shared.engine.store.parked_rows import WAITING
+from shared.engine.store.unit_of_work import Unit
 from shared.errors import Rejected
 from shared.observability.tracing import SUBJECT
 
-__all__ = ["Arrival", "Inbox", "explain", "is_due", "read_arrival"]
+__all__ = ["Arrival", "Inbox", "is_due", "read_arrival"]
 
 F = TypeVar("F", bound=Fact)
 Handler = Callable[[Any, Unit], None]
@@ -31,27 +30,27 @@ NeedsOf = Callable[[Any], Needs]
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A record that was read as far as the order of its case needs."""
+    """A record whose envelope was read."""
 
     record: Record
     envelope: Envelope | None
-    """None where it is no fact that can be placed; then `fault` says why."""
+    """None if the record has no place in the order of a case; `fault` says why."""
     fault: str = ""
     case_id: str = ""
-    """The case that it is about."""
+    """Its case."""
     source: str = ""
-    """The stream that it belongs to."""
+    """Its stream."""
     sequence: int = 0
-    """Its place among the case's facts from one source."""
+    """Its number among the case's facts of one source."""
 
     @property
     def row_id(self) -> str:
-        """Its place in the room: one row per case, source and sequence."""
+        """The id of its parked row: one per case, source and sequence."""
         return f"{self.case_id}|{self.source}|{self.sequence:010d}"
 
 
 class Inbox:
-    """The fact types that a subscription knows, who handles each, and what each needs loaded."""
+    """The fact types that a subscription handles, with the handler and the needs of each."""
 
     def __init__(self, *, most: int = 500) -> None:
         self.most = most
@@ -59,17 +58,17 @@ class Inbox:
 
     @property
     def types(self) -> Iterable[type[Fact]]:
-        """The facts that are handled here."""
+        """The fact types with a handler."""
         return [fact for fact, _, _ in self._handlers.values()]
 
     def on(
         self, fact: type[F], *, needs: Callable[[F], Needs] | None = None
     ) -> Callable[[Callable[[F, Unit], None]], Callable[[F, Unit], None]]:
-        """Register a handler: load, decide, save, emit; in memory, no acks.
+        """Register a handler. It loads, decides, saves and emits in memory.
 
         Args:
             fact: the type that it handles.
-            needs: documents beside the case's own, as collection -> ids.
+            needs: returns the documents that it loads beside the case's own, as collection -> ids.
 
         """
 
@@ -84,7 +83,7 @@ class Inbox:
         return [read_arrival(record) for record in records]
 
     def needs(self, arrival: Arrival) -> Needs:
-        """What its handler asks for, beside the case's own document."""
+        """Return the documents that its handler loads beside the case's own."""
         if arrival.envelope is None:
             return NOTHING
         known = self._handlers.get(arrival.envelope.type)
@@ -92,15 +91,15 @@ class Inbox:
             return NOTHING
         try:
             return known[2](_body(known[0], arrival.record))
-        except Exception:  # noqa: BLE001 - raised again, and parked, when its turn comes
+        except Exception:  # noqa: BLE001 - raised again when the fact is handled, and then parked
             return NOTHING
 
     def case_of(self, arrival: Arrival) -> str | None:
-        """The case that it is about."""
+        """Return its case, if it has one."""
         return arrival.case_id or None
 
     def take(self, arrival: Arrival, unit: Unit) -> None:
-        """Drop a repeat, apply what is next and what waited for it, keep the rest."""
+        """Drop a repeat; apply the next fact and those that waited for it; park the rest."""
         if arrival.envelope is None:
             self.park(arrival, unit, arrival.fault, arrival.fault)
             return
@@ -115,7 +114,7 @@ class Inbox:
             self.resume(arrival.case_id, unit)
 
     def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:
-        """Keep the event, leave its mark, and let its case stand still."""
+        """Park the fact and its case. The mark stays."""
         if arrival.envelope is None:
             unit.set_aside(arrival.record, reason, cause)
             unit.failures.append((cause, arrival.record.position))
@@ -126,24 +125,24 @@ class Inbox:
         unit.failures.append((cause, arrival.case_id))
 
     def resume(self, case_id: str, unit: Unit) -> None:
-        """Apply what waits in the case's room, as long as the next one is there."""
+        """Apply the case's parked facts while the next one is among them."""
         if not unit.document(unit.cases, case_id).protocol.waiting:
             return
-        parked = unit.parked_rows.get(case_id, {})
-        while unit.may_resume and (row := self.first_due(case_id, unit)) is not None:
-            unit.may_resume -= 1
-            unit.free(row)
+        parked = unit.parked.of_case.get(case_id, {})
+        while unit.parked.may_resume and (row := self.first_due(case_id, unit)) is not None:
+            unit.parked.may_resume -= 1
+            unit.parked.free(row)
             marks = unit.document(unit.cases, case_id).protocol.marks
             if row["sequence"] > marks.get(row["source"], 0):
                 self._apply(read_arrival(row_record(row)), unit)
         protocol = unit.document(unit.cases, case_id).protocol
-        if protocol.waiting and not parked and unit.parked_is_complete:
+        if protocol.waiting and not parked and unit.parked.is_complete:
             unit.touch(unit.cases, case_id, replace(protocol, waiting=False))
 
     def first_due(self, case_id: str, unit: Unit) -> Document | None:
-        """The kept event that is next, unless the case is parked or waits for another."""
+        """Return the parked fact that is next, unless the case is parked or the next one is missing."""
         protocol = unit.document(unit.cases, case_id).protocol
-        parked = unit.parked_rows.get(case_id)
+        parked = unit.parked.of_case.get(case_id)
         if not parked or protocol.parked:
             return None
         return next((row for row in _in_order(parked) if is_due(row, protocol.marks)), None)
@@ -155,19 +154,20 @@ class Inbox:
             protocol = unit.document(unit.cases, arrival.case_id).protocol
             moved = protocol.marked(arrival.source, arrival.sequence)
             unit.touch(unit.cases, arrival.case_id, moved)
-        except Exception as error:  # noqa: BLE001 - a bug in one handler must stop its own case only
+        except Exception as error:  # noqa: BLE001 - one handler's bug stops its own case only
             unit.roll_back(before)
             self.park(arrival, unit, *explain(error))
 
     def _handle(self, arrival: Arrival, unit: Unit) -> None:
-        assert arrival.envelope  # noqa: S101 - take made sure
+        assert arrival.envelope  # noqa: S101 - `take` made sure
         known = self._handlers.get(arrival.envelope.type)
         if known is None:
             return
-        if unit.tracing is None:
-            unit.traceparent = arrival.envelope.traceparent
+        trace = unit.trace
+        if trace.tracing is None:
+            trace.parent = arrival.envelope.traceparent
         else:
-            unit.continue_trace(
+            trace.begin(
                 arrival.envelope.traceparent,
                 f"take {arrival.envelope.type}",
                 arrival.record,
@@ -178,9 +178,9 @@ class Inbox:
         if fact.subject() != arrival.case_id:
             raise Rejected("the fact's subject is not the one on its envelope")
         if known[2] is not None:
-            known[2](fact)  # what it could not tell before the batch stops its own case now
+            known[2](fact)  # needs that failed before the batch fail again here, and park the case
         now, protocol = unit.now, unit.document(unit.cases, arrival.case_id).protocol
-        before = unit.republished.clock(arrival.case_id, protocol.sequences, unit.appended_ms)
+        before = unit.numbering.clock(arrival.case_id, protocol.sequences, unit.appended_ms)
         unit.now = before or now
         try:
             known[1](fact, unit)
@@ -205,14 +205,14 @@ class Inbox:
             "type": arrival.envelope.type,
             "cause": cause,
         }
-        unit.keep(row)
+        unit.parked.keep(row)
         protocol = unit.document(unit.cases, arrival.case_id).protocol
-        # keeping writes the case's document too: a redrive that passes by must meet a conflict
+        # the case's document is written too, so that a concurrent redrive gets a conflict
         unit.touch(unit.cases, arrival.case_id, replace(protocol, waiting=True))
 
 
 def is_due(row: Document, marks: Mapping[str, int]) -> bool:
-    """Whether a kept event is next (or was overtaken, and is to be dropped)."""
+    """Whether a parked fact is next, or is a repeat by now."""
     return bool(row["sequence"] <= marks.get(row["source"], 0) + 1)
 
 
@@ -225,12 +225,12 @@ def _body(fact: type[Fact], record: Record) -> Fact:
 
 
 def read_arrival(record: Record) -> Arrival:
-    """Read a record's envelope and check that it can be placed in its case's order."""
+    """Read a record's envelope, and check that it has a place in the order of its case."""
     try:
         envelope = read_envelope(record.headers)
     except EnvelopeRefused as refused:
-        told = "; ".join(f"{error.field}: {error.message}" for error in refused.errors)
-        return Arrival(record, None, f"the envelope cannot be read: {told}")
+        faults = "; ".join(f"{error.field}: {error.message}" for error in refused.errors)
+        return Arrival(record, None, f"the envelope cannot be read: {faults}")
     if envelope.sequence is None:
         return Arrival(record, None, "header:ce_sequence: a fact is numbered")
     if not envelope.subject:
@@ -240,24 +240,3 @@ def read_arrival(record: Record) -> Arrival:
     if envelope.source != source_of(record.topic):
         return Arrival(record, None, "header:ce_source: it is not the stream of this topic")
     return Arrival(record, envelope, "", envelope.subject, envelope.source, envelope.sequence)
-
-
-def explain(error: Exception) -> tuple[str, str]:
-    """A sentence for people and a cause to count by, neither with a word of what the event held."""
-    if isinstance(error, Rejected):
-        return str(error), f"{type(error).__name__}: {error}"
-    if isinstance(error, ValidationError):
-        told = error.errors(include_url=False, include_context=False, include_input=False)
-        fields = "; ".join(
-            f"/{'/'.join(map(str, fault['loc']))}: {fault['type']}" for fault in told[:5]
-        )
-        return (
-            f"the fact does not follow its contract: {fields}",
-            f"contract: {error.title} {fields}",
-        )
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-    return (
-        f"the handler failed with {type(error).__name__} at {place}",
-        f"{type(error).__name__} {place}",
-    )

@@ -1,8 +1,8 @@
-"""How far each partition has had its effect: the one position that counts, kept beside the effects.
+"""Watermarks: the position of each partition, stored beside the effects of its events.
 
-A watermark belongs to a topic's id, not to its name: a topic that is removed and made again starts
-at 0. Its epoch goes up whenever an owner takes the partition, which fences the owner before; what
-that owner's session has open is ended at once, so a successor does not wait for a dead process.
+A watermark belongs to a topic's id, not to its name: a topic that is removed and made again starts at
+0. Its epoch rises whenever an owner takes the partition, which fences the owner before. An open
+transaction of that owner's session is ended at once, so a successor does not wait for a dead process.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from shared.engine.failures.crash_points import reach
+from shared.crash_points import reach
 from shared.engine.failures.mongo_errors import translated
 from shared.engine.store.document import Document
 from shared.engine.store.store import Store
@@ -23,11 +23,9 @@ from shared.errors import Fenced, Halted
 __all__ = ["Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
 
 
-_ACCEPT: Final = (
-    "let whoever wrote them send them again, if they can; then go on without them: accept-gap"
-)
+_ACCEPT: Final = "let their sender send them again, if it can; then go on without them: accept-gap"
 _BROKER: Final = (
-    "put the broker's data back, or make the topic anew under its declaration, and resume"
+    "put the broker's data back, or create the topic again from its declaration, and resume"
 )
 
 
@@ -38,10 +36,10 @@ class Watermark:
     id: str
     """`<topic id>|<partition>`."""
     offset: int
-    """The next offset to be taken."""
+    """The next offset to be processed."""
     epoch: int
     session: AsyncClientSession
-    """The owner's own session: all its batches are transactions of it."""
+    """The owner's own session. All its batches are transactions of it."""
 
     def is_of(self, topic_id: str) -> bool:
         """Whether it belongs to the topic of that id."""
@@ -49,18 +47,19 @@ class Watermark:
 
 
 def watermark_id(topic_id: str, partition: int) -> str:
-    """The key under which a partition's watermark is stored."""
+    """Return the key under which a partition's watermark is stored."""
     return f"{topic_id}|{partition}"
 
 
 async def take(
     store: Store, *, topic: str, topic_id: str, partition: int, log_start: int, log_end: int
 ) -> Watermark:
-    """Become the owner of a partition: bump its epoch and return where to go on.
+    """Become the owner of a partition: raise its epoch, and return its position.
 
     Raises:
-        Halted: the log does not hold the position any more (or never held it): what lies between
-            was lost or belongs to another log. A person decides; see `accept`.
+        Halted: the log does not hold the position any more, or never did: the events between were
+            lost, or belong to another log. An operator decides; see `accept`.
+        Unavailable: MongoDB does not answer.
 
     """
     key = watermark_id(topic_id, partition)
@@ -69,7 +68,7 @@ async def take(
     try:
         known = await store.db.watermarks.find_one({"_id": key})
         if known is not None and "session" in known:
-            # a killed owner's open transaction would hold the watermark until it times out
+            # a killed owner's open transaction would lock the watermark until it times out
             await store.client.admin.command("killSessions", [{"id": known["session"]}])
         if known is None and log_start > 0:
             raise Halted(
@@ -111,11 +110,11 @@ async def take(
 
 
 async def read(store: Store, mark: Watermark) -> Watermark:
-    """Return where the watermark stands now.
+    """Return the stored watermark.
 
     Raises:
         Fenced: another owner has taken the partition.
-        Unavailable: MongoDB is away.
+        Unavailable: MongoDB does not answer.
 
     """
     try:
@@ -128,15 +127,15 @@ async def read(store: Store, mark: Watermark) -> Watermark:
 
 
 def _majority(store: Store) -> AsyncCollection[Document]:
-    """What cannot be rolled back any more: a worker goes on from it."""
+    """Return the watermarks as a majority of MongoDB's nodes has them: they cannot be lost."""
     return store.db.watermarks.with_options(read_concern=ReadConcern("majority"))
 
 
 async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSession) -> None:
-    """Move the watermark inside the batch's transaction, if it stands where the batch begins.
+    """Move the watermark in the batch's transaction, if the batch begins at it.
 
     Raises:
-        Fenced: it does not, or another owner has taken the partition.
+        Fenced: the batch begins elsewhere, or another owner has taken the partition.
 
     """
     moved = await store.db.watermarks.update_one(
@@ -145,11 +144,11 @@ async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSessi
         session=session,
     )
     if moved.matched_count != 1:
-        raise Fenced("the watermark is not where this slice begins")
+        raise Fenced("the watermark is not where this batch begins")
 
 
 async def stored(store: Store, topic_id: str, partition: int) -> int | None:
-    """The offset that is stored for a partition, whoever owns it."""
+    """Return the stored offset of a partition, or None. The owner does not matter."""
     row = await store.db.watermarks.find_one({"_id": watermark_id(topic_id, partition)})
     return None if row is None else int(row["offset"])
 
@@ -160,7 +159,7 @@ async def is_taken(store: Store, topic: str) -> bool:
 
 
 async def accept(store: Store, *, topic_id: str, topic: str, partition: int, offset: int) -> None:
-    """Go on from the log's start, giving up what lies below it: an operator's logged decision."""
+    """Set the watermark to the log's start, as an operator decided; events before it are given up."""
     await store.db.watermarks.update_one(
         {"_id": watermark_id(topic_id, partition)},
         {

@@ -1,63 +1,47 @@
-"""A worker: one partition, strictly serial, its own back-off, its own halt.
+"""The worker of one partition: strictly serial, with its own back-off and its own halt.
 
-It takes what is there at once, without lingering: an idle worker commits small batches and answers
-fast; while one batch commits the next gathers, so a busy worker commits full ones. After any doubt
-it drops what it holds, rereads the watermark and seeks to it.
+It takes the queued records at once, without lingering. An idle worker commits small batches and has a
+short latency. While one batch commits the next one queues up, so a busy worker commits full batches.
+After any doubt it drops its records, reads the watermark again and seeks to it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from random import uniform
-from time import monotonic, time
-from typing import Final, Protocol
+from time import monotonic
+from typing import Final, NamedTuple
 
 import structlog
 
+from shared.crash_points import reach
 from shared.engine.consume import offset_store
 from shared.engine.consume.batch import BatchCommitter
 from shared.engine.consume.circuit_breaker import CASES
 from shared.engine.consume.offset_store import Watermark
-from shared.engine.failures.crash_points import reach
-from shared.engine.kafka.undecodable_batch import skip_undecodable
+from shared.engine.consume.progress import Progress
+from shared.engine.consume.record_queue import Log, RecordQueue
+from shared.engine.consume.retries import Retries
+from shared.engine.consume.skipped_batch import skip_undecodable
 from shared.engine.limits.memory_budget import Pool
 from shared.engine.records import Record
-from shared.engine.store import heartbeat
 from shared.errors import Away, Conflict, Fenced, Halted, Rejected, Taken, Unavailable
 from shared.observability import metrics
 
-__all__ = ["Log", "PartitionWorker"]
+__all__ = ["Halt", "PartitionWorker"]
 
-_QUEUED_BATCHES: Final = 2
 _CONFLICTS: Final = 8
 _READY_TRIES: Final = 100
 _READY_PAUSE_S: Final = 0.02
-_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 log = structlog.get_logger()
 
 
-class Log(Protocol):
-    """The partition as its worker sees it."""
+class Halt(NamedTuple):
+    """Why a worker is halted until an operator acts."""
 
-    topic: str
-    partition: int
-
-    async def bounds(self) -> tuple[str, int, int]:
-        """The topic's id, the first offset that is kept and the next to be written."""
-        ...
-
-    def seek(self, offset: int) -> None:
-        """Deliver from `offset` next."""
-        ...
-
-    def pause(self) -> None:
-        """Deliver nothing until `resume`."""
-        ...
-
-    def resume(self) -> None:
-        """Deliver again."""
-        ...
+    reason: str
+    remedy: str
+    """What the operator can do about it."""
 
 
 class PartitionWorker:
@@ -68,41 +52,20 @@ class PartitionWorker:
     ) -> None:
         self.log = log
         self.committer = committer
-        self.halted: str | None = None
-        """Why it stands still until a person acts."""
-        self.remedy = ""
-        """What the person can do about it."""
-        self.waiting: str | None = None
-        """Why it waits and tries again by itself (MongoDB away, say)."""
-        self.failing: str | None = None
-        """Why its last try failed; None once a batch had its effect."""
-        self.declared = False
-        """Whether what it waits for is known to be away, so that it is right to wait."""
         self.mark: Watermark | None = None
-        self.log_end = 0
-        self.moved_at = monotonic()
-        """When it had its turn or brought a batch home; a turn after a failure does not count."""
-        self.in_line = False
-        """Whether it waits for its turn to commit."""
-        self._caught_up_at: float | None = None
-        self._handled_ms: int | None = None
-        self._began_at = self.moved_at
+        """The partition's position; None while the worker does not own the partition."""
+        self.halted: Halt | None = None
+        self.progress = Progress()
+        self.retries = Retries()
+        self.queue = RecordQueue(
+            log, pool, batch_records=committer.processor.most, batch_bytes=committer.most_bytes
+        )
         self._turns = turns
         self._pool = pool
-        self._queue: deque[Record] = deque()
-        self._bytes = 0
-        """Bytes in the queue."""
-        self._in_batch = 0
-        """Bytes in the batch that is on its way."""
-        self._paused = True
-        self._arrived = asyncio.Event()
-        self._rewind = True
-        self._leaving = False
+        self._wake = asyncio.Event()
+        self._is_leaving = False
         self._task: asyncio.Task[None] | None = None
-        self._tries = 0
-        self._taking: int | None = None
         self._halted_at: int | None = None
-        self._most = committer.processor.most
         self._undecodable: tuple[int, int, str] | None = None
 
     @property
@@ -112,110 +75,78 @@ class PartitionWorker:
 
     @property
     def lag(self) -> int:
-        """Events that lie in the log and have not had their effect: log end minus watermark."""
-        at = self.mark.offset if self.mark else self._halted_at
-        return 0 if at is None else max(0, self.log_end - at)
-
-    @property
-    def has_work(self) -> bool:
-        """Whether there is something to do: events to take, or the partition itself."""
-        return self.lag > 0 or (self.mark is None and self.failing is not None)
-
-    def note_lag(self) -> None:
-        """The log's end was looked at."""
-        if self.mark is not None and not self.lag:
-            self._caught_up_at = monotonic()
+        """Events in the log that have not had their effect: log end minus watermark."""
+        return self.progress.lag(self.mark.offset if self.mark else self._halted_at)
 
     @property
     def delay_s(self) -> float:
-        """How long the oldest event that has not had its effect has waited, at most, in seconds.
+        """How long the oldest event that has not had its effect has waited, at most, in seconds."""
+        return self.progress.delay_s if self.lag else 0.0
 
-        It came after the last one that had, and after all had: the later of the two counts.
-        """
-        if not self.lag:
-            return 0.0
-        bounds = []
-        if self._handled_ms is not None:
-            bounds.append(time() - self._handled_ms / 1000)
-        if self._caught_up_at is not None or not bounds:
-            bounds.append(monotonic() - (self._caught_up_at or self._began_at))
-        return max(0.0, min(bounds))
+    @property
+    def has_work(self) -> bool:
+        """Whether there are events to take, or the partition itself."""
+        return self.lag > 0 or (self.mark is None and self.retries.failing is not None)
+
+    def note_log_end(self, end: int) -> None:
+        """Note the log's end, as the broker has just returned it."""
+        self.progress.log_end = end
+        if self.mark is not None and not self.lag:
+            self.progress.caught_up()
 
     def start(self) -> None:
         """Take the partition over and begin."""
         self.log.pause()
-        self.log.seek(
-            0
-        )  # a position must stand before the first poll; nothing is read while paused
-        self._pool.join(self)
+        self.log.seek(0)  # the first poll needs a position; a paused partition delivers nothing
+        self._pool.join(self.queue)
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def leave(self) -> None:
-        """Stop taking, finish the batch in flight, and end."""
-        self._leaving = True
-        self._arrived.set()
+        """Take no more records, finish the batch in flight, and end."""
+        self._is_leaving = True
+        self.rewind()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
-        self._pool.leave(self)
-        self._drop()
+        self._pool.leave(self.queue)
+        self.queue.drop()
 
     def offer(self, records: Sequence[Record]) -> None:
-        """Take delivery of records from the poll."""
-        if self._rewind or self._leaving or self.halted or self.mark is None:
-            return  # what was polled before a seek is stale; it will come again
-        expected, before = self._next, self._bytes
-        for record in records:
-            if record.offset != expected:
-                self.rewind()  # the client skipped or repeated: never trust it, ask again
-                break
-            expected += 1
-            self._queue.append(record)
-            self._bytes += record.memory_bytes
-        self._pool.take(self._bytes - before)
-        self.adjust_flow()
-        self._arrived.set()
-
-    def adjust_flow(self) -> None:
-        """Ask for more as long as the pool of the process has room for it."""
-        if self._rewind or self._leaving or self.halted or self.mark is None:
-            return
-        in_memory, free = self._bytes + self._in_batch, self._pool.free_bytes
-        most = _QUEUED_BATCHES * self.committer.processor.most
-        if in_memory >= free or len(self._queue) > most:
-            self._pause()
-        elif self._paused and 2 * in_memory <= free and 2 * len(self._queue) <= most:
-            self._paused = False
-            self.log.resume()
+        """Take records from the poll."""
+        if self.queue.is_open:
+            self.queue.offer(records)
+            self._wake.set()
 
     def rewind(self) -> None:
-        """Drop what is held, reread the watermark and seek to it."""
-        self._rewind = True
-        self._arrived.set()
+        """Drop all records, read the watermark again and seek to it."""
+        self.queue.close()
+        self._wake.set()
 
     def reassign(self) -> None:
-        """Take the partition again: its log is not the one that was taken."""
+        """Take the partition again: its log is another one."""
         self.mark = None
         self.rewind()
 
     def skip_undecodable(self, at: int, until: int, cause: str) -> None:
-        """Park [at, until) by position, as soon as all before it is done: it cannot be read."""
+        """Park the offsets [at, until), which cannot be decoded, once all before is done."""
         self._undecodable = (at, until, cause)
-        self._arrived.set()
+        self._wake.set()
 
     def resume(self) -> None:
-        """Lift a halt: an operator's word.
+        """Lift a halt, as an operator decided.
 
-        It begins with so few that all may park: a batch of many cases that fail would halt each time.
+        The first batch is so small that all its cases may park. A larger one could halt again.
         """
         self.halted = None
-        self._most = min(self._most, CASES - 1)
+        self.queue.limit = min(self.queue.limit, CASES - 1)
         self.rewind()
 
     async def accept_gap(self) -> int:
-        """Go on from the log's start, giving up what lies below it: an operator's word.
+        """Continue at the log's start, as an operator decided; events before it are given up.
+
+        Returns the offset of the log's start.
 
         Raises:
-            Rejected: the worker does not stand still for that.
+            Rejected: the worker is not halted for missing events.
 
         """
         topic_id, start, end = await self.log.bounds()
@@ -233,71 +164,61 @@ class PartitionWorker:
         return start
 
     async def ready(self) -> bool:
-        """Wait a moment until the worker has gone back to its watermark; False if it has not."""
+        """Wait a moment until the worker has sought to its watermark. False if it has not."""
         for _ in range(_READY_TRIES):
-            if not self._rewind and self.mark is not None:
+            if self.queue.is_open and self.mark is not None:
                 return True
-            if self.halted or self._leaving:
+            if self.halted or self._is_leaving:
                 return False
             await asyncio.sleep(_READY_PAUSE_S)
         return False
 
-    @property
-    def _next(self) -> int:
-        if self._queue:
-            return self._queue[-1].offset + 1
-        return self._taking if self._taking is not None else (self.mark.offset if self.mark else 0)
-
     async def _run(self) -> None:
-        while not self._leaving:
+        while not self._is_leaving:
             try:
-                if self._rewind:
+                if not self.queue.is_open:
                     await self._rewind_to_watermark()
-                if not self._queue:
+                if not self.queue:
                     if self._undecodable is not None:
                         await self._skip_undecodable(*self._undecodable)
                         continue
-                    self.waiting = None  # nothing fails while there is nothing to do
-                    await self._arrived.wait()
-                    self._arrived.clear()
+                    self.retries.idle()
+                    await self._wake.wait()
+                    self._wake.clear()
                     continue
                 await self._take_batch()
-                self._tries = 0
-                self.waiting = self.failing = None
-                self.declared = False
+                self.retries.succeeded()
             except Fenced:
-                self._rewind = True
+                self.queue.close()
                 self.mark = None
                 metrics.fenced(self.log.topic)
                 await self._back_off("another owner holds the partition")
             except Unavailable as error:
-                self._rewind = True
-                await self._back_off(str(error), declared=isinstance(error, Away))
+                self.queue.close()
+                await self._back_off(str(error), is_outage=isinstance(error, Away))
             except Conflict:
-                self._rewind = True
+                self.queue.close()
                 await self._back_off("other writers keep changing the same cases")
             except Halted as halt:
-                self.remedy = halt.remedy
-                await self._halt(str(halt))
+                await self._halt(Halt(str(halt), halt.remedy))
             except Exception as error:
                 log.exception("lane_failed", worker=self.name, error=type(error).__name__)
-                self._rewind = True
-                await self._back_off(f"the lane failed with {type(error).__name__}")
+                self.queue.close()
+                await self._back_off(f"the worker failed with {type(error).__name__}")
 
     async def _take_batch(self) -> None:
-        assert self.mark is not None  # noqa: S101 - _go_back made sure
+        assert self.mark is not None  # noqa: S101 - _rewind_to_watermark made sure
         records: list[Record] = []
         for attempt in range(_CONFLICTS):
             try:
-                self.in_line = True
+                self.progress.is_in_line = True
                 async with self._turns:
-                    self.in_line = False
-                    if self.failing is None:
-                        self.moved_at = monotonic()
-                    if not records:  # not before its turn: what arrives meanwhile goes along
+                    self.progress.is_in_line = False
+                    if self.retries.failing is None:
+                        self.progress.moved()
+                    if not records:  # not before its turn: records that arrive meanwhile join
                         started = monotonic()
-                        records = self._gather()
-                        self._taking = records[-1].offset + 1
+                        records = self.queue.take_batch()
                     self.mark, _ = await self.committer.commit(self.mark, records)
                 break
             except Conflict as conflict:
@@ -309,23 +230,18 @@ class PartitionWorker:
                 await asyncio.sleep(uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
                 current = await offset_store.read(self.committer.store, self.mark)
                 if current.offset != self.mark.offset:
-                    raise  # a first half was committed: take what is left anew
-                records = self._give_back_half(records)
+                    raise  # a first half was committed: read the watermark and poll the rest again
+                records = self.queue.give_back_half(records)
         reach("lane.between_slices")
-        self._most = min(2 * self._most, self.committer.processor.most)
-        self._taking = None
-        self.moved_at = monotonic()
+        self.progress.committed(records[-1].timestamp_ms)
         self._pool.moved()
-        self._handled_ms = records[-1].timestamp_ms
         metrics.batch_taken(self.log.topic, len(records), monotonic() - started)
-        given, self._in_batch = self._in_batch, 0
-        self._pool.give(given)
-        self.adjust_flow()
+        self.queue.settle()
 
     async def _skip_undecodable(self, at: int, until: int, cause: str) -> None:
-        assert self.mark is not None  # noqa: S101 - _go_back made sure
+        assert self.mark is not None  # noqa: S101 - _rewind_to_watermark made sure
         self._undecodable = None
-        self._rewind = True
+        self.queue.close()
         if self.mark.offset == at:
             log.error("batch_unreadable", worker=self.name, offset=at, until=until, cause=cause)
             self.mark = await skip_undecodable(
@@ -338,48 +254,14 @@ class PartitionWorker:
             )
             metrics.skipped_undecodable(self.log.topic, until - at)
 
-    def _give_back_half(self, records: list[Record]) -> list[Record]:
-        """Rivals for the same cases meet less often in smaller batches."""
-        if len(records) == 1:
-            return records
-        self._most = len(records) // 2
-        for record in reversed(records[self._most :]):
-            self._queue.appendleft(record)
-            self._bytes += record.memory_bytes
-            self._in_batch -= record.memory_bytes
-        return records[: self._most]
-
-    def _gather(self) -> list[Record]:
-        records: list[Record] = []
-        size, most = 0, self.committer.most_bytes
-        if len(self._queue) <= self._most and self._bytes <= most:
-            records, size = list(self._queue), self._bytes
-            self._queue.clear()
-        else:
-            while self._queue and len(records) < self._most:
-                if records and size + self._queue[0].memory_bytes > most:
-                    break
-                records.append(self._queue.popleft())
-                size += records[-1].memory_bytes
-        self._bytes -= size
-        self._in_batch = size
-        return records
-
-    def _drop(self) -> None:
-        """Give back all that is held: it will come again."""
-        given = self._bytes + self._in_batch
-        self._queue.clear()
-        self._bytes = self._in_batch = 0
-        self._taking = None
-        self._pool.give(given)
-
     async def _rewind_to_watermark(self) -> None:
-        self._pause()
-        self._drop()
-        seen = self.committer.store.heartbeat
+        self.queue.pause()
+        self.queue.drop()
+        guard = self.committer.store.rollback
+        seen = guard.seen
         if self.mark is None:
             topic_id, start, end = await self.log.bounds()
-            self.log_end = end
+            self.progress.log_end = end
             reach("lane.before_take")
             self.mark = await offset_store.take(
                 self.committer.store,
@@ -392,37 +274,28 @@ class PartitionWorker:
             reach("lane.after_take")
         else:
             self.mark = await offset_store.read(self.committer.store, self.mark)
-        await heartbeat.check(self.committer.store, seen)
-        self._rewind = False
+        await guard.check(seen)
         reach("lane.before_seek")
-        self.log.seek(self.mark.offset)
-        self.adjust_flow()
+        if not self._is_leaving:
+            self.queue.open(self.mark.offset)
 
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self.log.pause()
-
-    async def _halt(self, reason: str) -> None:
-        self.halted = reason
+    async def _halt(self, halt: Halt) -> None:
+        self.halted = halt
         self._halted_at = self.mark.offset if self.mark else None
-        self._pause()
-        self._rewind = True
-        self._drop()
+        self.queue.pause()
+        self.queue.close()
+        self.queue.drop()
         self.mark = None
         metrics.halted(self.log.topic)
-        log.error("lane_halted", worker=self.name, reason=reason)
-        while self.halted and not self._leaving:
-            self._arrived.clear()
-            await self._arrived.wait()
+        log.error("lane_halted", worker=self.name, reason=halt.reason)
+        while self.halted and not self._is_leaving:
+            self._wake.clear()
+            await self._wake.wait()
 
-    async def _back_off(self, reason: str, *, declared: bool = False) -> None:
-        if self.waiting != reason:
+    async def _back_off(self, reason: str, *, is_outage: bool = False) -> None:
+        if self.retries.waiting != reason:
             log.warning("lane_waits", worker=self.name, reason=reason)
-        self.waiting = self.failing = reason
-        self.declared = declared
-        pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]
-        self._tries += 1
-        if self._rewind:
-            self._drop()  # whoever waits holds nothing that another could use
-        await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - jitter
+        pause = self.retries.failed(reason, is_outage=is_outage)
+        if not self.queue.is_open:
+            self.queue.drop()  # a worker that waits leaves the memory to the others
+        await asyncio.sleep(pause)

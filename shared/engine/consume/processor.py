@@ -1,24 +1,22 @@
-"""What a subscription does with its records: the border between the engine and a service."""
+"""What a subscription does with its records: the interface between the engine and a service."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
 
 from shared.engine.records import Record
 from shared.engine.store.document import Needs
 from shared.engine.store.unit_of_work import Unit
 
-__all__ = ["NOTHING", "Processor"]
+__all__ = ["Processor"]
 
 A = TypeVar("A")
 
-NOTHING: Mapping[str, Any] = {}
-
 
 class Processor(Protocol, Generic[A]):
-    """Turns records into arrivals and lets each have its effect.
+    """Turns records into arrivals, and processes each.
 
-    `prepare` may use the network and runs before the transaction, again whenever the batch is
-    taken again: what it does must be harmless to repeat. `take` works in memory only.
+    `prepare` may use the network. It runs before the transaction, and again whenever the batch is
+    retried, so it must be safe to repeat. `take` works in memory only.
     """
 
     most: int
@@ -27,27 +25,27 @@ class Processor(Protocol, Generic[A]):
     async def prepare(self, records: Sequence[Record]) -> Sequence[A]:
         """Read the records, in their order, one arrival for each.
 
-        A door may stop early, though not before the first: what it left out is a batch of its own.
+        A processor may stop early, after one record at least. The rest becomes a batch of its own.
         """
         ...
 
     def needs(self, arrival: A) -> Needs:
-        """Documents that `take` will ask for."""
+        """Return the documents that `take` will load, as collection -> ids."""
         ...
 
     def case_of(self, arrival: A) -> str | None:
-        """The case whose document and room it needs, if it is about one."""
+        """Return the case whose document and parked events are loaded, if there is one."""
         ...
 
     def take(self, arrival: A, unit: Unit) -> None:
-        """Let the arrival have its effect.
+        """Process the arrival.
 
         Raises:
-            Rejected: it can never succeed; the engine asks the door to `park` it.
+            Rejected: it can never succeed. The engine calls `park`.
 
         """
         ...
 
     def park(self, arrival: A, unit: Unit, reason: str, cause: str) -> None:
-        """Keep what can never succeed, and stop what must not overtake it."""
+        """Park an arrival that can never succeed, and its case, so that no later event overtakes it."""
         ...

@@ -1,11 +1,11 @@
-"""The watchdog: a process that has work and does not move is ended, so that another begins anew.
+"""The watchdog: it ends a process that has work and makes no progress, so that it is started again.
 
-A pause that was declared is left alone: a worker that stands still for a person (a halt), and one that
-waits for a broker or a database that is away. That it is away is not taken from the worker, whose own
-client may be what broke: a health probe is asked, again and again for as long as the pause lasts.
+Two kinds of workers may wait: a halted one, and one that waits for a broker or a database that is
+down. The worker cannot tell the latter by itself, because its own client may be broken. So a health
+probe asks with new connections, again and again while the worker waits.
 
-Under pressure a worker may wait long for its turn, or for room. As long as the process moves, it gets
-more time, though not for ever.
+Under load a worker may wait long for its turn, or for memory. While the process makes progress it
+gets more time, up to a limit.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,9 +19,9 @@ from shared.engine.limits.memory_budget import Pool
 __all__ = ["STUCK_S", "Watchdog"]
 
 STUCK_S: Final = 30.0
-"""After so long without movement the position is read again; after twice as long it is over."""
+"""After so long without progress the worker rewinds; after twice as long the process ends."""
 _UNDER_PRESSURE: Final = 10
-"""How many times as long it may last while other workers of the process move."""
+"""How many times longer it may take while other workers of the process make progress."""
 
 
 class Watchdog:
@@ -42,7 +42,7 @@ class Watchdog:
         self._workers = workers
         self._pool = pool
         self._heard_at = monotonic()
-        self._others_are_answered = False
+        self._probe_succeeded = False
 
     @property
     def silent_s(self) -> float:
@@ -51,43 +51,46 @@ class Watchdog:
 
     def heard(self) -> None:
         """Note that the broker answered our own client."""
-        self._heard_at, self._others_are_answered = monotonic(), False
+        self._heard_at, self._probe_succeeded = monotonic(), False
 
     async def look(self) -> None:
-        """Look at each worker, whose log's end was just asked for."""
+        """Check each worker. Its log end is up to date."""
         now = monotonic()
         for worker in self._workers.values():
-            if worker.halted or worker.declared or not worker.has_work:
-                worker.moved_at = now
-        late = [worker for worker in self._workers.values() if now - worker.moved_at > STUCK_S]
-        waiting = [worker for worker in late if worker.failing]
+            if worker.halted or worker.retries.is_outage or not worker.has_work:
+                worker.progress.moved_at = now
+        late = [
+            worker for worker in self._workers.values() if now - worker.progress.moved_at > STUCK_S
+        ]
+        waiting = [worker for worker in late if worker.retries.failing]
         topics = {worker.log.topic for worker in waiting}
         if waiting and not await self.health_probe.is_answered(topics):
-            for worker in waiting:  # declared, and confirmed by another: until it is asked again
-                worker.moved_at = monotonic()
+            for worker in waiting:  # the probe confirms the outage, until it is asked again
+                worker.progress.moved()
         pressed = now - self._pool.full_at < STUCK_S and now - self._pool.moved_at < STUCK_S
         for worker in late:
-            self._judge(worker, monotonic() - worker.moved_at, pressed=pressed)
+            self._judge(worker, monotonic() - worker.progress.moved_at, pressed=pressed)
 
-    def _judge(self, worker: PartitionWorker, still_for: float, *, pressed: bool) -> None:
-        in_line = worker.in_line and monotonic() - self._pool.moved_at < STUCK_S
+    def _judge(self, worker: PartitionWorker, stuck_s: float, *, pressed: bool) -> None:
+        failing = worker.retries.failing
+        in_line = worker.progress.is_in_line and monotonic() - self._pool.moved_at < STUCK_S
         patience = STUCK_S * 2 * (_UNDER_PRESSURE if (pressed or in_line) else 1)
-        if still_for > patience:
-            why = f" ({worker.failing}, but others are answered)" if worker.failing else ""
+        if stuck_s > patience:
+            why = f" ({failing}, but others are answered)" if failing else ""
             self.end(f"{worker.name} has events to take and does not move{why}")
-        elif still_for > STUCK_S and not (pressed or in_line or worker.failing):
+        elif stuck_s > STUCK_S and not (pressed or in_line or failing):
             worker.rewind()
 
-    async def end_if_deaf(self) -> None:
-        """End a client that hears nothing for a minute while the broker answers others, twice.
+    async def end_if_silent(self) -> None:
+        """End the process if its client gets no answer for a minute while the probe does, twice.
 
-        After a broker's death it may wait for answers that never come, and so would its workers,
-        which look as if the broker were away. A broker that is away ends nobody.
+        After a broker's crash the client may wait for answers that never come. Its workers then
+        wait as if the broker were down. A broker that is really down ends no process.
         """
         if monotonic() - self._heard_at < 2 * STUCK_S:
             return
         topics = {worker.log.topic for worker in self._workers.values()}
         answered = await self.health_probe.broker_answers(topics)
-        if answered and self._others_are_answered:
+        if answered and self._probe_succeeded:
             self.end(f"{self._group} hears nothing from a broker that answers others")
-        self._others_are_answered = answered
+        self._probe_succeeded = answered

@@ -1,1 +1,1 @@
-"""What goes wrong and what it means: MongoDB's errors, cancellation, and points at which tests kill."""
+"""Failures and what they mean: reasons for parking, errors of MongoDB, and cancellation."""

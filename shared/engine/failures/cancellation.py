@@ -1,8 +1,8 @@
-"""Being told to end, and remembering it.
+"""Cancellation of loops, also if a library swallows the exception.
 
-A task is told by a cancellation, which is raised once. Client libraries swallow it now and then
-(aiokafka does when a producer or consumer is closed at that moment), and a loop would go on for
-ever. So every loop that is not to end by itself asks here before each round.
+A cancellation is raised once in a task. Client libraries swallow it sometimes (aiokafka does when a
+producer or consumer is closed at that moment), and a loop would never end. So every endless loop asks
+here before each round.
 """
 
 import asyncio
@@ -11,6 +11,6 @@ __all__ = ["is_cancelled"]
 
 
 def is_cancelled() -> bool:
-    """Whether the task that asks was cancelled, even if the exception was swallowed on its way."""
+    """Whether the current task was cancelled, even if the exception was swallowed."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

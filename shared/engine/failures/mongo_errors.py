@@ -1,4 +1,4 @@
-"""What an error of the driver or the database means: wait, try again, or refused for good."""
+"""What an error of the driver or the database means: wait, try again, or refused for ever."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,12 +15,12 @@ _NEVER: Final = frozenset({2, 9, 52, 56, 57, 121, 10334, 17419, 17420})
 """Server codes that are about the document: bad value or field name, failed validation, too large."""
 
 REFUSED: Final = (PyMongoError, BSONError, OverflowError)
-"""What comes out of a transaction, beside the errors of `shared.errors`, when the database or the
-driver refuses the content for good."""
+"""Errors that a transaction raises, beside those of `shared.errors`, if the database or the driver
+refuses its content for ever."""
 
 
 def translated(error: PyMongoError) -> ServiceError | PyMongoError:
-    """What an error of the driver means to the engine; itself where it can never pass."""
+    """Return the engine's error for one of the driver. A refused content returns the error itself."""
     if isinstance(error, DuplicateKeyError):
         return Taken("a document of that id exists already")
     if isinstance(error, BulkWriteError) and is_duplicate(error.details):
@@ -43,7 +43,7 @@ def is_duplicate(details: Mapping[str, Any] | None) -> bool:
 
 
 def never_passes(error: PyMongoError) -> bool:
-    """Whether the content itself is refused; everything else is waited for, a full disk too."""
+    """Whether the content itself is refused. All other errors may pass, a full disk too."""
     if isinstance(error, BulkWriteError):
         errors = (error.details or {}).get("writeErrors", [])
         return bool(errors) and all(each.get("code") in _NEVER for each in errors)

@@ -24,7 +24,7 @@ _LACKING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZAT
 
 
 class _Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is not typed
-    """Raises what is refused: to aiokafka 0.14 a coordinator that still loads has no positions."""
+    """Raises errors in answers: aiokafka 0.14 reads those of a loading coordinator as no offsets."""
 
     async def _send_request(self, *args: Any, **named: Any) -> Any:
         answer = await super()._send_request(*args, **named)
@@ -35,13 +35,13 @@ class _Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is not type
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How a service reaches the broker, in librdkafka's words (see `<PREFIX>_KAFKA_FILE`)."""
+    """How a service connects to the broker, with librdkafka's properties (see `<PREFIX>_KAFKA_FILE`)."""
 
     properties: dict[str, str]
 
     @property
     def aiokafka(self) -> dict[str, Any]:
-        """The same in aiokafka's words."""
+        """The same as arguments of aiokafka's clients."""
         known = self.properties
         words: dict[str, Any] = {"bootstrap_servers": known["bootstrap.servers"].split(",")}
         for theirs, ours in (
@@ -58,7 +58,7 @@ class Connection:
         """Return the id that the broker gave the topic when it was made.
 
         Raises:
-            Unavailable: the broker does not say.
+            Unavailable: the broker does not answer.
 
         """
         found = await self.topic_ids([topic])
@@ -75,17 +75,17 @@ class Connection:
             answers = admin.describe_topics(TopicCollection(wanted), request_timeout=10)
             found = {}
             for topic, answer in answers.items():
-                with suppress(Exception):  # away, unknown, or not ours to see: it is left out
+                with suppress(Exception):  # no answer, unknown, or not authorized: it is left out
                     found[topic] = str(answer.result().topic_id)
             return found
 
         return await asyncio.to_thread(ask)
 
     async def matching(self, pattern: str | None) -> set[str]:
-        """Return the topics of that pattern that the broker lets us see.
+        """Return the topics of that pattern that we are authorized to see.
 
         Raises:
-            Unavailable: the broker does not say.
+            Unavailable: the broker does not answer.
 
         """
 
@@ -107,7 +107,7 @@ class Connection:
         Topics that the broker does not know are left out.
 
         Raises:
-            Unavailable: the broker does not say.
+            Unavailable: the broker does not answer.
 
         """
         wanted = list(topics)
@@ -134,10 +134,10 @@ class Connection:
             async with asyncio.timeout(_ANSWER_S):
                 return await self._bounds(places)
         except (KafkaException, AIOKafkaError, TimeoutError) as error:
-            raise Unavailable("the broker does not tell the bounds of our own topics") from error
+            raise Unavailable("the broker does not return the offsets of our own topics") from error
 
     async def _bounds(self, places: Sequence[Place]) -> dict[tuple[str, int], tuple[int, int]]:
-        """Ask as a reader: librdkafka's own `list_offsets` was seen to end the process."""
+        """Ask as a consumer, because librdkafka's own `list_offsets` has crashed the process."""
         reader = AIOKafkaConsumer(
             **self.aiokafka, enable_auto_commit=False, auto_offset_reset="none"
         )
@@ -151,14 +151,14 @@ class Connection:
         return {(at.topic, at.partition): (starts[at], end) for at, end in ends.items()}
 
     async def shown(self, groups: Iterable[str], what: str) -> int:
-        """Return the highest count that consumer groups keep beside their positions; 0 if none.
+        """Return the highest number in the metadata of the groups' committed offsets; 0 if none.
 
         Args:
-            groups: the groups.
-            what: how such a count begins.
+            groups: the consumer groups.
+            what: the prefix of such a number.
 
         Raises:
-            Unavailable: the broker does not say.
+            Unavailable: the broker does not answer.
 
         """
         highest = 0
@@ -171,13 +171,13 @@ class Connection:
                         _, _, count = (kept.metadata or "").partition(what)
                         highest = max(highest, int(count) if count.isdecimal() else 0)
         except (AIOKafkaError, TimeoutError) as error:
-            raise Unavailable("the broker does not tell what our groups have shown") from error
+            raise Unavailable("the broker does not return the offsets of our groups") from error
         finally:
             await admin.close()
         return highest
 
     async def lacks(self, topic: str) -> bool:
-        """Whether the broker says that there is no such topic, or none for us to see."""
+        """Whether the broker answers that there is no such topic, or that we are not authorized."""
 
         def ask() -> bool:
             admin = AdminClient({**self.properties, "log_level": 0})
@@ -192,7 +192,7 @@ class Connection:
 
 
 class Partition:
-    """A partition of a running consumer, as its worker sees it."""
+    """A partition of a running consumer (see `shared.engine.consume.record_queue.Log`)."""
 
     def __init__(
         self,
@@ -213,21 +213,21 @@ class Partition:
             start = await self._consumer.beginning_offsets([self._place])
             end = await self._consumer.end_offsets([self._place])
         except Exception as error:
-            raise Unavailable("the broker does not tell the log's bounds") from error
+            raise Unavailable("the broker does not return the log's offsets") from error
         return topic_id, start[self._place], end[self._place]
 
     def seek(self, offset: int) -> None:
-        """See `Log`; nothing happens once the partition went elsewhere."""
+        """See `Log`. It does nothing once the partition is revoked."""
         if self._assigned:
             self._consumer.seek(self._place, offset)
 
     def pause(self) -> None:
-        """See `Log`; nothing happens once the partition went elsewhere."""
+        """See `Log`. It does nothing once the partition is revoked."""
         if self._assigned:
             self._consumer.pause(self._place)
 
     def resume(self) -> None:
-        """See `Log`; nothing happens once the partition went elsewhere."""
+        """See `Log`. It does nothing once the partition is revoked."""
         if self._assigned:
             self._consumer.resume(self._place)
 

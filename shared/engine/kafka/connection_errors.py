@@ -1,14 +1,13 @@
-"""A connection to the broker that broke says so as the client expects it: as a Kafka error.
+"""A broken connection to the broker raises the error that the client expects: a Kafka error.
 
-Under uvloop, writing to a connection that the broker has just reset raises RuntimeError, for the
-moment until the reader notices. aiokafka 0.14 waits for OSError alone (its issue 1038), so the error
-ends whichever task of its own was writing, without a word. When that is the one that learns about
-the brokers, the client asks in vain from then on, though every connection is made anew: offsets are
-never told, and partitions that come to this process are never taken.
+Under uvloop, a write to a connection that the broker has just reset raises RuntimeError, until the
+reader notices. aiokafka 0.14 handles OSError only (its issue 1038), so the error silently ends the
+task that was writing. If that is the task that updates the cluster metadata, the client never gets
+offsets again, although every connection is new: assigned partitions are never taken.
 
 So its connection class is replaced, once, in the module that makes connections. A newer aiokafka
-without these names stops the start; tests/edge/test_engine_connections.py fails where it no longer
-makes its connections there.
+without these names stops the start. tests/edge/test_engine_connections.py fails if aiokafka makes its
+connections elsewhere.
 """
 
 from typing import Any
@@ -30,5 +29,5 @@ class _Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka is not 
 
 
 def name_broken_connections() -> None:
-    """Let aiokafka's connections name what uvloop says of a broken one; a second call is nothing."""
+    """Replace aiokafka's connection class. A second call changes nothing."""
     conn.AIOKafkaConnection = _Connection

@@ -1,1 +1,1 @@
-"""What bounds memory: one budget for a process, and batches that cannot inflate past it."""
+"""Limits of memory: one budget for a process, and a limit for decompressed batches."""

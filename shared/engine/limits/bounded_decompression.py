@@ -1,14 +1,14 @@
-"""How much a compressed batch may unpack to: the client hands out all of it, whatever it takes.
+"""A limit for decompression: the client unpacks a batch whole, whatever its size.
 
-The broker weighs a batch as it was sent. 10 KB may unpack to 300 MiB, and a writer who may send one
-such batch could end every consumer of the topic, again and again. aiokafka 0.14 has no setting for
-it. So the functions that its record classes unpack with are replaced, once, in the modules where
-these classes look them up: the same bytes come out, or `BatchTooLarge` does before they are there.
+The broker limits the size of a batch as it was sent. 10 KB may unpack to 300 MiB, and one such batch
+could end every consumer of the topic, again and again. aiokafka 0.14 has no setting for it. So the
+functions that its record classes unpack with are replaced, once, in the modules where these classes
+look them up. They return the same bytes, or raise `BatchTooLarge` before they allocate them.
 
-The replacement also says of each batch that cannot be read where it ends (`UndecodableBatch`): the
-client's error does not, and a hostile batch spans as many offsets as it likes.
+The replacement also reports where a batch ends that cannot be decoded (`UndecodableBatch`). The
+client's error does not, and a hostile batch may span any number of offsets.
 
-A newer aiokafka without these names stops the start (AttributeError); one that no longer looks them
+A newer aiokafka without these names stops the start (AttributeError). One that no longer looks them
 up fails tests/edge/test_engine_decoding.py.
 """
 
@@ -31,17 +31,17 @@ from shared.engine.kafka.undecodable_batch import UndecodableBatch, is_undecodab
 __all__ = ["MAX_BATCH_BYTES", "MAX_BATCH_PARTS", "BatchTooLarge", "bound_decompression"]
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
-"""Four times what a topic takes as it is sent, and what a batch takes. Clients end their batches at
-1 MB before they compress them, and sealed reports hardly get smaller."""
+"""Four times the topics' limit. Clients close their batches at 1 MB before they compress them, and
+sealed reports hardly get smaller."""
 
 MAX_BATCH_PARTS: Final = 200_000
-"""Records and headers together in a batch that unpacks to more than a topic takes unpacked: a
-header of two bytes holds eighty in memory, and two dozen in a parked row."""
+"""Records and headers together in a batch that unpacks to more than a topic takes unpacked. A header
+of two bytes takes eighty in memory, and two dozen in a parked row."""
 
 _AS_SENT: Final = 1024 * 1024
 _XERIAL: Final = b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01"
 _BLOCK_LENGTH: Final = 4
-_ROOM: Final = 16 * 1024
+_SMALLEST: Final = 16 * 1024
 _USUAL_RATIO: Final = 4
 _FULL: Final = "failed to write whole buffer"
 
@@ -49,11 +49,11 @@ Decode = Callable[[Any], bytes]
 
 
 class BatchTooLarge(CorruptRecordException):  # type: ignore[misc]  # aiokafka is not typed
-    """A batch unpacks to more than anybody who means well would send."""
+    """A batch unpacks to more than a legitimate client sends."""
 
 
 def bound_decompression() -> None:
-    """Replace what aiokafka unpacks batches with; a second call changes nothing."""
+    """Replace aiokafka's functions for unpacking. A second call changes nothing."""
     for batch, decoders in (
         (default_records.DefaultRecordBatch, _CURRENT),
         (legacy_records.LegacyRecordBatch, _LEGACY),
@@ -77,13 +77,16 @@ def _gzip(payload: Any) -> bytes:
 
 
 def _into(decompress_into: Callable[[Any, Any], int]) -> Decode:
-    """Unpack into a room that fits most batches, and into the largest one only if that is full."""
+    """Unpack into a buffer that fits most batches, and into the largest one only if that is full."""
 
     def decode(payload: Any) -> bytes:
-        for size in (min(_ROOM + _USUAL_RATIO * len(payload), MAX_BATCH_BYTES), MAX_BATCH_BYTES):
-            room = bytearray(size)
+        for size in (
+            min(_SMALLEST + _USUAL_RATIO * len(payload), MAX_BATCH_BYTES),
+            MAX_BATCH_BYTES,
+        ):
+            buffer = bytearray(size)
             try:
-                return bytes(memoryview(room)[: decompress_into(payload, room)])
+                return bytes(memoryview(buffer)[: decompress_into(payload, buffer)])
             except cramjam.DecompressionError as error:
                 if _FULL not in str(error):
                     raise
@@ -93,7 +96,7 @@ def _into(decompress_into: Callable[[Any, Any], int]) -> Decode:
 
 
 def _snappy(payload: Any) -> bytes:
-    """Snappy says first how long it gets, and the decoder holds it to that."""
+    """Unpack Snappy: a block begins with its unpacked length, which the decoder enforces."""
     blocks = list(_snappy_blocks(memoryview(payload)))
     if sum(map(cramjam.snappy.decompress_raw_len, blocks)) > MAX_BATCH_BYTES:
         raise BatchTooLarge
@@ -101,7 +104,7 @@ def _snappy(payload: Any) -> bytes:
 
 
 def _snappy_blocks(payload: memoryview) -> Iterator[memoryview]:
-    """The whole, or each block of the framing that Java's library gives it."""
+    """Yield the whole payload, or each block of the framing of Java's library."""
     at = len(_XERIAL)
     if len(payload) <= at or payload[:at].tobytes() != _XERIAL:
         yield payload
@@ -128,8 +131,8 @@ def _counted(decode: Decode) -> Decode:
 def _parts_exceed(records: bytes) -> bool:
     """Whether there are more records and headers than allowed.
 
-    Reads what the client would read. Where a record's length lies, the client ends at that record,
-    whose headers are counted by then.
+    It reads the same bytes as the client. If a record's length is wrong, the client stops at that
+    record, whose headers are counted by then.
     """
     buffer, at, parts = bytearray(records), 0, 0
 
@@ -153,7 +156,7 @@ def _parts_exceed(records: bytes) -> bool:
             parts += 1 + headers
             at = end
     except (IndexError, ValueError):
-        pass  # broken: the client says so itself
+        pass  # broken: the client raises its own error
     return parts > MAX_BATCH_PARTS
 
 
@@ -171,7 +174,7 @@ _LEGACY: Final[dict[str, Decode]] = {
 
 
 class _Batches:
-    """aiokafka's MemoryRecords, whose batches say where they end if they cannot be read."""
+    """aiokafka's MemoryRecords, whose batches report where they end if they cannot be decoded."""
 
     def __init__(self, data: bytes) -> None:
         records = MemoryRecords(data)
@@ -184,7 +187,7 @@ class _Batches:
 
 
 class _Batch:
-    """aiokafka's batch; its checksum was found right before anybody iterates."""
+    """aiokafka's batch. Its checksum is checked before the records are read."""
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch

@@ -1,1 +1,1 @@
-"""From the store to Kafka: what was committed is published at least once, in order."""
+"""From the store to Kafka: committed messages are published at least once, in order."""

@@ -1,4 +1,4 @@
-"""Topics that the broker does not know now: asked for again from time to time, in nobody's way."""
+"""Topics that the broker does not know at present. They are looked up again from time to time."""
 
 import asyncio
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Absence:
 
 
 class MissingTopics:
-    """Remembers since when a topic cannot be found."""
+    """Notes since when a topic is missing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -32,12 +32,12 @@ class MissingTopics:
 
     @property
     def names(self) -> list[str]:
-        """Topics that were just asked for in vain."""
+        """Topics that were missing a moment ago."""
         now = monotonic()
         return [topic for topic, absence in self._missing.items() if now < absence.ask_again_at]
 
     async def partitions(self, producer: AIOKafkaProducer, topic: str) -> list[int] | None:
-        """Return a topic's partitions, or None while they cannot be had."""
+        """Return a topic's partitions, or None while they are unknown."""
         try:
             async with asyncio.timeout(_ANSWER_S):
                 partitions = sorted(await producer.partitions_for(topic))
@@ -50,9 +50,9 @@ class MissingTopics:
         return partitions
 
     async def is_gone(self, topic: str) -> bool:
-        """Whether the topic was absent for long and the broker itself says that it has none.
+        """Whether the topic was missing for long, and the broker confirms that it does not exist.
 
-        A broker that does not answer says nothing of the kind.
+        A broker that does not answer confirms nothing.
         """
         absence = self._missing.get(topic)
         if absence is None or monotonic() - absence.since < _GONE_AFTER_S:

@@ -1,10 +1,9 @@
-"""The relay: outbox to Kafka, always from the oldest, at least once, in commit order.
+"""The relay: it publishes the outbox to Kafka, oldest first, at least once, in commit order.
 
-Every reading starts at the oldest document, in one snapshot; a document is deleted by its id once
-every message in it is acknowledged. Within a partition one batch is sent at a time, and after a
-failure nothing later of that producer goes there: it is closed and a new one starts from the
-oldest. A crash between the acknowledgement and the delete repeats the same sequence numbers, which
-readers drop.
+Each read starts at the oldest document, in one snapshot. A document is deleted by its id once all its
+messages are acknowledged. Within a partition one batch is sent at a time. After a failure nothing
+later is sent to that partition: the producer is closed, and a new one starts from the oldest. A crash
+between the acknowledgement and the delete repeats the same sequence numbers, which readers drop.
 """
 
 import asyncio
@@ -19,11 +18,12 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
+from shared.crash_points import reach
 from shared.engine.failures.cancellation import is_cancelled
-from shared.engine.failures.crash_points import reach
 from shared.engine.kafka.connection import Connection
 from shared.engine.kafka.partitioner import partition_of
 from shared.engine.outbox.missing_topics import MissingTopics
+from shared.engine.outbox.producer import IdempotentProducer
 from shared.engine.outbox.relay_positions import RelayPositions
 from shared.engine.records import headers_of
 from shared.engine.store import lease
@@ -34,13 +34,11 @@ from shared.observability import metrics
 __all__ = ["Relay"]
 
 _READ_AT_ONCE: Final = 40
-"""Documents, if the share of the process's memory holds as many; else one at least."""
+"""Documents per read, if the memory budget allows as many; one at least."""
 _POLL_S: Final = 0.2
-_BATCH_BYTES: Final = 1_040_000
 _RENEW_S: Final = lease.LEASE_S / 2.5
 _RIVAL_S: Final = 0.5
 _PAUSE_S: Final = 0.5
-_CLOSE_S: Final = 5.0
 
 log = structlog.get_logger()
 
@@ -48,7 +46,7 @@ Place = tuple[str, int]
 
 
 class Relay:
-    """Publishes what the outbox holds."""
+    """Publishes the outbox of one service."""
 
     def __init__(
         self,
@@ -60,14 +58,13 @@ class Relay:
     ) -> None:
         self.store = store
         self._positions = RelayPositions(store, owned_topics)
-        self._connection = connection
         self._holder = holder
-        self._producer: AIOKafkaProducer | None = None
+        self.producer = IdempotentProducer(connection)
         self._missing = MissingTopics(connection)
         self._renew_at = 0.0
 
     async def run(self) -> None:
-        """Publish until cancelled; what fails is tried again."""
+        """Publish until cancelled. A failed step is tried again."""
         watching = asyncio.create_task(self._watch(), name="outbox watch")
         try:
             while not is_cancelled():
@@ -75,20 +72,20 @@ class Relay:
                     await self._step()
                 except (PyMongoError, KafkaError, OSError) as error:
                     log.warning("relay_waits", error=type(error).__name__)
-                    await self._close()
+                    await self.producer.close()
                     await asyncio.sleep(_PAUSE_S)
                 except Exception as error:
                     log.exception("relay_failed", error=type(error).__name__)
-                    await self._close()
+                    await self.producer.close()
                     await asyncio.sleep(_PAUSE_S)
         finally:
             watching.cancel()
-            await self._close()
+            await self.producer.close()
             with suppress(PyMongoError):
                 await self._positions.save(now=True)
 
     async def _step(self) -> None:
-        if self.store.closed is not None or not await self._holds_lease():
+        if self.store.rollback.closed is not None or not await self._holds_lease():
             await asyncio.sleep(_RIVAL_S)
             return
         self.store.committed.clear()
@@ -99,7 +96,7 @@ class Relay:
             await self._publish(documents, absent)
         else:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):  # wait_for may swallow the word to end
+                async with asyncio.timeout(_POLL_S):  # wait_for may swallow a cancellation
                     await self.store.committed.wait()
 
     async def _holds_lease(self) -> bool:
@@ -110,17 +107,17 @@ class Relay:
         return loaded
 
     async def _oldest(self, absent: Sequence[str]) -> list[Document]:
-        """The oldest, but for those of which nothing is left but what waits for an absent topic."""
+        """Return the oldest documents, without those that only wait for absent topics."""
         elsewhere = {"messages": {"$elemMatch": {"topic": {"$nin": list(absent)}}}}
         async with self.store.client.start_session(snapshot=True) as session:
-            outbox = self.store.unopened("outbox")
+            outbox = self.store.reads.raw("outbox")
             found = outbox.find(elsewhere if absent else {}, session=session)
             oldest = found.sort("at", 1).limit(_READ_AT_ONCE)
-            return (await self.store.open_up_to(self.store.budget.relayed, oldest))[0]
+            return (await self.store.reads.decode_up_to(self.store.budget.relayed, oldest))[0]
 
     async def _publish(self, documents: Sequence[Document], absent: Sequence[str]) -> None:
-        producer = await self._open()
-        # a topic that turns up in the middle waits for the next reading: its oldest may not be here
+        producer = await self.producer.open()
+        # a topic that appears meanwhile waits for the next read: its oldest may not be loaded
         partitions: dict[str, list[int] | None] = dict.fromkeys(absent)
         places: dict[Place, list[Mapping[str, Any]]] = {}
         broken: dict[str, Exception] = {}
@@ -156,10 +153,10 @@ class Relay:
         failed: set[Place],
         broken: Mapping[str, Exception],
     ) -> None:
-        """Keep of each document what did not land; give up what never will."""
+        """Keep the messages that were not acknowledged; park those whose topic is gone."""
         stopped = any(partition >= 0 for _, partition in failed)
         if stopped:
-            await self._close()
+            await self.producer.close()
         gone = {topic for topic, _ in failed if await self._is_gone(topic, broken.get(topic))}
         for document, went in zip(documents, placed, strict=True):
             left = [
@@ -174,7 +171,7 @@ class Relay:
             await asyncio.sleep(_PAUSE_S)
 
     async def _is_gone(self, topic: str, error: Exception | None) -> bool:
-        """Only letters to partners, whose topics can be taken away; facts wait for an operator."""
+        """Whether a partner's topic was removed. Topics of facts never are: those wait for an operator."""
         if not topic.startswith("partner."):
             return False
         refused = isinstance(error, TopicAuthorizationFailedError)
@@ -201,7 +198,7 @@ class Relay:
         messages: Sequence[Mapping[str, Any]],
         broken: dict[str, Exception],
     ) -> bool:
-        """Send one partition's messages, a batch at a time; False once something did not land."""
+        """Send one partition's messages, a batch at a time. False if one was not acknowledged."""
         topic, partition = place
         if partition < 0:
             return False
@@ -240,7 +237,7 @@ class Relay:
     async def _keep(
         self, document: Document, left: Sequence[Mapping[str, Any]], gone: set[str]
     ) -> None:
-        """Leave in the outbox what is still to be sent, and park what no topic will ever take."""
+        """Leave unsent messages in the outbox, and park those whose topic is gone."""
         lost = [message for message in left if message["topic"] in gone]
         kept = [message for message in left if message["topic"] not in gone]
         if len(kept) == len(document["messages"]):
@@ -269,33 +266,8 @@ class Relay:
         if lost:
             log.error("message_undeliverable", topic=lost[0]["topic"], messages=len(lost))
 
-    async def _open(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                **self._connection.aiokafka,
-                acks="all",
-                enable_idempotence=True,
-                max_batch_size=_BATCH_BYTES,
-                max_request_size=_BATCH_BYTES + 4096,
-                request_timeout_ms=10_000,
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
-        return self._producer
-
-    async def _close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(Exception):
-                async with asyncio.timeout(_CLOSE_S):
-                    await producer.stop()
-
     async def _watch(self) -> None:
-        """Wake when another process of the service commits. A wake-up only: the poll is the floor."""
+        """Wake the relay when another process commits. This only saves time: the relay polls as well."""
         while not is_cancelled():
             try:
                 inserts: list[dict[str, Any]] = [

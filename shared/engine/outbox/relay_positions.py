@@ -1,7 +1,8 @@
-"""How far each of the service's own topics has been told, as its store remembers it.
+"""How far the service's own topics are published, as its store knows it.
 
-Noted after the broker's word, every few seconds and at the end: late, never early. What lies beyond
-in the topic is either known to the store, or the store was put back (`restored`).
+Positions are stored after the broker's acknowledgement, every few seconds and at the end: late, never
+early. Facts beyond a position are known to the store, or the store was restored (see
+`shared.engine.rollback`).
 """
 
 from collections.abc import Collection
@@ -12,7 +13,6 @@ import structlog
 from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from shared.engine.store import heartbeat
 from shared.engine.store.store import Store
 from shared.errors import Away, Conflict, Unavailable
 
@@ -28,12 +28,12 @@ Place = tuple[str, int]
 
 
 def key_of(topic: str, partition: int) -> str:
-    """The key under which a partition's position is stored."""
+    """Return the key under which a partition's position is stored."""
     return f"{topic}|{partition}"
 
 
 class RelayPositions:
-    """What one relay was told by the broker and has not noted yet."""
+    """Positions that the broker has acknowledged, and that are not all stored yet."""
 
     def __init__(self, store: Store, topics: Collection[str]) -> None:
         self._store = store
@@ -42,22 +42,24 @@ class RelayPositions:
         self._next_at = 0.0
 
     def note(self, place: Place, offset: int) -> None:
-        """Remember that all before `offset` has landed; it is stored by `save`."""
+        """Note that all before `offset` is acknowledged; `save` stores it."""
         if place[0] in self._topics and offset > 0:
             self._new[place] = offset
 
     async def save(self, *, now: bool = False) -> None:
-        """Store what was noted, every few seconds or at once."""
+        """Store the noted positions, every few seconds or at once."""
         if not self._new or (not now and monotonic() < self._next_at):
             return
         self._next_at = monotonic() + _EVERY_S
         noted = dict(self._new)
-        seen = self._store.heartbeat
+        seen = self._store.rollback.seen
         try:
             async with self._store.transaction() as session:
-                await heartbeat.check(self._store, seen, session)
-                await save(self._store, noted, session)  # cancelled in the middle, it comes again
-        except Away:  # it was put back: what it does not know must not be taken for known
+                await self._store.rollback.check(seen, session)
+                await save(
+                    self._store, noted, session
+                )  # if it is cancelled here, it is saved again
+        except Away:  # the store was restored: facts that it does not know must be found again
             self._new.clear()
         except (Conflict, Unavailable) as error:
             log.info("published_waits", error=type(error).__name__)

@@ -1,1 +1,1 @@
-"""What is parked: looked at, redriven, discarded, resumed."""
+"""The parking lot: failed events are listed, redriven, discarded and resumed."""

@@ -1,7 +1,7 @@
-"""What stands still, for people: parked cases and unreadable records, redriven or discarded.
+"""The parking lot, for operators: parked cases and unreadable records, redriven or discarded.
 
-Redrive and discard go through the same door as the worker (`drains`): from the mark on, in order of
-sequence, under the version guard. A discard moves the mark past the event, then drains what waited.
+Redrive and discard process events as a worker does (see `Resumer`): from the mark on, in order of
+sequence, guarded by versions. A discard moves the mark past the event, and applies those that waited.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ from bson import Timestamp
 from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from shared.crash_points import reach
 from shared.engine.consume.inbox import Inbox
 from shared.engine.consume.processor import Processor
-from shared.engine.failures.crash_points import reach
 from shared.engine.parking.queries import ParkingQueries
 from shared.engine.parking.resume import Resumer
 from shared.engine.records import row_record
 from shared.engine.store.document import Document, Protocol
+from shared.engine.store.parked_rows import WAITING
 from shared.engine.store.store import Store
-from shared.engine.store.unit_of_work import WAITING, Unit
+from shared.engine.store.unit_of_work import Unit
 from shared.errors import Rejected
 from shared.staff import audit
 from shared.staff.audit import Why
@@ -39,11 +40,11 @@ class ParkingLot:
         self.inbox = inbox
         self.queries = ParkingQueries(store.db, store.cases)
         self._processors = processors
-        """Doors for records that belong to no case, by the beginning of the topic's name."""
+        """Processors of records that belong to no case, by the prefix of the topic's name."""
         self._made: Resumer | None = None
 
     async def ensure_indexes(self) -> None:
-        """Make the indexes that order and sweeping rest on."""
+        """Create the indexes for the order of parked events and for sweeping."""
         await self.store.db.parked.create_index([("case_id", 1), ("source", 1), ("sequence", 1)])
         await self.store.db.parked.create_index("state")
         await self.store.db.outbox.create_index("at")
@@ -52,11 +53,11 @@ class ParkingLot:
         )
 
     async def count(self) -> int:
-        """How many events or records a person must look at."""
+        """Return how many events or records an operator must look at."""
         return await self.queries.count()
 
     async def redrive(self, row_id: str, why: Why = _NOBODY) -> tuple[int, int]:
-        """Try a parked event again, with what waits behind it. Returns (done, left).
+        """Try a parked event again, with those that wait behind it. Returns (done, left).
 
         Raises:
             Rejected: there is no such row, or it cannot be redriven.
@@ -72,7 +73,7 @@ class ParkingLot:
         return await self._redrive_record(row, why)
 
     async def redrive_case(self, case_id: str, why: Why = _NOBODY) -> tuple[int, int]:
-        """Lift a case's parking and apply what its room holds, in order. Returns (done, left).
+        """Unpark a case, and apply its parked events in order. Returns (done, left).
 
         Raises:
             Rejected: there is no such case.
@@ -87,7 +88,7 @@ class ParkingLot:
         return await self._resumer.resume(case_id, begin)
 
     async def rehearse(self, case_id: str) -> tuple[int, int]:
-        """Tell what a redrive of the case would do now, and do nothing. Returns (done, left).
+        """Return what a redrive of the case would do now, as (done, left), and change nothing.
 
         Raises:
             Rejected: there is no such case.
@@ -101,11 +102,11 @@ class ParkingLot:
         return await self._resumer.rehearse(case_id, begin)
 
     async def discard(self, row_id: str, reason: str, who: str = audit.OPERATOR) -> None:
-        """Give a parked event up, for a reason that is kept, and let its case go on.
+        """Give a parked event up, and let its case continue. The reason is logged.
 
         Raises:
-            Rejected: there is no such row, it is not the one that its case stands at, or the
-                reason is missing.
+            Rejected: there is no such row, it is not the next event of its case, or the reason is
+                missing.
 
         """
         if not reason.strip():
@@ -126,20 +127,19 @@ class ParkingLot:
     async def accept_gap(
         self, case_id: str, *, source: str, mark: int, reason: str, who: str = audit.OPERATOR
     ) -> tuple[int, int]:
-        """Go on without the facts that a case waits for: a person knows that they are gone.
+        """Let a case continue without the facts that it waits for, because they are lost.
 
         Args:
             case_id: the case.
-            source: whose facts are missing.
-            mark: the last of them that had its effect, as the person saw it.
-            reason: why they will never come; it is kept.
+            source: the source of the missing facts.
+            mark: the sequence number of the last processed one, as the operator saw it.
+            reason: why they will never arrive; it is logged.
             who: the operator.
 
         Returns how many events are done and left.
 
         Raises:
-            Rejected: the case does not wait there any more, stands parked, or the reason is
-                missing.
+            Rejected: the case does not wait there any more, it is parked, or the reason is missing.
 
         """
         if not reason.strip():
@@ -149,7 +149,7 @@ class ParkingLot:
             protocol = self._protocol(unit, case_id)
             kept = [
                 row["sequence"]
-                for row in unit.parked_rows.get(case_id, {}).values()
+                for row in unit.parked.of_case.get(case_id, {}).values()
                 if row["source"] == source
             ]
             if protocol.parked or not kept or protocol.marks.get(source, 0) != mark:
@@ -162,11 +162,11 @@ class ParkingLot:
         return await self._resumer.resume(case_id, begin, once=once)
 
     async def resume_above(self, case_id: str, what: str, why: Why) -> None:
-        """Let a case go on above what was told and is not known here; see `RollbackDetector.go_on`."""
+        """Let a case continue above unknown facts that were sent; see `RollbackReview.go_on`."""
 
         def begin(unit: Unit) -> None:
             protocol = unit.document(self.store.cases, case_id).protocol
-            unit.republished.accept(case_id, protocol.sequences)
+            unit.numbering.accept(case_id, protocol.sequences)
             if protocol.parked is not None:
                 unit.touch(self.store.cases, case_id, replace(protocol, parked=None))
             self._log(unit, "go_on", what, why, case_id)
@@ -184,7 +184,7 @@ class ParkingLot:
         await self.store.persist(step)
 
     async def note(self, action: str, what: str, why: Why) -> None:
-        """Log an operator's act that changes no case."""
+        """Log an operator's action that changes no case."""
 
         async def step(session: AsyncClientSession) -> None:
             unit = self.store.unit()
@@ -194,13 +194,13 @@ class ParkingLot:
         await self.store.persist(step)
 
     async def sweep(self) -> int:
-        """Go on with what stopped for size; see `Resumer`."""
+        """Apply parked events that an earlier transaction left out for its size; see `Resumer.sweep`."""
         return 0 if self.inbox is None else await self._resumer.sweep()
 
     @property
     def _resumer(self) -> Resumer:
         if self.inbox is None:
-            raise Rejected("this service has no cases with a room")
+            raise Rejected("this service has no cases with parked events")
         if self._made is None:
             self._made = Resumer(self.store, self.inbox)
         return self._made
@@ -212,15 +212,15 @@ class ParkingLot:
         return loaded.protocol
 
     def _remove(self, unit: Unit, row_id: str, why: Why) -> None:
-        unit.freed.add(row_id)
+        unit.parked.freed.add(row_id)
         self._log(unit, "discard", row_id, why)
 
     def _pass_over(self, unit: Unit, row: Document, why: Why) -> None:
         protocol = self._protocol(unit, row["case_id"])
         if row["sequence"] != protocol.marks.get(row["source"], 0) + 1:
-            raise Rejected("the case does not stand at this event")
-        unit.parked_rows.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
-        unit.free(row)
+            raise Rejected("this event is not the next one of its case")
+        unit.parked.of_case.setdefault(row["case_id"], {}).setdefault(row["_id"], row)
+        unit.parked.free(row)
         moved = replace(protocol.marked(row["source"], row["sequence"]), parked=None)
         unit.touch(self.store.cases, row["case_id"], moved)
         self._log(unit, "discard", row["_id"], why, row["case_id"])
@@ -241,9 +241,9 @@ class ParkingLot:
                     await self.store.load_parked(unit, [case_id], session)
                 await self.store.load(unit, processor.needs(arrival), session)
                 processor.take(arrival, unit)
-            done = row["_id"] not in unit.kept
+            done = row["_id"] not in unit.parked.kept
             if done:
-                unit.freed.add(row["_id"])
+                unit.parked.freed.add(row["_id"])
             self._log(unit, "redrive", row["_id"], why)
             await self.store.write(unit, session)
             committed[:] = [unit]
@@ -282,5 +282,5 @@ class ParkingLot:
     def _log(
         self, unit: Unit, action: str, what: str, why: Why, case_id: str | None = None
     ) -> None:
-        said = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
-        unit.add(audit.COLLECTION, said)
+        entry = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
+        unit.add(audit.COLLECTION, entry)

@@ -1,6 +1,6 @@
-"""What stands still, as a person looks at it: by cause, by case, and what was done about it.
+"""Queries of the parking lot: by cause, by case, and the log of what operators did.
 
-Read only, and without content: a row's value, key and messages never leave the database here.
+They only read, and return no content: a row's value, key and messages stay in the database.
 """
 
 from hashlib import sha256
@@ -9,34 +9,34 @@ from typing import Any, Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.engine.store.document import Document
-from shared.engine.store.unit_of_work import WAITING
+from shared.engine.store.parked_rows import WAITING
 from shared.staff import audit
 
 __all__ = ["LATE_S", "LISTED", "ParkingQueries", "cause_id"]
 
 LISTED: Final = 1_000
-"""Rows that one look shows."""
+"""Rows of one page."""
 _HIDDEN: Final = {"value": 0, "key": 0, "headers": 0, "messages": 0}
 _CAUSE: Final = {"$ifNull": ["$cause", "$reason"]}
 _PARKED: Final = {"state": {"$ne": WAITING}}
 LATE_S: Final = 60.0
-"""How long an event may wait for one before it until a person should know."""
+"""Seconds that an event may wait for one before it until an operator should know."""
 
 
 def cause_id(cause: str | None) -> str:
-    """A short name for a cause, to be typed."""
+    """Return a short id for a cause, easy to type."""
     return sha256((cause or "").encode()).hexdigest()[:8]
 
 
 class ParkingQueries:
-    """Looks at one service's parked rows and its log."""
+    """Reads one service's parked rows and its log."""
 
     def __init__(self, db: AsyncDatabase[Document], cases: str) -> None:
         self._db = db
         self._cases = cases
 
     async def causes(self) -> list[Document]:
-        """What stands still, one entry for each cause, the oldest first."""
+        """Return the parked events that failed, one entry per cause, oldest first."""
         one_case = {
             "_id": {"cause": _CAUSE, "case": {"$ifNull": ["$case_id", "$_id"]}},
             "why": {"$first": "$reason"},
@@ -67,12 +67,12 @@ class ParkingQueries:
     async def rows(
         self, *, cause: str | None = None, case_id: str | None = None, skip: int = 0
     ) -> list[Document]:
-        """What stands still, oldest first, `LISTED` at a time, each with how many wait behind it.
+        """Return failed events, oldest first, `LISTED` at a time, with how many wait behind each.
 
         Args:
-            cause: of this cause alone, by its short name.
-            case_id: of this case alone.
-            skip: how many were seen already.
+            cause: only of this cause, by its short id.
+            case_id: only of this case.
+            skip: how many to skip.
 
         """
         wanted: Document = dict(_PARKED)
@@ -93,7 +93,7 @@ class ParkingQueries:
         return rows
 
     async def row(self, row_id: str) -> Document | None:
-        """One row, with its headers' names and its size; the content stays hidden."""
+        """Return one row with its headers' names and its size, without content; None if there is none."""
         row = await self._db.parked.find_one({"_id": row_id})
         if row is None:
             return None
@@ -110,11 +110,11 @@ class ParkingQueries:
         return row
 
     async def count(self) -> int:
-        """How many events or records a person must look at."""
+        """Return how many events or records an operator must look at."""
         return await self._db.parked.count_documents(_PARKED)
 
     async def gaps(self, late_s: float = LATE_S) -> list[Document]:
-        """Cases that have waited for so long for an event that has not come, oldest first."""
+        """Return the cases that have waited `late_s` seconds for a missing event, oldest first."""
         late = {"$expr": {"$lt": ["$at", {"$subtract": ["$$NOW", int(late_s * 1_000)]}]}}
         first = {
             "_id": {"case_id": "$case_id", "source": "$source"},
@@ -135,17 +135,17 @@ class ParkingQueries:
         wanted = {"_id": {"$in": list({gap["case_id"] for gap in gaps})}, "protocol.parked": None}
         cases = self._db[self._cases].find(wanted, {"protocol.marks": 1})
         marks = {case["_id"]: case["protocol"]["marks"] async for case in cases}
-        told = []
+        late_gaps = []
         for gap in gaps:
             if gap["case_id"] not in marks:
-                continue  # parked: it is told of there
+                continue  # the case is parked, and listed there
             mark = marks[gap["case_id"]].get(gap["source"], 0)
             if gap["next"] > mark + 1:
-                told.append({**gap, "mark": mark})
-        return told
+                late_gaps.append({**gap, "mark": mark})
+        return late_gaps
 
     async def log(self, most: int = 100) -> list[dict[str, Any]]:
-        """What operators did, the newest first."""
+        """Return what operators did, newest first."""
         acts = {"basis": audit.LegalBasis.OPERATION.value}
         found = self._db[audit.COLLECTION].find(acts).sort([("at", -1), ("_id", -1)])
         rows = await found.limit(most).to_list()

@@ -1,8 +1,8 @@
-"""Going on with what waits in a case's room, through the same door and guards as the worker.
+"""Resuming a case: its parked events are applied as a worker does, with the same guards.
 
-What a worker left behind for size, what an operator freed, what a gap that was accepted let go: each
-is applied in order of sequence from the mark on. Where the database refuses for good, one event at
-a time is tried, so that the one at fault parks and no other.
+A worker leaves parked events for their size, an operator redrives or discards one, or accepts a gap.
+Then the others are applied in order of sequence from the mark on. If the database refuses them, they
+are tried one by one, so that only the event at fault is parked.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
+from shared.crash_points import reach
 from shared.engine.consume.inbox import Inbox, read_arrival
-from shared.engine.failures.crash_points import reach
+from shared.engine.failures.failure_reason import TOO_MUCH
 from shared.engine.failures.mongo_errors import REFUSED
 from shared.engine.records import row_record
 from shared.engine.store.document import Document
@@ -23,18 +24,17 @@ from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
 from shared.errors import ServiceError
 
-__all__ = ["TOO_MUCH", "Begin", "Resumer"]
+__all__ = ["Begin", "Resumer"]
 
-TOO_MUCH: Final = "it cannot be written, alone in its transaction"
 _ALL: Final = 10_000
 _SWEPT: Final = 50
 _ROUNDS: Final = 20
-"""Transactions that one case with a large room gets before the others have their turn."""
+"""Transactions for one case with many parked events before the next case has its turn."""
 
 log = structlog.get_logger()
 
 Begin = Callable[[Unit], None]
-"""What an operator's act changes in the case before its room goes on."""
+"""What an operator's action changes in the case before its parked events are applied."""
 
 
 def _nothing(_unit: Unit) -> None:
@@ -42,23 +42,23 @@ def _nothing(_unit: Unit) -> None:
 
 
 class Resumer:
-    """Drains the rooms of one service's cases."""
+    """Applies the parked events of one service's cases."""
 
     def __init__(self, store: Store, inbox: Inbox) -> None:
         self.store = store
         self.inbox = inbox
         self._swept = ""
-        """The last case that the sweeper looked at."""
+        """The last case that `sweep` looked at."""
 
     async def resume(
         self, case_id: str, begin: Begin = _nothing, *, once: str | None = None
     ) -> tuple[int, int]:
-        """Apply what is due in a case's room. Returns how many events are done and left.
+        """Apply the due parked events of a case. Returns how many are done and left.
 
         Args:
             case_id: the case.
-            begin: changes to the case that come first, in the same transaction.
-            once: a key under which `begin` happens once, however often it is tried.
+            begin: changes the case first, in the same transaction.
+            once: a key with which `begin` runs once, however often it is tried.
 
         Raises:
             Rejected: from `begin`; nothing is written.
@@ -73,22 +73,22 @@ class Resumer:
         raise AssertionError  # pragma: no cover - parking alone writes one small row
 
     async def rehearse(self, case_id: str, begin: Begin) -> tuple[int, int]:
-        """Say what `go_on` would do now, in a transaction that is never committed."""
+        """Return what `resume` would do now, in a transaction that is aborted."""
         async with self.store.transaction() as session:
             unit, there = await self._open(case_id, session)
-            before = len(unit.parked_rows[case_id])
+            before = len(unit.parked.of_case[case_id])
             begin(unit)
-            unit.may_resume = _ALL
+            unit.parked.may_resume = _ALL
             self.inbox.resume(case_id, unit)
             await session.abort_transaction()
-        left = len(unit.parked_rows[case_id])
+        left = len(unit.parked.of_case[case_id])
         return (before - left, there - before + left) if left else (there, 0)
 
     async def sweep(self) -> int:
-        """Go on with drains that stopped for size. Returns how many events were applied.
+        """Apply due parked events that were left out for their size. Returns how many.
 
-        It looks at some of the waiting cases, the next time at the next ones: those that really
-        wait for an event, and those that cannot go on, hold up no other.
+        Each call looks at some of the waiting cases, and the next call at the next ones. So cases
+        that wait for a missing event, or fail, do not block the others.
         """
         found = await self._waiting_after(self._swept)
         self._swept = found[-1]["_id"] if len(found) == _SWEPT else ""
@@ -112,12 +112,12 @@ class Resumer:
 
         async def step(session: AsyncClientSession) -> tuple[int, int]:
             unit, there = await self._open(case_id, session)
-            before = len(unit.parked_rows[case_id])
+            before = len(unit.parked.of_case[case_id])
             if not await self._is_done(once, session):
                 begin(unit)
                 if once is not None:
                     unit.add("actions", {"_id": once, "at": unit.now, "outcome": None})
-            unit.may_resume = most
+            unit.parked.may_resume = most
             if most:
                 self.inbox.resume(case_id, unit)
             else:
@@ -127,7 +127,7 @@ class Resumer:
                 await self._wake_deadlines(case_id, session)
             committed[:] = [unit]
             reach("drain.before_commit")
-            done = before - len(unit.parked_rows[case_id])
+            done = before - len(unit.parked.of_case[case_id])
             return done, there - done
 
         outcome = await self.store.persist(step)
@@ -137,7 +137,7 @@ class Resumer:
         return outcome
 
     async def _wake_deadlines(self, case_id: str, session: AsyncClientSession) -> None:
-        """Let the scheduler look at once at what waited for the case to go on."""
+        """Let the scheduler fire deadlines at once that waited for the case."""
         waits = {"case_id": case_id, "waits": {"$exists": True}}
         at_once: list[Document] = [{"$set": {"look_at": "$due_at"}}, {"$unset": "waits"}]
         await self.store.db.due.update_many(waits, at_once, session=session)
@@ -148,19 +148,19 @@ class Resumer:
         return await self.store.db.actions.find_one({"_id": once}, session=session) is not None
 
     async def _open(self, case_id: str, session: AsyncClientSession) -> tuple[Unit, int]:
-        """Load a case and what is next in its room; returns also how much there is in all."""
+        """Load a case and its next parked events. Returns also how many there are in total."""
         unit = self.store.unit()
         cases = self.store.cases
-        # Claimed before anything is read, or a worker with much traffic of the case is always first.
+        # locked before anything is read: otherwise a worker could win each time for a busy case
         await self.store.db[cases].update_one(
             {"_id": case_id}, {"$inc": {"version": 1}}, session=session
         )
         await self.store.load(unit, {cases: [case_id]}, session)
         loaded = unit.document(cases, case_id)
         if loaded.version:
-            # the case is written in any case: a worker that passes by must meet a conflict
+            # the case is always written, so that a concurrent worker gets a conflict
             unit.touch(cases, case_id, replace(loaded.protocol, waiting=True))
-        rows, there = await self.store.load_parked_of(unit, case_id, session)
+        rows, there = await self.store.reads.load_parked_of(unit, case_id, session)
         for row in rows:
             needs = self.inbox.needs(read_arrival(row_record(row)))
             await self.store.load(unit, needs, session)
@@ -178,7 +178,7 @@ class Resumer:
         return await cases.sort("_id", 1).limit(_SWEPT).to_list()
 
     async def _due(self, cases: list[Document]) -> list[str]:
-        """Cases whose room holds, of any source, the event after the mark."""
+        """Return the cases whose next event, of any source, is parked."""
         marks = {case["_id"]: case["protocol"]["marks"] for case in cases}
         first = {
             "_id": {"case_id": "$case_id", "source": "$source"},

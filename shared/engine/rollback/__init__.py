@@ -1,1 +1,1 @@
-"""A store that was put back to an earlier state: noticed, compared with its own topics, resumed."""
+"""Rollbacks: a store that was restored is noticed, compared with its own topics, and resumed."""

@@ -1,4 +1,4 @@
-"""The service's own topics beside its store: which facts were told that the store does not know."""
+"""The scan of the service's own topics for facts that its store does not know."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,8 +24,8 @@ _AT_ONCE: Final = 2_000
 _UNANSWERED: Final = 5
 
 Place = tuple[str, int]
-Said = tuple[str, datetime | None, str]
-"""A fact's digest, when it was told, and its type."""
+Sent = tuple[str, datetime | None, str]
+"""A fact's digest, the time of its envelope, and its type."""
 
 
 @dataclass
@@ -35,19 +35,25 @@ class UnknownFacts:
     subject: str
     source: str
     topic: str
-    facts: dict[int, Said] = field(default_factory=dict)
+    facts: dict[int, Sent] = field(default_factory=dict)
+    """By sequence number."""
 
 
 class TopicScan:
-    """The topics that one service alone writes."""
+    """Scans the topics that one service alone writes."""
 
     def __init__(self, store: Store, topics: Mapping[str, str]) -> None:
         self.store = store
         self.topics = topics
-        """Each with the collection whose documents count its numbers."""
+        """Each with the collection whose documents count its sequence numbers."""
 
     async def compare(self, connection: Connection) -> tuple[list[UnknownFacts], dict[Place, int]]:
-        """Read the own topics from where the store remembers to have told them."""
+        """Read the topics from the stored relay positions. Returns unknown facts, and the topics' ends.
+
+        Raises:
+            Unavailable: the broker does not answer.
+
+        """
         ends = await connection.ends(self.topics)
         noted = {
             (row["topic"], row["partition"]): row["offset"]
@@ -56,42 +62,42 @@ class TopicScan:
         unread = {}
         for place, (start, end) in ends.items():
             at = noted.get(place, 0)
-            at = start if at > end else max(start, at)  # beyond the end: the topic was made anew
+            at = start if at > end else max(start, at)  # beyond the end: the topic is a new one
             if at < end:
                 unread[place] = (at, end)
-        lost: dict[str, UnknownFacts] = {}
+        unknown: dict[str, UnknownFacts] = {}
         if unread:
             async for records in _read(connection, unread):
-                await self._note_unknown(records, lost)
-        return list(lost.values()), {place: end for place, (_, end) in ends.items() if end}
+                await self._note_unknown(records, unknown)
+        return list(unknown.values()), {place: end for place, (_, end) in ends.items() if end}
 
-    async def _note_unknown(self, records: Sequence[Any], lost: dict[str, UnknownFacts]) -> None:
-        told: dict[str, list[tuple[str, str, int, Said]]] = {}
+    async def _note_unknown(self, records: Sequence[Any], unknown: dict[str, UnknownFacts]) -> None:
+        by_topic: dict[str, list[tuple[str, str, int, Sent]]] = {}
         for record in records:
             try:
                 envelope = read_envelope(record.headers)
             except EnvelopeRefused:
-                continue  # nobody can have taken it for a fact of ours
+                continue  # no reader takes it for a fact of ours
             if envelope.sequence is None or not envelope.subject:
                 continue
-            said = (
+            sent = (
                 republished.digest(envelope.type, record.value or b""),
                 envelope.time,
                 envelope.type,
             )
-            told.setdefault(record.topic, []).append(
-                (envelope.subject, envelope.source, envelope.sequence, said)
+            by_topic.setdefault(record.topic, []).append(
+                (envelope.subject, envelope.source, envelope.sequence, sent)
             )
-        for topic, facts in told.items():
+        for topic, facts in by_topic.items():
             counts = await self.counts(topic, {subject for subject, *_ in facts})
-            for subject, source, sequence, said in facts:
+            for subject, source, sequence, sent in facts:
                 if sequence > counts.get(subject, 0):
                     key = republished.row_id(source, subject)
-                    one = lost.setdefault(key, UnknownFacts(subject, source, topic))
-                    one.facts.setdefault(sequence, said)
+                    one = unknown.setdefault(key, UnknownFacts(subject, source, topic))
+                    one.facts.setdefault(sequence, sent)
 
     async def counts(self, topic: str, subjects: Collection[str]) -> dict[str, int]:
-        """The last number that the store knows to have given out, per subject."""
+        """Return the last number that the store has given out, per subject."""
         stream = source_of(topic)
         found = self.store.db[self.topics[topic]].find(
             {"_id": {"$in": list(subjects)}}, {"protocol.sequences": 1}
@@ -118,7 +124,7 @@ async def _reader(connection: Connection) -> AsyncIterator[AIOKafkaConsumer]:
 async def _read(
     connection: Connection, unread: Mapping[Place, tuple[int, int]]
 ) -> AsyncIterator[list[Any]]:
-    """Give what lies in these stretches, some at a time; joins no group."""
+    """Yield the records of these ranges, some at a time. It joins no consumer group."""
     left = {TopicPartition(*place): end for place, (_, end) in unread.items()}
     async with _reader(connection) as consumer:
         consumer.assign(list(left))
@@ -129,7 +135,7 @@ async def _read(
             polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
             unanswered = 0 if polled else unanswered + 1
             if unanswered == _UNANSWERED:
-                raise Unavailable("the broker does not give our own topics")
+                raise Unavailable("the broker does not deliver our own topics")
             for place, records in polled.items():
                 yield [record for record in records if record.offset < left.get(place, 0)]
             for place in list(left):

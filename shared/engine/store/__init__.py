@@ -1,1 +1,1 @@
-"""A service's own database: the transaction, the unit of work, documents, leases."""
+"""A service's own database: transactions, units of work, documents, leases, the seam for rollbacks."""

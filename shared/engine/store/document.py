@@ -1,46 +1,47 @@
-"""A document as a unit of work holds it, with what the engine knows of it.
+"""A document in a unit of work, with the engine's own fields.
 
-It carries two fields of the engine's own, which handlers never see: `version`, by which a write is
-guarded, and `protocol`, in which a case counts what it has taken in (`marks`, per source) and told
-(`sequences`, per stream), whether events wait in its room, and why it is parked.
+Handlers never see these two fields. `version` guards each write. `protocol` counts the events that a
+case has processed (`marks`, per source) and sent (`sequences`, per stream), and says whether events of
+it wait and why it is parked.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-__all__ = ["Document", "Key", "LoadedDocument", "Needs", "Protocol"]
+__all__ = ["NOTHING", "Document", "Key", "LoadedDocument", "Needs", "Protocol"]
 
 Document = dict[str, Any]
 Key = tuple[str, str]
 Needs = Mapping[str, Any]
-"""Which documents are wanted: collection -> ids."""
+"""Documents to be loaded: collection -> ids."""
+NOTHING: Final[Needs] = {}
 
 
 class Protocol(msgspec.Struct, frozen=True, gc=False):
-    """What a case remembers of the streams it reads and writes; it outlives the case's content."""
+    """The counters of a case for the streams that it reads and writes. They outlive its content."""
 
     marks: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Per source, the last sequence that had its effect here."""
+    """Per source, the sequence number of the last processed event."""
     sequences: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Per stream, the last sequence told from here."""
+    """Per stream, the sequence number of the last sent fact."""
     waiting: bool = False
-    """Whether events of this case may stand in the room."""
+    """Whether events of this case may be parked."""
     parked: str | None = None
-    """Why the case stands still, in one sentence."""
+    """Why the case is parked, in one sentence; None if it is not."""
 
     def marked(self, source: str, sequence: int) -> "Protocol":
-        """The same, with one more event taken in."""
+        """Return a copy with one more processed event."""
         return Protocol({**self.marks, source: sequence}, self.sequences, self.waiting, self.parked)
 
     def emitted(self, stream: str, sequence: int) -> "Protocol":
-        """The same, with one more fact told."""
+        """Return a copy with one more sent fact."""
         sequences = {**self.sequences, stream: sequence}
         return Protocol(self.marks, sequences, self.waiting, self.parked)
 
     def as_document(self) -> Document:
-        """As it is stored; what is as usual is left out."""
+        """Return it as it is stored. Defaults are left out."""
         stored: Document = {"marks": self.marks, "sequences": self.sequences}
         if self.waiting:
             stored["waiting"] = True
@@ -50,24 +51,24 @@ class Protocol(msgspec.Struct, frozen=True, gc=False):
 
 
 class LoadedDocument(msgspec.Struct, gc=False):
-    """A document as the unit holds it."""
+    """A document in a unit of work."""
 
     fields: Document | None = None
-    """What handlers see; None where nothing was saved yet."""
+    """The fields that handlers see; None if nothing was saved yet."""
     protocol: Protocol = Protocol()
     version: int = 0
-    """As stored when it was loaded; 0 where nothing is stored."""
+    """The stored version when it was loaded; 0 if nothing is stored."""
     changed: bool = False
 
     @classmethod
     def stored(cls, document: Document) -> "LoadedDocument":
-        """A document as MongoDB gave it."""
+        """Read a document of MongoDB."""
         version = document.pop("version")
         protocol = Protocol(**document.pop("protocol", {}))
         return cls(document if len(document) > 1 else None, protocol, version)
 
     def as_document(self, document_id: str) -> Document:
-        """As it is stored next."""
+        """Return it as it is written, with the next version."""
         return {
             **(self.fields or {}),
             "_id": document_id,

@@ -1,7 +1,7 @@
-"""Leases on mongod's clock. They spare double work; nothing may rest on them.
+"""Leases by mongod's clock. They avoid double work, and no guarantee depends on them.
 
-A plain lease (`hold`) tells who works. One that is owned (`own`) also fences: its owner writes it in
-each of its transactions (`fence`), so that who has lost it can commit nothing more.
+A plain lease (`acquire`) names its holder. An owned one (`own`) also fences: its owner writes it in
+each of its transactions (`fence`), so that an owner that has lost it cannot commit.
 """
 
 from contextlib import suppress
@@ -12,7 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from shared.engine.failures.crash_points import reach
+from shared.crash_points import reach
 from shared.engine.store.store import Store
 from shared.errors import Fenced
 
@@ -24,14 +24,14 @@ _UNTIL: Final = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": 
 
 
 async def acquire(store: Store, name: str, holder: str) -> bool:
-    """Take or renew the lease; False while another holder's has not run out."""
+    """Take or renew the lease. False while another holder's has not expired."""
     if await _renewed(store, name, holder):
         return True
     try:
         await store.db.leases.insert_one({"_id": name, "holder": holder, "until": _RUN_OUT})
-    except DuplicateKeyError:  # another's, that has not run out: the usual case
+    except DuplicateKeyError:  # another holder's, which has not expired: the usual case
         return False
-    return await _renewed(store, name, holder)  # the very first one: a rival may still be first
+    return await _renewed(store, name, holder)  # the lease is new: a rival may still be first
 
 
 async def _renewed(store: Store, name: str, holder: str) -> bool:
@@ -45,10 +45,10 @@ async def _renewed(store: Store, name: str, holder: str) -> bool:
 
 
 async def own(store: Store, name: str, holder: str, session: AsyncClientSession) -> bool:
-    """Take or renew a lease for a session; False while another owner's has not run out.
+    """Take or renew a lease for a session. False while another owner's has not expired.
 
-    A successor, or the same holder after a restart, ends what the owner before left open: a killed
-    process's transaction would hold the lease's document until it times out.
+    A successor, or the same holder after a restart, ends the session of the owner before: an open
+    transaction of a killed process would lock the lease's document until it times out.
     """
     mine = session.session_id["id"]
     row = await store.db.leases.find_one(
@@ -65,7 +65,7 @@ async def own(store: Store, name: str, holder: str, session: AsyncClientSession)
             return False
         if before is not None:
             await store.client.admin.command("killSessions", [{"id": before}])
-    # written by the session itself, which ends what a commit that failed left open in it
+    # the session itself writes, which ends a transaction that a failed commit left open in it
     owned = await store.db.leases.update_one(
         {"_id": name, "session": before},
         [{"$set": {"holder": holder, "session": mine, "until": _UNTIL}}],
@@ -78,7 +78,7 @@ async def fence(store: Store, name: str, session: AsyncClientSession) -> datetim
     """Write an owned lease inside the session's transaction; return mongod's time.
 
     Raises:
-        Fenced: the lease has another owner by now.
+        Fenced: another owner has taken the lease.
 
     """
     row = await store.db.leases.find_one_and_update(

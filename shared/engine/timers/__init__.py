@@ -1,1 +1,1 @@
-"""Timers as documents, and the scheduler that fires them."""
+"""Deadlines as documents, and the scheduler that fires them."""

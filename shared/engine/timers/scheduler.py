@@ -1,10 +1,10 @@
-"""The scheduler: what is due becomes what follows from it, once, on mongod's clock.
+"""The scheduler: it fires each due deadline once, by mongod's clock.
 
-A batch of due documents is one transaction: they go, their cases are written at the version that
-was loaded, what follows is told through the outbox. Its owner holds a lease, which it writes in the
-same transaction: that fences an owner who was replaced, and tells mongod's time, the only one that
-counts here. A case's deadlines fire in order; those of a parked case wait until it goes on, and one
-that fails holds up its own case alone. However late the scheduler is, each fires once.
+A batch of due deadlines is one transaction: their documents are deleted, their cases are written with
+a version guard, and facts go to the outbox. The scheduler owns a lease, which it writes in the same
+transaction. That fences an owner that was replaced, and returns mongod's time, the only clock that
+counts here. A case's deadlines fire in order. Those of a parked case wait until it continues, and one
+that fails blocks only its own case. However late the scheduler is, each deadline fires once.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
-from shared.engine.consume.inbox import explain
+from shared.crash_points import reach
 from shared.engine.failures.cancellation import is_cancelled
-from shared.engine.failures.crash_points import reach
+from shared.engine.failures.failure_reason import explain
 from shared.engine.failures.mongo_errors import REFUSED
-from shared.engine.store import heartbeat, lease
+from shared.engine.store import lease
 from shared.engine.store.document import Document, Needs
 from shared.engine.store.store import Store
 from shared.engine.store.unit_of_work import Unit
@@ -33,7 +33,7 @@ from shared.observability import metrics
 __all__ = ["Scheduler"]
 
 NAME: Final = "ticker"
-"""Of its lease."""
+"""The name of its lease."""
 
 _MOST: Final = 100
 _TRIES: Final = 10
@@ -61,23 +61,23 @@ class Scheduler:
         self._renew_at = 0.0
         self._most = _MOST
         self._in_vain = 0
-        """How many batches in a row met a conflict."""
+        """How many batches in a row had a conflict."""
 
     @property
     def _session(self) -> AsyncClientSession:
-        """All its transactions are of this session, which its lease names."""
+        """The session of all its transactions, which its lease names."""
         if self._known is None:
             self._known = self.store.client.start_session()
         return self._known
 
     async def ensure_indexes(self) -> None:
-        """Make the indexes by which what is due is found, and what else is due in its case."""
+        """Create the indexes for due deadlines, and for the other deadlines of a case."""
         timer = self.store.db[COLLECTION]
         await timer.create_index([("look_at", 1), ("due_at", 1)])
         await timer.create_index([("case_id", 1), ("due_at", 1)])
 
     async def run(self) -> None:
-        """Fire what is due until cancelled; what fails is tried again."""
+        """Fire due deadlines until cancelled. A failed batch is tried again."""
         while not is_cancelled():
             try:
                 await self._step()
@@ -92,7 +92,7 @@ class Scheduler:
                 await asyncio.sleep(_PAUSE_S)
 
     async def measure(self) -> None:
-        """Keep the figures of what waits, until cancelled; every process of the service does."""
+        """Update the metrics of waiting deadlines until cancelled, in each process of the service."""
         while not is_cancelled():
             try:
                 metrics.deadlines_waiting(*await self.overdue())
@@ -101,11 +101,11 @@ class Scheduler:
             await asyncio.sleep(_MEASURE_S)
 
     async def overdue(self) -> tuple[int, int, float]:
-        """How many deadlines are set, how many have passed, and by how many seconds the oldest."""
+        """Return how many deadlines are set, how many are overdue, and the oldest one's delay in seconds."""
         timer = self.store.db[COLLECTION]
         found = await timer.aggregate(
             [
-                # what had to wait is looked at again within `_LONGEST_WAIT`: all that is overdue
+                # a waiting deadline is tried again within `_LONGEST_WAIT`, so these are all
                 {"$match": {"$expr": {"$lte": ["$look_at", _WITHIN_LONGEST_WAIT]}}},
                 {"$match": {"$expr": {"$lte": ["$due_at", "$$NOW"]}}},
                 {"$group": {"_id": None, "n": {"$sum": 1}, "oldest": {"$min": "$due_at"}}},
@@ -123,10 +123,10 @@ class Scheduler:
         else:
             began = monotonic()
             await self.fire()
-            await asyncio.sleep(min(_PAUSE_S, monotonic() - began))  # the workers have their turn
+            await asyncio.sleep(min(_PAUSE_S, monotonic() - began))  # leave time to the workers
 
     async def owns(self) -> bool:
-        """Whether this process is the one that fires: it holds the lease, or has just taken it."""
+        """Whether this process owns the lease. It takes or renews the lease if necessary."""
         if monotonic() < self._renew_at:
             return True
         owned = await lease.own(self.store, NAME, self._holder, self._session)
@@ -136,18 +136,18 @@ class Scheduler:
         return owned
 
     async def is_due(self) -> bool:
-        """Whether anything is to be looked at now."""
+        """Whether a deadline is to be tried now."""
         passed = {"$expr": {"$lte": ["$look_at", "$$NOW"]}}
         return await self.store.db[COLLECTION].find_one(passed, {"_id": 1}) is not None
 
     async def fire(self) -> None:
-        """Fire one batch of what is due.
+        """Fire one batch of due deadlines.
 
-        It is smaller while rivals for the cases keep coming, or while the database refuses it.
+        The batch is smaller after conflicts, or if the database refuses it.
 
         Raises:
             Fenced: another process has taken the lease; nothing was written.
-            Unavailable: nothing was written, or it is not known: look again.
+            Unavailable: nothing was written, or the outcome is unknown. Call it again.
 
         """
         try:
@@ -163,7 +163,7 @@ class Scheduler:
             self._in_vain = 0
 
     async def _less(self, error: Exception, *, at_once: bool) -> None:
-        """Look for what is at fault in smaller batches; alone, it is put off, and holds up no other."""
+        """Use smaller batches. A deadline that fails alone is postponed, so that it blocks no other."""
         if self._most > 1:
             self._most = max(1, self._most // 4)
         elif at_once or self._in_vain > _TRIES:
@@ -171,10 +171,10 @@ class Scheduler:
             self._in_vain = 0
 
     async def _slice(self, most: int, *, refused: str | None = None) -> None:
-        seen = self.store.heartbeat
+        seen = self.store.rollback.seen
         async with self.store.transaction(self._session) as session:
             now = await lease.fence(self.store, NAME, session)
-            await heartbeat.check(self.store, seen, session)
+            await self.store.rollback.check(seen, session)
             rows = await self._load(most, now, session)
             unit = self.store.unit(now)
             await self._load_needs(rows, unit, session)
@@ -187,7 +187,7 @@ class Scheduler:
         metrics.deadlines_fired([timer.name for timer in fired])
 
     async def _load(self, most: int, now: datetime, session: AsyncClientSession) -> list[Document]:
-        """The first that are due, and whatever else is due in the same cases, oldest first."""
+        """Load the first due deadlines, and all others due in the same cases, oldest first."""
         timer = self.store.db[COLLECTION]
         first = (
             timer.find({"look_at": {"$lte": now}}, session=session).sort("look_at", 1).limit(most)
@@ -210,11 +210,11 @@ class Scheduler:
     def _needs(self, timer: Timer) -> Needs:
         try:
             return self.timers.needs(timer)
-        except Exception:  # noqa: BLE001 - raised again, and made to wait, when its turn comes
+        except Exception:  # noqa: BLE001 - raised again when the deadline fires, and then it waits
             return {}
 
     def _take(self, rows: Iterable[Document], unit: Unit, refused: str | None) -> list[Timer]:
-        """Fire each, but for those of a case that stands still; return those that fired."""
+        """Fire each deadline, except those of blocked cases. Returns those that fired."""
         fired: list[Timer] = []
         blocked: dict[str, str] = {}
         for row in rows:
@@ -233,14 +233,14 @@ class Scheduler:
         return fired
 
     def _try(self, timer: Timer, unit: Unit) -> str | None:
-        """Fire it, or leave no trace of the attempt and say why it failed."""
+        """Fire a deadline. If it fails, undo the attempt and return the reason."""
         before = unit.savepoint()
         try:
             if not self.timers.knows(timer.name):
                 return "nothing here knows this deadline"
-            self.timers.needs(timer)  # what it could not tell before stops its own case now
+            self.timers.needs(timer)  # needs that failed before fail again here, and block the case
             self.timers.fire(timer, unit)
-        except Exception as error:  # noqa: BLE001 - a bug in one rule must stop its own case only
+        except Exception as error:  # noqa: BLE001 - one handler's bug stops its own case only
             unit.roll_back(before)
             reason, cause = explain(error)
             log.warning("deadline_failed", name=timer.name, case_id=timer.case_id, error=cause)
@@ -250,7 +250,7 @@ class Scheduler:
 
 
 def _later(row: Document, now: datetime, why: str) -> dict[str, Any]:
-    """The row, to be looked at again the later the longer it has been waiting."""
+    """Return the row with a later `look_at`: the longer it has waited, the longer the pause."""
     late: timedelta = now - row["due_at"]
     pause = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, late * _PATIENCE))
     return {**row, "look_at": now + pause, "waits": why}

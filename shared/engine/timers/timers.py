@@ -1,8 +1,8 @@
-"""Deadlines as documents: written in the step's own transaction, fired by the scheduler (`scheduler`).
+"""Deadlines as documents: written by the transaction of their case, fired by the scheduler.
 
-A due document says when somebody must be told, about what, and in which case's order. It is set,
-moved and cancelled by the transaction that changes what it is about, so the two never disagree. What
-firing means is a rule of the service, registered here by the deadline's name.
+A deadline's document holds when it is due, its subject, and the case in whose order it fires. The
+transaction that changes the subject sets, moves or cancels it, so the two never disagree. A service
+registers here, by the deadline's name, what happens when it fires.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from shared.engine.consume.processor import NOTHING
-from shared.engine.store.document import Document, Needs
+from shared.engine.store.document import NOTHING, Document, Needs
 from shared.engine.store.unit_of_work import Unit
 
 __all__ = ["COLLECTION", "Timer", "Timers", "read_timer", "sync_timers"]
@@ -24,20 +23,20 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     """One deadline, as it was set."""
 
     name: str
-    """Which of the subject's deadlines: it has at most one of each name."""
+    """Its name. A subject has at most one deadline of each name."""
     subject: str
-    """What it is about: a case, a report or a notice."""
+    """The id of a case, a report or a notice."""
     case_id: str
-    """In whose order it fires, and whose parking it waits for."""
+    """The case in whose order it fires. It waits while this case is parked."""
     due_at: datetime
 
     @property
     def row_id(self) -> str:
-        """The id of its document: set again, it is moved."""
+        """The id of its document. A deadline that is set again is moved."""
         return f"{self.subject}|{self.name}"
 
     def as_document(self) -> Document:
-        """As it is stored; `look_at` is when the scheduler looks at it, later where it has to wait."""
+        """Return it as it is stored. `look_at` is when the scheduler tries it; later than due if it waits."""
         return {
             "_id": self.row_id,
             "name": self.name,
@@ -49,7 +48,7 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_timer(row: Document) -> Timer:
-    """A stored due document."""
+    """Read a stored deadline."""
     return Timer(row["name"], row["subject"], row["case_id"], row["due_at"])
 
 
@@ -61,14 +60,14 @@ def sync_timers(
     now: Mapping[str, datetime],
     case_id: str | None = None,
 ) -> None:
-    """Let the deadlines of a subject follow its state: set what is new, move, cancel what is gone.
+    """Set, move and cancel the deadlines of a subject according to its state.
 
     Args:
-        unit: the step that changes the subject.
+        unit: the unit of work that changes the subject.
         subject: the id of the case, report or notice.
         before: its deadlines by name, as loaded.
         now: its deadlines by name, as it is saved.
-        case_id: the case that it belongs to; itself by default.
+        case_id: its case; the subject itself by default.
 
     """
     for name in before.keys() - now.keys():
@@ -84,20 +83,20 @@ NeedsOf = Callable[[Timer], Needs]
 
 
 class Timers:
-    """The deadlines that a service knows, and what each does when it has passed."""
+    """The deadlines of a service, with the handler of each."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, tuple[Handler, NeedsOf | None]] = {}
 
     def on(self, name: str, *, needs: NeedsOf | None = None) -> Callable[[Handler], Handler]:
-        """Register what happens when a deadline has passed: load, decide, save, emit; in memory.
+        """Register a handler. It loads, decides, saves and emits in memory.
 
-        By then it is no longer set; whoever wants it again sets it again. The handler must look at
-        the state that it loads: a deadline says that somebody must look, not what is so.
+        The deadline is no longer set when it fires; the handler may set it again. The handler must
+        check the state that it loads: a deadline only tells that its time has come.
 
         Args:
-            name: of the deadline.
-            needs: documents beside the case's own, as collection -> ids.
+            name: the deadline's.
+            needs: returns the documents that it loads beside the case's own, as collection -> ids.
 
         """
 
@@ -108,15 +107,15 @@ class Timers:
         return register
 
     def knows(self, name: str) -> bool:
-        """Whether this code can fire it: an older one that is rolled back to may not."""
+        """Whether there is a handler. After a rollback of the deployment there may be none."""
         return name in self._handlers
 
     def needs(self, timer: Timer) -> Needs:
-        """What its handler asks for, beside the case's own document."""
+        """Return the documents that its handler loads beside the case's own."""
         known = self._handlers.get(timer.name)
         return NOTHING if known is None or known[1] is None else known[1](timer)
 
     def fire(self, timer: Timer, unit: Unit) -> None:
-        """Take it off, and let it have its effect."""
+        """Remove the deadline, and call its handler."""
         unit.timers.append((timer.row_id, None))
         self._handlers[timer.name][0](timer, unit)

@@ -12,6 +12,7 @@ __all__ = [
     "RESTORED",
     "RIVALS",
     "RULES",
+    "STORE",
     "STORE_WRITE",
     "WRITE_UNGUARDED",
     "Regression",
@@ -54,7 +55,8 @@ FOREIGN: Final = frozenset(
 )
 """Names that shapes may acquire besides metavariables and builtins: others give them, and keep them."""
 
-STORE_WRITE: Final = "shared/engine/store/store.py::Store.write"
+STORE: Final = "shared/engine/store/store.py::Store.write"
+STORE_WRITE: Final = "shared/engine/store/writes.py::write"
 
 WRITE_UNGUARDED: Final = change_expression(
     STORE_WRITE, '{"_id": ID, "version": HELD.VERSION}', '{"_id": ID}'

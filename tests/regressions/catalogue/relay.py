@@ -11,7 +11,7 @@ __all__ = ["RELAY"]
 OLDEST: Final = "shared/engine/outbox/relay.py::Relay._oldest"
 SEND: Final = "shared/engine/outbox/relay.py::Relay._send"
 PUBLISH: Final = "shared/engine/outbox/relay.py::Relay._publish"
-PACK: Final = "shared/engine/store/store.py::pack"
+PACK: Final = "shared/engine/store/writes.py::pack"
 
 RELAY: Final[tuple[Regression, ...]] = (
     planted(

@@ -10,7 +10,7 @@ __all__ = ["RESTORES"]
 COMPARE: Final = "shared/engine/rollback/topic_scan.py::TopicScan.compare"
 NUMBER: Final = "shared/engine/rollback/republished.py::Republished.number"
 COUNT: Final = "shared/engine/rollback/detector.py::RollbackDetector.count"
-READ_AGAIN: Final = "shared/engine/rollback/detector.py::RollbackDetector._read_again"
+READ_AGAIN: Final = "shared/engine/rollback/review.py::RollbackReview._check_read_again"
 GO_BACK: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._rewind_to_watermark"
 SAVE: Final = "shared/engine/outbox/relay_positions.py::RelayPositions.save"
 
@@ -72,8 +72,8 @@ RESTORES: Final[tuple[Regression, ...]] = (
     planted(
         25,
         "events emitted before the rollback is detected are noted as known",
-        drop(GO_BACK, "await CHECK(STORE, SEEN)", given="SEEN = STORE.BEAT"),
-        drop(SAVE, "await CHECK(STORE, SEEN, SESSION)", given="SEEN = STORE.BEAT"),
+        drop(GO_BACK, "await GUARD.CHECK(SEEN)"),
+        drop(SAVE, "await GUARD.CHECK(SEEN, SESSION)", given="SEEN = GUARD.BEAT"),
         seen_by=f"{RESTORED}::test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hides_nothing",
     ),
     planted(

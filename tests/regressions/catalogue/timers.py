@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.regressions.catalogue.entry import DUE, Regression, planted
+from tests.regressions.catalogue.entry import DUE, STORE, Regression, planted
 from tests.regressions.edits import (
     change_condition,
     change_expression,
@@ -14,7 +14,7 @@ from tests.regressions.edits import (
 
 __all__ = ["TIMERS"]
 
-WRITE_DUE: Final = "shared/engine/store/store.py::Store._write_timers"
+WRITE_DUE: Final = "shared/engine/store/writes.py::_write_timers"
 NEW_UNIT: Final = "shared/engine/store/store.py::Store.unit"
 FOLLOW: Final = "shared/engine/timers/timers.py::sync_timers"
 FIRE: Final = "shared/engine/timers/timers.py::Timers.fire"
@@ -31,7 +31,8 @@ DELETE_THE_FIRED: Final = """
 NAMES_OF_DUE: Final = (
     "FIRED = _._(_, UNIT, _)",
     elsewhere(FIRE, "_.DUE.append((_.ROW_ID, None))"),
-    elsewhere(WRITE_DUE, "_.DB.DUE_ROWS.bulk_write(_, ordered=False, session=_)"),
+    elsewhere(STORE, "_(_.DB, _, _)"),
+    elsewhere(WRITE_DUE, "_.DUE_ROWS.bulk_write(_, ordered=False, session=_)"),
 )
 
 TIMERS: Final[tuple[Regression, ...]] = (
@@ -65,7 +66,7 @@ TIMERS: Final[tuple[Regression, ...]] = (
             SLICE,
             "await STORE.WRITE(UNIT, SESSION)",
             "UNIT.DUE = [each for each in UNIT.DUE if each[1] is not None]",
-            given=elsewhere(FIRE, "_.DUE.append((_, None))"),
+            given=("UNIT = STORE.NEW(_)", elsewhere(FIRE, "_.DUE.append((_, None))")),
         ),
         seen_by=(
             f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
@@ -98,7 +99,7 @@ TIMERS: Final[tuple[Regression, ...]] = (
             await FENCE(STORE, NAME, SESSION)
             NOW = STORE.CLOCK()
             """,
-            given=("_ = STORE.BEAT", elsewhere(NEW_UNIT, "_ or _.CLOCK()")),
+            given=("_ = STORE.GUARD.SEEN", elsewhere(NEW_UNIT, "_ or _.CLOCK()")),
         ),
         seen_by=(
             f"{DUE}::test_the_stores_clock_counts_and_not_the_processs[fast]",

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from shared.engine.store.store import pack
+from shared.engine.store.writes import pack
 from tests.regressions.catalogue.entry import (
     ORDER,
     RIVALS,
     RULES,
+    STORE,
     STORE_WRITE,
     WRITE_UNGUARDED,
     Regression,
@@ -23,7 +24,7 @@ from tests.regressions.edits import (
 
 __all__ = ["TRANSACTIONS"]
 
-WRITE_ROOM: Final = "shared/engine/store/store.py::Store._write_parked"
+WRITE_ROOM: Final = "shared/engine/store/writes.py::_write_parked"
 ACT: Final = "shared/engine/store/store.py::Store.act.step"
 PERSIST: Final = "shared/engine/store/store.py::Store.persist"
 COMMIT: Final = "shared/engine/consume/batch.py::BatchCommitter._commit"
@@ -62,13 +63,14 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
             COMMIT,
             "STORE.SETTLE(UNIT)",
             """
-            for packed in PACK(UNIT.MESSAGES):
+            for packed in PACK(UNIT.OUTGOING.MESSAGES):
                 await STORE.DB.OUTBOX.insert_one(packed)
             """,
             given=(
                 "UNIT = STORE.NEW()",
-                elsewhere(STORE_WRITE, "for _ in _(_.MESSAGES): ..."),
-                elsewhere(STORE_WRITE, "_.DB.OUTBOX.insert_one(_, session=_)"),
+                elsewhere(STORE, "_(_.DB, _, _)"),
+                elsewhere(STORE_WRITE, "for _ in _(_.OUTGOING.MESSAGES): ..."),
+                elsewhere(STORE_WRITE, "_.OUTBOX.insert_one(_, session=_)"),
             ),
             imports={"PACK": pack},
         ),
@@ -110,7 +112,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         ),
         drop(ACT, LOAD_FOR_ACT),
         change_condition(ACT, "TRIES > 1", "False"),
-        drop(PERSIST, "await CHECK(STORE, SEEN, SESSION)", given="SEEN = STORE.BEAT"),
+        drop(PERSIST, "await GUARD.CHECK(SEEN, SESSION)", given="SEEN = GUARD.BEAT"),
         seen_by=f"{RIVALS}::test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_away",
     ),
     planted(

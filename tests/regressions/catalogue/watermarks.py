@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from shared.errors import Unavailable
 from tests.regressions.catalogue.entry import RULES, WRITE_UNGUARDED, Regression, planted
 from tests.regressions.edits import (
     change_condition,
@@ -15,10 +16,9 @@ from tests.regressions.edits import (
 
 __all__ = ["WATERMARKS"]
 
-OFFER: Final = "shared/engine/consume/partition_worker.py::PartitionWorker.offer"
+OFFER: Final = "shared/engine/consume/record_queue.py::RecordQueue.offer"
 RUN: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._run"
 TAKE_SLICE: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._take_batch"
-GO_BACK: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._rewind_to_watermark"
 COMMIT: Final = "shared/engine/consume/batch.py::BatchCommitter._commit"
 MOVE: Final = "shared/engine/consume/offset_store.py::move"
 OWN: Final = "shared/engine/consume/offset_store.py::take"
@@ -52,22 +52,16 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         "after an unclear commit the worker assumes success and continues",
         MOVE_FROM_ANYWHERE,
         change_statement(
-            RUN,
+            TAKE_SLICE,
+            "LANE.MARK, UNIT = await COMMIT(LANE.MARK, RECORDS)",
             """
-            LANE.REWIND = True
-            await LANE.BACK_OFF(str(ERROR), DECLARED=IS_DECLARED)
+            try:
+                LANE.MARK, UNIT = await COMMIT(LANE.MARK, RECORDS)
+            except UNAVAILABLE:
+                LANE.MARK = REPLACE(LANE.MARK, OFFSET=RECORDS[-1].OFFSET + 1)
             """,
-            """
-            if LANE.MARK is not None and LANE.TAKING is not None:
-                LANE.MARK = REPLACE(LANE.MARK, OFFSET=LANE.TAKING)
-                LANE.TAKING = None
-            await LANE.BACK_OFF(str(ERROR), DECLARED=IS_DECLARED)
-            """,
-            given=(
-                elsewhere(TAKE_SLICE, "_.TAKING = RECORDS[-1]._ + 1"),
-                elsewhere(GO_BACK, "_.SEEK(_.MARK.OFFSET)"),
-            ),
-            imports={"REPLACE": replace},
+            given=elsewhere(OFFER, "_.OFFSET != _"),
+            imports={"REPLACE": replace, "UNAVAILABLE": Unavailable},
         ),
         seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
@@ -77,7 +71,7 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         insert_before(
             RUN,
             """
-            LANE.REWIND = True
+            LANE.QUEUE.CLOSE()
             LANE.MARK = None
             """,
             "return",
@@ -95,10 +89,10 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         "lag is measured from the consumer's position",
         change_statement(
             MEASURE,
-            "LANE.LOG_END = ENDS[PLACE]",
+            "LANE.NOTE(ENDS[PLACE])",
             """
             behind = ENDS[PLACE] - await CONSUMER.position(PLACE)
-            LANE.LOG_END = (LANE.MARK.OFFSET if LANE.MARK else 0) + behind
+            LANE.NOTE((LANE.MARK.OFFSET if LANE.MARK else 0) + behind)
             """,
             given=(
                 "ENDS = await CONSUMER.end_offsets(_)",

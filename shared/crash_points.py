@@ -1,10 +1,9 @@
-"""Named places where state changes hands, at which a process can be made to die or to stand still.
+"""Named points in the code at which fault tests can kill or stop a process.
 
-Tests of faults set them off; in a service as it is run they are off, and `reach`
-is one look at a variable. Only a process with `SAMRAAD_FAULTS=1` heeds `SAMRAAD_CRASH`, which is
-either `POINT:N` (die by SIGKILL when the point is reached for the N-th time; `POINT:N:stop` stops
-by SIGSTOP instead) or a directory where each instance finds its own list of such lines, the next
-one first, changed at any time.
+In production they are off, and `reach` costs one comparison. Only a process with `SAMRAAD_FAULTS=1`
+reads `SAMRAAD_CRASH`. It is either `POINT:N` (SIGKILL when the point is reached for the N-th time;
+`POINT:N:stop` sends SIGSTOP instead), or a directory where each instance has a file of such lines. The
+first line is the next one, and the file may change at any time.
 """
 
 import os
@@ -54,7 +53,7 @@ Point = Literal[
     "details.fetched",
     "details.sealed",
 ]
-"""Every place where state changes hands."""
+"""All crash points."""
 
 POINTS: Final[tuple[Point, ...]] = get_args(Point)
 
@@ -62,22 +61,22 @@ _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def reach(point: Point) -> None:
-    """Say that the process stands at a place; it may not come back."""
+    """Note that the process is at a point. If a test armed it, the process dies or stops here."""
     if _fuse is not None:
         _fuse.reach(point)
 
 
 def arm(instance: str) -> None:
-    """Take what the environment says for this instance of a service, if faults are wanted at all."""
+    """Read the crash points of this instance from the environment, if fault tests are on."""
     global _fuse  # noqa: PLW0603 - one process, one fuse
-    said = os.environ.get("SAMRAAD_CRASH", "")
-    if os.environ.get("SAMRAAD_FAULTS") != "1" or not said:
+    plan = os.environ.get("SAMRAAD_CRASH", "")
+    if os.environ.get("SAMRAAD_FAULTS") != "1" or not plan:
         return
-    _fuse = Fuse(Path(said) / instance) if os.sep in said else Fuse(None, said)
+    _fuse = Fuse(Path(plan) / instance) if os.sep in plan else Fuse(None, plan)
 
 
 class Fuse:
-    """Counts how often its point is reached, and then sets it off."""
+    """Counts how often its point is reached, and then sends the signal."""
 
     def __init__(self, plan: Path | None, line: str = "") -> None:
         self._plan = plan
@@ -86,7 +85,7 @@ class Fuse:
         self._take(line)
 
     def reach(self, point: Point) -> None:
-        """Count; at the last time, cross the line out and send the signal to ourselves."""
+        """Count. At the last time, remove the line from the plan and send the signal."""
         self._look()
         if point != self._point:
             return
@@ -98,7 +97,7 @@ class Fuse:
         os.kill(os.getpid(), number)
 
     def _look(self) -> None:
-        """Read the plan where it was changed since."""
+        """Read the plan again if it was changed."""
         if self._plan is None:
             return
         try:

@@ -1,7 +1,7 @@
-"""What stands at this moment, looked at when somebody asks `/metrics`: no loop, no stale figure.
+"""Collectors of present values, read when `/metrics` is requested: there is no loop, no stale value.
 
-Workers are read in memory. The store is asked as long as a look takes, at most `_LOOK_S`; while it
-does not answer, what only it knows is left out rather than told from memory.
+Values of workers are in memory. The database is queried for `_LOOK_S` at most. If it does not answer,
+its values are left out.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from shared.engine import ParkingLot, Store, Subscription
 from shared.engine.consume.partition_worker import PartitionWorker
-from shared.engine.store.unit_of_work import WAITING
+from shared.engine.store.parked_rows import WAITING
 from shared.observability.metrics import topic_label
 from shared.runtime import restart_counter
 from shared.runtime.settings import ServiceSettings
@@ -30,7 +30,7 @@ _AGE: Final = {"$divide": [{"$subtract": ["$$NOW", {"$toDate": "$at"}]}, 1_000]}
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """The parts of a process that are looked at."""
+    """The parts of a process whose values are collected."""
 
     settings: ServiceSettings
     store: Store
@@ -46,7 +46,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What the store tells of what waits in it."""
+    """Values of the database."""
 
     outbox: int
     outbox_oldest_s: float
@@ -65,7 +65,7 @@ _STORED: Final = (
 
 
 async def exposed(watched: Watched) -> bytes:
-    """All figures of the process, as Prometheus reads them."""
+    """Return all metrics of the process in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Moment(watched, await _stored(watched.store, watched.parking_lot)))
     return generate_latest() + generate_latest(registry)
@@ -88,7 +88,7 @@ async def _stored(store: Store, parking_lot: ParkingLot) -> Stored | None:
 
 
 async def _oldest(store: Store) -> float:
-    """How long the oldest message has waited to be sent, by mongod's clock, in seconds."""
+    """Return the age of the oldest outbox document in seconds, by mongod's clock."""
     steps: list[dict[str, Any]] = [
         {"$sort": {"at": 1}},
         {"$limit": 1},
@@ -99,7 +99,7 @@ async def _oldest(store: Store) -> float:
 
 
 async def _gaps(store: Store) -> tuple[int, float]:
-    """How many events wait for one that is missing, and since when; not those behind a parked one."""
+    """Return how many events wait for a missing one, and for how many seconds. Parked cases are left out."""
     waiting = store.db[store.cases].find(
         {"protocol.waiting": True, "protocol.parked": None}, {"_id": 1}
     )
@@ -115,14 +115,14 @@ async def _gaps(store: Store) -> tuple[int, float]:
 
 
 class _Moment(Collector):
-    """One look, as metric families."""
+    """The present values, as metric families."""
 
     def __init__(self, watched: Watched, stored: Stored | None) -> None:
         self._watched = watched
         self._stored = stored
 
     def collect(self) -> Iterator[Metric]:
-        """Tell every family; its samples are what is known now."""
+        """Yield every family. A family without a known value has no sample."""
         yield from self._partitions()
         yield from self._process()
         yield from self._of_store()
@@ -162,7 +162,7 @@ class _Moment(Collector):
         yield GaugeMetricFamily(
             "samraad_waiting_partitions",
             "Partitions that wait and retry automatically",
-            sum(worker.waiting is not None for worker in watched.workers),
+            sum(worker.retries.waiting is not None for worker in watched.workers),
         )
         yield GaugeMetricFamily(
             "samraad_broker_silent_seconds",
