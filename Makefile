@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test test-containers outages faults kills pressure model regressions runbooks check lock bench clean
+.PHONY: setup run test nightly test-containers outages faults kills pressure model regressions runbooks check lock bench clean
 
 setup: $(STAMP)
 
@@ -15,8 +15,13 @@ $(STAMP): requirements.lock pyproject.toml deploy/embedded/kafka-jars.sha256
 run: setup
 	@$(BIN)/samraad up --demo
 
+# Three workers share two cores, for most tests wait more than they compute (docs/testing.md)
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3
+
+# ONLY="model faults" runs these alone
+nightly: setup
+	@$(BIN)/python -m tests.nightly $(ONLY)
 
 test-containers: setup
 	@$(BIN)/python -m pytest tests/containers

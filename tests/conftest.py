@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,10 +13,18 @@ from deploy.embedded.download import fetch_jars
 from deploy.embedded.npm import fetch_dkfds, fetch_htmx
 from deploy.embedded.paths import Home
 from tests.live import LiveStack
+from tests.scheduling import Scheduling
 from tests.stores import Stores, are_wanted
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("nightly", settings.get_profile("ci"), max_examples=2_000)
+settings.load_profile("ci")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Keep the tests that share servers on one worker, so that each server is started once."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

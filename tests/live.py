@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from deploy.embedded import credentials, tether
 from deploy.embedded.paths import CLONE, Home
 from deploy.embedded.ports import read_ports
+from deploy.embedded.stack import Stack
+from deploy.embedded.status import read_status
+from tests.forked import run_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +122,9 @@ class LiveStack:
     def run(
         self, *arguments: str, stdin: str | None = None, timeout: float = RUN_SECONDS
     ) -> subprocess.CompletedProcess[str]:
-        """Run the real `samraad` command."""
+        """Run the real `samraad` command; what starts processes of its own, from the beginning."""
+        if arguments[:1] not in {("up",), ("down",), ("doctor",)}:
+            return run_forked("cli.main", arguments, self.environment, stdin=stdin, timeout=timeout)
         return subprocess.run(
             [sys.executable, "-m", "cli.main", *arguments],
             cwd=CLONE,
@@ -134,8 +138,8 @@ class LiveStack:
         )
 
     def status(self) -> dict[str, Any]:
-        """What `samraad status --json` tells."""
-        told: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        """What `samraad status --json` tells, without a process of its own: it is asked often."""
+        told: dict[str, Any] = read_status(Stack(self.home))
         return told
 
     def pid(self, name: str) -> int:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.envelope import (
@@ -165,7 +165,6 @@ envelopes = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(envelopes)
 def test_what_is_written_is_read_back_the_same(envelope):
     assert read_envelope(write_envelope(envelope)) == envelope
@@ -178,7 +177,6 @@ def read_or_refused(headers):
         return {(error.field, error.rule) for error in refused.errors}
 
 
-@settings(deadline=None, max_examples=500)
 @given(
     st.builds(
         Envelope,
@@ -207,7 +205,6 @@ def test_headers_say_the_same_in_any_order(envelope, at, value):
     assert read_or_refused(headers) == read_or_refused(headers[::-1])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([*LETTER, "CE_ID", "x"]), st.none() | st.binary())))
 def test_headers_from_anybody_are_read_or_refused(headers):
     try:

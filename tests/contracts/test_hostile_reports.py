@@ -4,7 +4,7 @@ import copy
 import json
 import string
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.contracts.processes import PartnerKind
@@ -71,7 +71,6 @@ def quotes_nothing(refused):
     return SECRET not in told and all(error.message.endswith(".") for error in refused.errors)
 
 
-@settings(max_examples=400, deadline=None)
 @given(bent(), st.sampled_from(PartnerKind))
 @example(MEDIATION | {"people": [{"label": "\ud800"}]}, PartnerKind.POLICE)
 def test_a_bent_report_is_taken_or_refused_and_never_quoted(letter, kind):
@@ -84,7 +83,6 @@ def test_a_bent_report_is_taken_or_refused_and_never_quoted(letter, kind):
         assert quotes_nothing(judgement)
 
 
-@settings(deadline=None)
 @given(st.recursive(junk, lambda inner: st.dictionaries(st.sampled_from([*MEDIATION]), inner)))
 def test_any_json_is_taken_or_refused(value):
     opened = json.dumps(value).encode()
@@ -96,7 +94,6 @@ def test_any_json_is_taken_or_refused(value):
     assert isinstance(reference_inside(opened), str | None)
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {},

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.opened import MAX_LEVELS, OpenedRefused, canonical, read_opened
@@ -112,7 +112,6 @@ values = st.recursive(
 letters = st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), values, max_size=6)
 
 
-@settings(deadline=None)
 @given(letters, st.randoms())
 def test_order_and_spacing_make_no_difference(letter, random):
     def shuffled(value):
@@ -129,7 +128,6 @@ def test_order_and_spacing_make_no_difference(letter, random):
     assert canonical(canonical(tight)) == canonical(tight)
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=200)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))

@@ -7,11 +7,9 @@ every effect as a row that nobody loads: an effect that happened twice stands th
 import asyncio
 import json
 import os
-import sys
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -27,6 +25,7 @@ from shared.engine.timers.timers import sync_timers
 from shared.runtime.process import make_service
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.wiring import make_engine
+from tests.forked import create_forked_process
 
 SECONDS = 15.0
 NAMES = ("first", "second", "third", "fails", "cannot be stored", "takes a taken id")
@@ -243,14 +242,12 @@ class EngineWorld:
             "group": group or self.name,
             **more,
         }
-        command = (sys.executable, "-m", "tests.edge.engine_process", json.dumps(said))
         faults = {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": crash} if crash else {}
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE if heard else None,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **faults},
+        process = await create_forked_process(
+            "tests.edge.engine_process",
+            json.dumps(said),
+            environment={**os.environ, **faults},
+            pipes={"stdout", "stderr"} if heard else {"stdout"},
         )
         try:
             if wait and not crash:

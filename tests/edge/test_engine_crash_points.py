@@ -8,9 +8,7 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from contextlib import suppress
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -21,6 +19,7 @@ from shared.crash_points import POINTS
 from tests.edge.engine_world import Emitted, a_case, an_engine_world
 from tests.edge.test_engine_relay import firsts
 from tests.edge.test_engine_unreadable import damage
+from tests.forked import create_forked_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -101,12 +100,11 @@ class Lives:
             "instance": "one",
             "group": world.name,
         }
-        command = (sys.executable, "-m", "tests.edge.crashing_process", json.dumps(said))
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            env=self._environment,
-            cwd=Path(__file__).parents[2],
+        return await create_forked_process(
+            "tests.edge.crashing_process",
+            json.dumps(said),
+            environment=self._environment,
+            pipes={"stdin"},
         )
 
 

@@ -64,7 +64,15 @@ def brokers() -> Iterator[Mapping[str, str]]:
 def run_tests(root: Path, tests: Sequence[str], environment: Mapping[str, str]) -> list[Verdict]:
     """Run the named tests in that copy of the tree."""
     report = root / "report.xml"
-    options = (f"--timeout={A_TEST_S}", f"--junitxml={report}", "-q", "-p", "no:cacheprovider")
+    options = (
+        f"--timeout={A_TEST_S}",
+        f"--junitxml={report}",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "",
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=root,

@@ -1,18 +1,15 @@
-"""Desks for the tests of the command line."""
+"""Desks for the tests of the command line, and stacks that a test may break."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
+from deploy.embedded.paths import Home
 from tests.live import LiveStack
-
-if TYPE_CHECKING:
-    pass
-
 from tests.system.command_line import DONE, CommandLine
 
 
@@ -29,3 +26,13 @@ def office(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Comman
     ran = samraad.add()
     assert ran.returncode == DONE, ran.stderr
     return samraad
+
+
+@pytest.fixture
+def own_stack(downloads: Home, tmp_path: Path) -> Iterator[LiveStack]:
+    """A stack of brokers that one test may break."""
+    live = LiveStack(tmp_path / "home", downloads.cache)
+    yield live
+    live.stop()
+    live.run("down")
+    live.discard()

@@ -1,0 +1,38 @@
+"""Which worker runs which test: those that share servers stay together, the others go anywhere."""
+
+from typing import Final
+
+from xdist.scheduler import LoadScopeScheduling
+
+__all__ = ["Scheduling", "group_of"]
+
+GROUPS: Final = (
+    ("tests/browser/", "stack beside"),
+    ("tests/faults/test_seeds.py", "stack beside"),
+    ("tests/faults/test_checker_on_the_stack.py", "stack beside"),
+    ("tests/faults/test_lives.py", "brokers"),
+    ("tests/contracts/test_topics_on_a_broker.py", "brokers"),
+    ("tests/edge/test_intake_kafka.py", "brokers"),
+    ("tests/edge/test_intake", "intake"),
+    ("tests/edge/test_deadlines.py", "intake"),
+    ("tests/edge/test_keys.py", "intake"),
+    ("tests/edge/", "brokers"),
+    ("tests/system/test_locks.py", "brokers"),
+    ("tests/system/test_rights.py", "brokers"),
+    ("tests/system/test_own_stack.py", ""),
+    ("tests/system/", "stack"),
+)
+"""By the beginning of a test's id; the first that fits counts. Without a group it runs anywhere."""
+
+
+def group_of(nodeid: str) -> str:
+    """Name what must run on one worker together with a test."""
+    found = next((group for start, group in GROUPS if nodeid.startswith(start)), "")
+    return found or nodeid
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives out whole groups, the largest first, and single tests where a worker is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
