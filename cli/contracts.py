@@ -1,16 +1,16 @@
 """`samraad contracts`: checks that a change is compatible with the published contracts."""
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from cli.reach import AsJson, Exit, print_json, say, stop
-from deploy.asyncapi import describe
+from cli.reach import SERVICES, AsJson, Exit, print_json, say, stop
 from deploy.contracts import ContractsBroken, examine
 from deploy.contracts import publish as write
 from deploy.embedded.paths import CLONE
 from deploy.history import sees_history
+from shared.contracts.asyncapi import PARTNER
+from shared.contracts.describe import describe
 
 __all__ = ["app"]
 
@@ -20,14 +20,8 @@ app = typer.Typer(
 )
 
 
-class Participant(StrEnum):
-    """Whose AsyncAPI document it is."""
-
-    INTAKE = "intake"
-    MEDIATION = "mediation"
-    PSP = "psp"
-    NOTIFY = "notify"
-    PARTNER = "partner"
+PARTICIPANTS: Final = (*SERVICES, PARTNER)
+"""Each has an AsyncAPI document."""
 
 
 @app.command()
@@ -62,7 +56,11 @@ def publish() -> None:
 
 @app.command()
 def asyncapi(
-    participant: Annotated[Participant, typer.Argument(help="A service, or partner.")],
+    participant: Annotated[
+        str, typer.Argument(metavar="|".join(PARTICIPANTS), help="A service, or partner.")
+    ],
 ) -> None:
     """Print the AsyncAPI 3 document of a service, or of any partner."""
-    print_json(describe(participant.value), indent=1)
+    if participant not in PARTICIPANTS:
+        stop(f"A participant is one of {', '.join(PARTICIPANTS)}.", Exit.WRONG_USE)
+    print_json(describe(participant), indent=1)

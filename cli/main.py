@@ -11,7 +11,9 @@ from importlib.util import find_spec
 
 import typer
 
-GROUPS = ("topics", "partner", "parked", "halts", "audit", "person", "contracts")
+from shared.contracts.discovery import ManifestWrong
+
+GROUPS = ("topics", "partner", "parked", "halts", "audit", "person", "contracts", "manifests")
 """Modules of `cli` whose `app` is a group of commands: `samraad partner add`."""
 COMMANDS = ("emit", "receipts", "watch", "trace", "bench", "demo")
 """Modules of `cli` whose `app` holds one command of the first level: `samraad emit`."""
@@ -48,8 +50,12 @@ def _samraad() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    command_line(sys.argv[1:])()
+    """Run the command line; a manifest that cannot be ends it with its file, field and rule."""
+    try:
+        command = command_line(sys.argv[1:])
+    except ManifestWrong as wrong:
+        sys.exit(str(wrong))
+    command()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from shared.contracts.intake import TriageWaiting, cases_topic
+from shared.contracts.discovery import manifests
+from shared.contracts.intake import TriageWaiting
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Names", "case_name"]
 
 _PROCESS_OF_TOPIC: Final[Mapping[str, Process]] = {
-    cases_topic(process): process for process in Process
-} | {"mediation.cases": Process.MEDIATION, "psp.cases": Process.PSP}
+    topic.name: process
+    for each in manifests()
+    for topic in each.writes
+    if (process := each.process_of(topic.name)) is not None
+}
 
 
 def case_name(case_id: str, topic: str) -> str:

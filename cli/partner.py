@@ -23,13 +23,13 @@ from cli.identity import SUFFIX, Credentials, CredentialsWrong, known_places
 from cli.reach import AsJson, Exit, Running, kafka_admin, print_json, reach, say, stop
 from cli.registration import Registered, codes_in, named, register
 from deploy.broker import Broker
-from deploy.declaration import load
 from deploy.embedded.credentials import new_password
 from deploy.embedded.paths import write_private
 from deploy.topics import TopicsNotReady, apply_partner
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind
 from shared.contracts.references import PARTNER_ID
+from shared.contracts.topics import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

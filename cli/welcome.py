@@ -8,13 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.embedded.paths import CLONE
+from deploy.embedded.paths import CLONE, STAFF
 from deploy.embedded.programs import Wanted, issuer_url, site_url
 from deploy.embedded.progress import Up
 
 __all__ = ["welcome"]
-
-STAFF = CLONE / "deploy" / "embedded" / "staff.yaml"
 
 
 def welcome(console: Console, done: Up, wanted: Wanted) -> None:

@@ -2,7 +2,7 @@
 
 Each rule compares one figure of a service (docs/metrics.md) with a limit, and has a page in
 docs/runbooks that says what it means for the people in the cases and what to do. `deploy/alarms.yaml`
-is written from here: `python -m deploy.alarms`.
+and the table of the runbooks are written from here: `samraad manifests write`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,17 @@ import yaml
 
 from deploy.embedded.credentials import SERVICES
 
-__all__ = ["ALARMS", "FILE", "RUNBOOKS", "UP", "Alarm", "FiringAlarm", "firing", "rules_file"]
+__all__ = [
+    "ALARMS",
+    "FILE",
+    "RUNBOOKS",
+    "UP",
+    "Alarm",
+    "FiringAlarm",
+    "firing",
+    "rules_file",
+    "table",
+]
 
 FILE: Final = Path(__file__).with_name("alarms.yaml")
 RUNBOOKS: Final = "docs/runbooks"
@@ -237,7 +247,7 @@ def rules_file() -> str:
         }
         for alarm in ALARMS
     ]
-    head = "# Written by `python -m deploy.alarms` from deploy/alarms.py, which is where to change it.\n"
+    head = "# Written by `samraad manifests write` from deploy/alarms.py, which is where to change it.\n"
     document = {"groups": [{"name": "samraad", "rules": rules}]}
     return head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
 
@@ -252,5 +262,16 @@ def _unit(alarm: Alarm) -> str:
     return "seconds" if alarm.metric.endswith("_seconds") else "number"
 
 
-if __name__ == "__main__":
-    FILE.write_text(rules_file(), encoding="utf-8")
+def table() -> list[str]:
+    """Write the rows of the runbooks' table."""
+    return [
+        "| Alarm | Condition | Urgency | What it means for the people in the cases |",
+        "|---|---|---|---|",
+        *(_row(alarm) for alarm in ALARMS),
+    ]
+
+
+def _row(alarm: Alarm) -> str:
+    hold = "" if alarm.hold == "0s" else f" for {alarm.hold}"
+    when = f"`{alarm.expression.replace('|', chr(92) + '|')}`{hold}"
+    return f"| [{alarm.name}]({alarm.name}.md) | {when} | {alarm.urgency} | {alarm.means} |"

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from deploy.declaration import Right
+from shared.contracts.topics import Right
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import AdminClient
 
-    from deploy.declaration import Topic
+    from shared.contracts.topics import Topic
 
 __all__ = ["PATIENCE", "Broker"]
 

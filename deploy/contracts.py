@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.asyncapi import describe
-from deploy.declaration import load
 from deploy.published import (
     PUBLISH,
     PUBLISHED,
@@ -28,8 +26,10 @@ from deploy.published import (
     write_sums,
 )
 from shared.contracts.asyncapi import PARTNER
+from shared.contracts.describe import describe
 from shared.contracts.growth import breaks, without_words
 from shared.contracts.schemas import LETTERS, MODELS, schema
+from shared.contracts.topics import load
 from shared.contracts.wire import rows
 from shared.contracts.wire_growth import name_of, row_breaks, row_is_gone
 

@@ -1,4 +1,4 @@
-"""Topics and rights, made as `topics.yaml` declares them, and compared with what a broker has.
+"""Topics and rights, made as the manifests declare them, and compared with what a broker has.
 
 `plan` tells what differs, `apply` puts it right; both may run at any time and again. What `apply`
 will not do is change the partitions of a live topic or delete one: both move or lose events.
@@ -13,14 +13,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from deploy.broker import PATIENCE, Broker
-from deploy.declaration import load
+from shared.contracts.topics import load
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from confluent_kafka.admin import AdminClient
 
-    from deploy.declaration import Declaration, Right, Topic
+    from shared.contracts.topics import Declaration, Right, Topic
 
 __all__ = [
     "Change",

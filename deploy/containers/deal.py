@@ -29,6 +29,8 @@ from deploy.kafka_settings import (
     broker_settings,
     java_quote,
 )
+from shared.contracts.discovery import manifests
+from shared.contracts.manifest import Manifest, Secret
 
 __all__ = ["OURS", "Places", "deal", "main", "make"]
 
@@ -79,7 +81,7 @@ class Places:
 def make(places: Places) -> None:
     """Make what is missing in the vault, after what was given."""
     home = places.home
-    for folder in ("kafka", "mongo", "master", "intake", "service-tokens"):
+    for folder in ("kafka", "mongo", "master", "service-tokens"):
         (home.secrets / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     _take_given(places)
     credentials.make_local_secrets(home)
@@ -114,41 +116,44 @@ def _take_given(places: Places) -> None:
 def deal(places: Places) -> None:
     """Hand each container its files, and the operator what the command line needs."""
     secrets = places.home.secrets
-    for service in credentials.SERVICES:
-        _lay(places.dealt / service, OURS, _files_of(secrets, service))
+    for service in manifests():
+        _lay(places.dealt / service.name, OURS, _files_of(places.home, service))
     _lay(places.dealt / "kafka", BROKER_USER, _files_of_broker(places))
     key = secrets / "mongo" / "replica-set.key"
     _lay(
         places.dealt / "mongo", DATABASE_USER, {key.name: key.read_bytes()} if key.exists() else {}
     )
     _own(places.dealt / "seal", OURS)
-    login = {"client.secret": (secrets / "issuer-client.secret").read_bytes()}
+    login = {"client.secret": credentials.login_secret_file(places.home).read_bytes()}
     _lay(places.dealt / "issuer", OURS, login)
     _give_operator(places)
     _own_all(places.vault, OURS)
 
 
-def _files_of(secrets: Path, service: str) -> dict[str, bytes]:
-    """Name what one service reads."""
+def _files_of(home: Home, service: Manifest) -> dict[str, bytes]:
+    """Give what one service reads."""
     wanted = {
-        "kafka.json": f"kafka/{service}.json",
-        "mongo.uri": f"mongo/{service}.uri",
-        "master.key": f"master/{service}.key",
-        "session.secret": "session.secret",
-        "operator.token": "operator.token",
+        "kafka.json": credentials.kafka_file(home, service.name),
+        "mongo.uri": credentials.mongo_file(home, service.name),
+        "master.key": credentials.master_key_file(home, service.name),
+        "session.secret": home.secrets / "session.secret",
+        "operator.token": home.secrets / "operator.token",
     }
-    if service == "intake":
-        wanted["index.key"] = "intake/index.key"
-        for asking in credentials.TOKEN_SERVICES:
-            wanted[f"tokens/{asking}"] = f"service-tokens/{asking}"
-    else:
-        wanted["intake.token"] = f"service-tokens/{service}"
-    if service == "notify":
-        wanted["client.secret"] = "issuer-client.secret"
+    if Secret.INDEX_KEY in service.secrets:
+        wanted["index.key"] = credentials.index_key_file(home, service.name)
+    if Secret.SERVICE_TOKENS in service.secrets:
+        for calling in manifests():
+            if service.name in calling.calls:
+                file = credentials.service_token_file(home, calling.name)
+                wanted[f"tokens/{calling.name}"] = file
+    if Secret.LOGIN in service.secrets:
+        wanted["client.secret"] = credentials.login_secret_file(home)
+    for called in service.calls:
+        wanted[f"{called}.token"] = credentials.service_token_file(home, service.name)
     return {
-        name: (secrets / file).read_bytes()
+        name: file.read_bytes()
         for name, file in wanted.items()
-        if (secrets / file).exists()  # on a broker or database of yours, logins come with `settle`
+        if file.exists()  # on a broker or database of yours, logins come with `settle`
     }
 
 

@@ -3,8 +3,8 @@
     python -m deploy.containers.rotate NAME
     python -m deploy.containers.rotate seal [retire | forget]
 
-NAME is a user of broker and database (`admin`, `intake`, `mediation`, `psp`, `notify`): `settle` then
-makes the passwords known; `broker` (its own user, by which it calls on itself: `settle` too);
+NAME is a user of broker and database (`admin`, or a service by its name): `settle` then makes the
+passwords known; `broker` (its own user, by which it calls on itself: `settle` too);
 `replica-set` (the key file); `session`, `operator` or `tokens` (sessions of staff, the operator's
 token, the tokens by which services ask intake). A container takes its new files at its next start.
 

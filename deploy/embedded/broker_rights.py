@@ -1,4 +1,4 @@
-"""Who may do what on Kafka: a login per service here, topics and ACLs from `deploy/topics.yaml`."""
+"""Who may do what on Kafka: a login per service here, topics and ACLs from the manifests."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping

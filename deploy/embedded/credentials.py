@@ -7,28 +7,58 @@ from pathlib import Path
 from urllib.parse import quote_plus, urlencode
 
 from deploy.embedded.paths import Home, write_private
+from shared.contracts.discovery import manifests
+from shared.contracts.manifest import Secret
 
-SERVICES = ("intake", "mediation", "psp", "notify")
+SERVICES = tuple(each.name for each in manifests())
 KAFKA_USERS = ("admin", "inspector", *SERVICES)
 MONGO_USERS = ("admin", "inspector", *SERVICES)
-TOKEN_SERVICES = ("mediation", "psp", "notify")
-"""Services that ask intake over HTTP."""
+TOKEN_SERVICES = tuple(each.name for each in manifests() if each.calls)
+"""Services that ask another over HTTP, each with a token of its own."""
 MASTER_KEY_BYTES = 96
 INDEX_KEY_BYTES = 32
 
 
 def make_local_secrets(home: Home) -> None:
     """Make every secret that no broker or database knows of, where it is missing."""
-    for service in SERVICES:
-        _once(
-            home.secrets / "master" / f"{service}.key",
-            lambda: secrets.token_bytes(MASTER_KEY_BYTES),
-        )
-    _once(home.secrets / "intake" / "index.key", lambda: secrets.token_bytes(INDEX_KEY_BYTES))
+    for each in manifests():
+        master_key = master_key_file(home, each.name)
+        _once(master_key, lambda: secrets.token_bytes(MASTER_KEY_BYTES))
+        if Secret.INDEX_KEY in each.secrets:
+            index_key = index_key_file(home, each.name)
+            index_key.parent.mkdir(mode=0o700, exist_ok=True)
+            _once(index_key, lambda: secrets.token_bytes(INDEX_KEY_BYTES))
+        if Secret.SEAL_KEYS in each.secrets:
+            seal_keys_folder(home, each.name).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("session.secret", "issuer-client.secret", "operator.token"):
         _once(home.secrets / name, _line)
     for service in TOKEN_SERVICES:
-        _once(home.secrets / "service-tokens" / service, _line)
+        _once(service_token_file(home, service), _line)
+
+
+def master_key_file(home: Home, service: str) -> Path:
+    """Name the file with what wraps a service's data keys."""
+    return home.secrets / "master" / f"{service}.key"
+
+
+def index_key_file(home: Home, service: str) -> Path:
+    """Name the file with the key of a service's search marks."""
+    return home.secrets / service / "index.key"
+
+
+def seal_keys_folder(home: Home, service: str) -> Path:
+    """Name the folder with the keys that open letters to a service."""
+    return home.secrets / service / "seal"
+
+
+def login_secret_file(home: Home) -> Path:
+    """Name the file with the client secret at the login's issuer."""
+    return home.secrets / "issuer-client.secret"
+
+
+def service_token_file(home: Home, service: str) -> Path:
+    """Name the file with the token that a service shows to another; its folder holds all of them."""
+    return home.secrets / "service-tokens" / service
 
 
 def new_password() -> str:

@@ -1,18 +1,16 @@
-"""Who may do what in MongoDB: one role and one user per service, from `deploy/mongo.yaml`."""
+"""Who may do what in MongoDB: one role and one user per service, as the manifests declare collections."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from deploy.embedded import credentials
-from deploy.embedded.paths import CLONE, Home
+from deploy.embedded.paths import Home
+from shared.contracts.discovery import common, manifests
+from shared.contracts.manifest import Collection
 
-DECLARATION = CLONE / "deploy" / "mongo.yaml"
 READ = ["find", "changeStream", "listIndexes", "collStats"]
 APPEND = [*READ, "insert"]
 CHANGE = [*APPEND, "update", "remove", "createIndex", "createCollection"]
@@ -28,39 +26,25 @@ class Database:
     """The collections of one service."""
 
     name: str
-    collections: tuple[str, ...]
-    append_only: tuple[str, ...]
-    indexes: Mapping[str, list[Document]]
+    collections: tuple[Collection, ...]
 
     def privileges(self) -> list[Document]:
         """Spell out the least rights in MongoDB's words."""
         whole = {"resource": {"db": self.name, "collection": ""}}
         return [
             {**whole, "actions": ["changeStream", "dbStats", "find", "listCollections"]},
-            *(self._rights(name, CHANGE) for name in self.collections),
-            *(self._rights(name, APPEND) for name in self.append_only),
+            *(self._rights(one.name, CHANGE) for one in self.collections if not one.append_only),
+            *(self._rights(one.name, APPEND) for one in self.collections if one.append_only),
         ]
 
     def _rights(self, collection: str, actions: list[str]) -> Document:
         return {"resource": {"db": self.name, "collection": collection}, "actions": actions}
 
 
-def read_databases(declaration: Path = DECLARATION) -> list[Database]:
-    """Read the declaration."""
-    declared = yaml.safe_load(declaration.read_text(encoding="utf-8"))
-    return [
-        Database(
-            name=name,
-            collections=tuple(lists["collections"]),
-            append_only=tuple(lists["append_only"]),
-            indexes={
-                collection: indexes
-                for collection, indexes in declared.get("indexes", {}).items()
-                if collection in lists["append_only"]
-            },
-        )
-        for name, lists in declared["databases"].items()
-    ]
+def databases() -> list[Database]:
+    """Give the database of each service: its own collections, and those of every service."""
+    engine = common().collections
+    return [Database(each.name, (*each.collections, *engine)) for each in manifests()]
 
 
 def apply_rights(home: Home, admin_uri: str, *, inspector: bool, at: str = "") -> None:
@@ -69,7 +53,7 @@ def apply_rights(home: Home, admin_uri: str, *, inspector: bool, at: str = "") -
     `at` is where the database is asked whether it takes a login, if not where the login says.
     """
     with MongoClient[Document](admin_uri, serverSelectionTimeoutMS=10_000) as client:
-        for database in read_databases():
+        for database in databases():
             _make_collections(client, database)
             _make_role(client, database)
             _make_user(client, home, database.name, [{"role": "service", "db": database.name}], at)
@@ -80,17 +64,17 @@ def apply_rights(home: Home, admin_uri: str, *, inspector: bool, at: str = "") -
 def _make_collections(client: "MongoClient[Document]", database: Database) -> None:
     target = client[database.name]
     there = set(target.list_collection_names())
-    for name in {*database.collections, *database.append_only} - there:
-        pages: Document = {"storageEngine": SMALL_PAGES} if name in database.collections else {}
-        try:
-            target.create_collection(name, **pages)
-        except OperationFailure as problem:
-            if problem.code != NAMESPACE_EXISTS:
-                raise
-    for name, indexes in database.indexes.items():
-        for index in indexes:
-            options = {key: value for key, value in index.items() if key != "keys"}
-            target[name].create_index(list(index["keys"].items()), **options)
+    for one in database.collections:
+        if one.name not in there:
+            pages: Document = {"storageEngine": SMALL_PAGES} if one.small_pages else {}
+            try:
+                target.create_collection(one.name, **pages)
+            except OperationFailure as problem:
+                if problem.code != NAMESPACE_EXISTS:
+                    raise
+        for index in one.indexes:
+            options: Document = {"unique": True} if index.unique else {}
+            target[one.name].create_index(list(index.keys.items()), **options)
 
 
 def _make_role(client: "MongoClient[Document]", database: Database) -> None:

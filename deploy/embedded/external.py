@@ -17,12 +17,12 @@ from pymongo import MongoClient, uri_parser
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.broker import Broker
-from deploy.declaration import load
 from deploy.embedded import credentials
 from deploy.embedded.broker_rights import connect, make_topics, upsert_users
 from deploy.embedded.database_rights import apply_rights
 from deploy.embedded.errors import StackProblem, WrongUse
 from deploy.embedded.paths import Home, write_private
+from shared.contracts.topics import load
 
 Say = Callable[[str], None]
 

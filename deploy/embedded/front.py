@@ -1,17 +1,18 @@
 """The one site that staff see: Caddy joins the services' pages and the design system's files.
 
 It listens on the loopback interface alone, keeps no configuration of its own, has no admin interface,
-and passes on only what is meant for browsers and partners: `/<service>/…`, `/.well-known/…`,
-`/schemas/…` and `/assets/…`.
+and passes on only what is meant for browsers and partners: the routes of the manifests, and
+`/assets/…`.
 """
 
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from deploy.embedded import credentials
 from deploy.embedded.errors import ALTERNATIVES, StackProblem
 from deploy.embedded.paths import CLONE, Home, write_private
+from deploy.site_routes import routes
+from shared.contracts.discovery import manifests
 
 
 def binary() -> Path:
@@ -49,10 +50,7 @@ def prepare(
     processes: Callable[[str], Iterable[str]] = lambda name: [name],
 ) -> None:
     """Write Caddy's settings; `processes` names the processes of a service."""
-    ways = {
-        service: _way([ports[name] for name in processes(service)])
-        for service in credentials.SERVICES
-    }
+    ways = {each.name: _way([ports[name] for name in processes(each.name)]) for each in manifests()}
     write_private(settings_file(home), _settings(home, ports["site"], ways))
 
 
@@ -68,12 +66,11 @@ def _way(ports: list[int]) -> str:
 
 
 def _settings(home: Home, port: int, ways: dict[str, str]) -> str:
-    to_intake = ways["intake"]
     services = "\n".join(
-        f"""	handle /{name}/* {{
-		{way}
+        f"""	handle {route} {{
+		{ways[service]}
 	}}"""
-        for name, way in ways.items()
+        for route, service in routes()
     )
     return f"""{{
 	admin off
@@ -106,12 +103,6 @@ http://127.0.0.1:{port}, http://localhost:{port} {{
 		root "{home.dkfds}"
 		header Cache-Control "public, max-age=86400"
 		file_server
-	}}
-	handle /.well-known/* {{
-		{to_intake}
-	}}
-	handle /schemas/* {{
-		{to_intake}
 	}}
 {services}
 	handle {{

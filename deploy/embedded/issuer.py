@@ -31,7 +31,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import yaml
 
-STAFF: Final = Path(__file__).parent / "staff.yaml"
+from deploy.embedded.paths import STAFF
+
 CLIENT_ID: Final = "samraad"
 
 _AUTHORIZE: Final = "/oauth2/authorize"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[2]
+STAFF = Path(__file__).resolve().with_name("staff.yaml")
+"""The synthetic staff of the demo."""
 SOCKET_PATH_LIMIT = 90
 """Bytes that a Unix socket's path may have (the kernel's 108, less what the supervisor appends)."""
 
@@ -106,8 +108,6 @@ class Home:
             self.secrets / "kafka",
             self.secrets / "mongo",
             self.secrets / "master",
-            self.secrets / "intake",
-            self.secrets / "intake" / "seal",
             self.secrets / "service-tokens",
             self.logs,
             self.run,

@@ -8,20 +8,11 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from deploy.embedded.credentials import SERVICES
 from deploy.embedded.errors import StackProblem, WrongUse
 from deploy.embedded.paths import Home, write_private
 
-NAMES = (
-    "kafka",
-    "controller",
-    "mongo",
-    "site",
-    "issuer",
-    "intake",
-    "mediation",
-    "psp",
-    "notify",
-)
+NAMES = ("kafka", "controller", "mongo", "site", "issuer", *SERVICES)
 SITE = 8480
 """The port that a person meets: a clone's own stack takes it where it is free at its first start."""
 LOWEST, HIGHEST = 10_000, 32_000

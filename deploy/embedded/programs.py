@@ -1,6 +1,6 @@
 """What runs in the stack, as data: each process, its command line, environment and place in line.
 
-A service that does not exist in this tree is not listed, so a stack can be as small as its brokers.
+The services, and how each is started, are those of the manifests.
 """
 
 import sys
@@ -10,8 +10,11 @@ from pathlib import Path
 
 from deploy.embedded import credentials, front, kafka, mongo
 from deploy.embedded.errors import WrongUse
-from deploy.embedded.paths import CLONE, Home
+from deploy.embedded.paths import CLONE, STAFF, Home
 from deploy.embedded.ports import MOST_COPIES
+from deploy.service_settings import settings_of
+from shared.contracts.discovery import manifest, manifests
+from shared.contracts.manifest import Manifest, Secret
 
 BROKERS, SERVICES, FRONT = 10, 20, 30
 """Order of starting; stopping goes the other way."""
@@ -38,12 +41,13 @@ class Wanted:
     brokers_only: bool = False
     demo: bool = False
     copies: Mapping[str, int] = field(default_factory=dict)
-    """How many processes of a service are to run, where it is not one."""
+    """How many processes of a service are to run, where it is not as many as its manifest says."""
 
     def processes(self, service: str) -> Iterator[str]:
         """Name a service's processes: the first by the service, others with their number."""
         yield service
-        for number in range(2, self.copies.get(service, 1) + 1):
+        declared = manifest(service).process.copies
+        for number in range(2, self.copies.get(service, declared) + 1):
             yield f"{service}-{number}"
 
     @property
@@ -58,11 +62,7 @@ class Wanted:
 
 def services() -> tuple[str, ...]:
     """Name the services that this tree has."""
-    return tuple(
-        name
-        for name in credentials.SERVICES
-        if (CLONE / "services" / name / "__main__.py").exists()
-    )
+    return credentials.SERVICES
 
 
 def given_copies(texts: Iterable[str]) -> dict[str, int]:
@@ -121,14 +121,15 @@ def programs(home: Home, ports: dict[str, int], wanted: Wanted) -> list[Program]
     if wanted.brokers_only:
         return listed
     shared = _shared_environment(home, ports)
-    for service in services():
-        command = (sys.executable, "-m", f"services.{service}")
-        for name in wanted.processes(service):
+    for service in manifests():
+        command = (sys.executable, "-m", service.module, *service.process.arguments)
+        for name in wanted.processes(service.name):
             environment = {**shared, **_service_environment(home, ports, service, name)}
             listed.append(Program(name, command, SERVICES, environment))
     if _has("deploy/embedded/issuer.py"):
         command = (sys.executable, "-m", "deploy.embedded.issuer")
-        listed.append(Program("issuer", command, FRONT, shared))
+        login = {"SAMRAAD_CLIENT_SECRET_FILE": str(credentials.login_secret_file(home))}
+        listed.append(Program("issuer", command, FRONT, {**shared, **login}))
     listed.append(Program("site", tuple(front.command(home)), FRONT, front.environment(home)))
     if wanted.demo and _has("cli/demo.py"):
         environment = {**shared, "SAMRAAD_HOME": str(home.root), "SAMRAAD_CACHE": str(home.cache)}
@@ -146,35 +147,64 @@ def _shared_environment(home: Home, ports: dict[str, int]) -> dict[str, str]:
         **traced,
         "SAMRAAD_SITE_URL": site_url(ports),
         "SAMRAAD_ISSUER": issuer_url(ports),
-        "SAMRAAD_CLIENT_SECRET_FILE": str(home.secrets / "issuer-client.secret"),
         "SAMRAAD_SESSION_SECRET_FILE": str(home.secrets / "session.secret"),
         "SAMRAAD_OPERATOR_TOKEN_FILE": str(home.secrets / "operator.token"),
         "SAMRAAD_ASSETS_DIR": str(home.dkfds),
         "SAMRAAD_DEMO": "1",
+        "SAMRAAD_DEMO_STAFF_FILE": str(STAFF),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
     }
 
 
 def _service_environment(
-    home: Home, ports: dict[str, int], service: str, name: str
+    home: Home, ports: dict[str, int], service: Manifest, name: str
 ) -> dict[str, str]:
-    prefix = service.upper()
-    environment = {
-        f"{prefix}_KAFKA_FILE": str(credentials.kafka_file(home, service)),
-        f"{prefix}_MONGO_FILE": str(credentials.mongo_file(home, service)),
-        f"{prefix}_HOST": "127.0.0.1",
-        f"{prefix}_PORT": str(ports[name]),
-        f"{prefix}_MASTER_KEY_FILE": str(home.secrets / "master" / f"{service}.key"),
-        f"{prefix}_INSTANCE": f"{service}-1" if name == service else name,
-        f"{prefix}_RESTART_COUNTS": str(home.restart_counts / name),
+    places = _Places(home, ports, service.name, ports[name])
+    return {
+        **settings_of(service, places),
+        f"{service.prefix}INSTANCE": f"{service.name}-1" if name == service.name else name,
+        f"{service.prefix}RESTART_COUNTS": str(home.restart_counts / name),
     }
-    if service == "intake":
-        environment["INTAKE_INDEX_KEY_FILE"] = str(home.secrets / "intake" / "index.key")
-        environment["INTAKE_SEAL_KEYS_DIR"] = str(home.secrets / "intake" / "seal")
-        environment["INTAKE_SERVICE_TOKENS_DIR"] = str(home.secrets / "service-tokens")
-    elif service in credentials.TOKEN_SERVICES:
-        token = home.secrets / "service-tokens" / service
-        environment[f"{prefix}_INTAKE_URL"] = service_url(ports, "intake")
-        environment[f"{prefix}_INTAKE_TOKEN_FILE"] = str(token)
-    return environment
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where this stack keeps what a service is to find."""
+
+    home: Home
+    ports: dict[str, int]
+    service: str
+    port: int
+
+    @property
+    def listens(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port
+
+    @property
+    def kafka(self) -> str:
+        return str(credentials.kafka_file(self.home, self.service))
+
+    @property
+    def mongo(self) -> str:
+        return str(credentials.mongo_file(self.home, self.service))
+
+    @property
+    def master_key(self) -> str:
+        return str(credentials.master_key_file(self.home, self.service))
+
+    @property
+    def secrets(self) -> dict[Secret, str]:
+        token = credentials.service_token_file(self.home, self.service)
+        return {
+            Secret.INDEX_KEY: str(credentials.index_key_file(self.home, self.service)),
+            Secret.SEAL_KEYS: str(credentials.seal_keys_folder(self.home, self.service)),
+            Secret.SERVICE_TOKENS: str(token.parent),
+            Secret.LOGIN: str(credentials.login_secret_file(self.home)),
+        }
+
+    def url(self, service: str) -> str:
+        return service_url(self.ports, service)
+
+    def token(self, service: str) -> str:  # noqa: ARG002 - here it is one, whom it is shown to or not
+        return str(credentials.service_token_file(self.home, self.service))

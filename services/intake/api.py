@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from services.intake import partners, processing_log
 from services.intake.partners import Partner, PartnerStatus
 from services.intake.processing_log import Act
+from shared.contracts.discovery import manifests
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.references import PARTNER_ID
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["details_routes", "partner_routes", "public_routes"]
 
 PROCESSES_OF_SERVICE: Final[Mapping[str, frozenset[Process]]] = {
-    "mediation": frozenset({Process.MEDIATION}),
-    "psp": frozenset({Process.PSP}),
+    each.name: frozenset(each.serves) for each in manifests() if each.serves
 }
 """The processes that a service runs. It may fetch details of their cases only."""
 

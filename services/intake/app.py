@@ -4,7 +4,6 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from deploy.asyncapi import describe
 from services.intake import cases, reports
 from services.intake.api import details_routes, partner_routes, public_routes
 from services.intake.blind import BlindIndex
@@ -19,6 +18,7 @@ from services.intake.triage import make_timers
 from services.intake.vault import Vault
 from shared import web
 from shared.contracts.asyncapi import PARTNER
+from shared.contracts.describe import describe
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Subscription

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from shared.contracts.cpr import birth_date_of
+from shared.contracts.discovery import serving
 from shared.contracts.intake import CaseOpened, Party, TriageOverdue, TriageWaiting
 from shared.contracts.people import age_on
 from shared.contracts.places import MUNICIPALITIES, ZONE
@@ -48,7 +49,7 @@ __all__ = [
     "triage_waiting",
 ]
 
-SERVED: Final = frozenset({Process.MEDIATION, Process.PSP})
+SERVED: Final = frozenset(serving())
 """The processes that a service runs. A report for another waits in triage, whole."""
 
 ADULT: Final = 18

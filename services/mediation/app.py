@@ -4,7 +4,6 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from deploy.asyncapi import describe
 from services.mediation.domain import RULES
 from services.mediation.handlers import make_inbox, make_timers
 from services.mediation.mediations import MEDIATIONS
@@ -12,6 +11,7 @@ from services.mediation.pages import TEMPLATES, make_pages
 from services.mediation.settings import Settings
 from shared import web
 from shared.cases.case_service import make_case_engine
+from shared.contracts.describe import describe
 from shared.runtime.process import make_service
 
 __all__ = ["make_app"]

@@ -4,7 +4,6 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from deploy.asyncapi import describe
 from services.notify.directory import Directory
 from services.notify.handlers import CASES, make_inbox, make_timers
 from services.notify.live import Live
@@ -12,6 +11,7 @@ from services.notify.notices import prepare
 from services.notify.pages import TEMPLATES, make_pages
 from services.notify.settings import NotifySettings
 from shared import web
+from shared.contracts.describe import describe
 from shared.contracts.wire import topics_of
 from shared.engine import Subscription
 from shared.runtime.process import make_service
@@ -37,8 +37,8 @@ def make_app(settings: NotifySettings) -> FastAPI:
 
     async def begin() -> None:
         await prepare(database)
-        if settings.demo:
-            await directory.take_in_synthetic()
+        if settings.demo and settings.demo_staff_file:
+            await directory.take_in_synthetic(settings.demo_staff_file)
 
     engine.on_start.append(begin)
     engine.background.append(live.watch)

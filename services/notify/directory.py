@@ -6,7 +6,6 @@ and whom the demo's login page can offer.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -18,10 +17,11 @@ from shared.web import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pymongo.asynchronous.database import AsyncDatabase
 
-__all__ = ["STAFF", "Directory"]
+__all__ = ["STAFF", "Directory", "read_staff"]
 
 STAFF: Final = "staff"
 
@@ -45,7 +45,20 @@ WORDS: Final = (
     N_("Drift"),
     N_("Får stille sager i gang"),
 )
-"""Titles and duties of the synthetic staff (`deploy/embedded/staff.yaml`), for the catalogue."""
+"""Titles and duties of the synthetic staff (`SAMRAAD_DEMO_STAFF_FILE`), for the catalogue."""
+_SAID: Final = ("id", "name", "title", "does", "roles", "places")
+
+
+def read_staff(file: Path) -> list[dict[str, Any]]:
+    """Read a demo's staff; raises ValueError where the file is no list of them."""
+    try:
+        people: list[dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))["staff"]
+        complete = all(one.keys() >= set(_SAID) for one in people)
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError("the file holds no list of staff") from error
+    if not complete:
+        raise ValueError(f"each of the staff has {', '.join(_SAID)}")
+    return people
 
 
 class Directory:
@@ -54,13 +67,11 @@ class Directory:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._staff = database[STAFF]
 
-    async def take_in_synthetic(self) -> None:
+    async def take_in_synthetic(self, file: Path) -> None:
         """Write the demo's staff; done again it changes nothing."""
-        source = files("deploy.embedded").joinpath("staff.yaml").read_text(encoding="utf-8")
-        people = yaml.safe_load(source)["staff"]
         writes = [
             ReplaceOne({"_id": one["id"]}, _document(one, place), upsert=True)
-            for place, one in enumerate(people)
+            for place, one in enumerate(read_staff(file))
         ]
         await self._staff.bulk_write(writes, ordered=False)
 
@@ -86,10 +97,9 @@ class Directory:
 
 
 def _document(one: Mapping[str, Any], order: int) -> dict[str, Any]:
-    kept = ("name", "title", "does", "roles", "places")
     return {
         "_id": one["id"],
-        **{name: one[name] for name in kept},
+        **{name: one[name] for name in _SAID if name != "id"},
         "first": bool(one.get("first")),
         "order": order,
     }

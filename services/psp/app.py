@@ -4,7 +4,6 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from deploy.asyncapi import describe
 from services.psp.domain import RULES
 from services.psp.handlers import make_inbox, make_timers
 from services.psp.pages import TEMPLATES, make_pages
@@ -12,6 +11,7 @@ from services.psp.psp_cases import PSP_CASES
 from services.psp.settings import Settings
 from shared import web
 from shared.cases.case_service import make_case_engine
+from shared.contracts.describe import describe
 from shared.runtime.process import make_service
 
 __all__ = ["make_app"]

@@ -7,7 +7,6 @@ The committed documents refer to the committed schemas instead.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.contracts import source_of
@@ -32,36 +31,29 @@ from shared.contracts.wire import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.contracts.wire import DeclaredTopic
+    from shared.contracts.topics import Topic
 
-__all__ = ["MEDIA_TYPE", "PARTNER", "asyncapi"]
+__all__ = ["MEDIA_TYPE", "PARTNER", "PARTNER_DOES", "asyncapi"]
 
 MEDIA_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 """As what it is served."""
 PARTNER: Final = "partner"
 """The participant that stands for every partner; `{partner}` is its id."""
+PARTNER_DOES: Final = "Sends sealed reports and reads what it is answered: docs/partners.md."
 
 Document = dict[str, Any]
 
 _BINDING: Final = "0.5.0"
 _WITHIN: Final = "#/components/schemas/"
-_DOES: Final = MappingProxyType(
-    {
-        "intake": "Takes reports in, answers each, knows the people, opens one case per process.",
-        "mediation": "Runs the cases of konfliktråd.",
-        "psp": "Runs the cases of police, social services and psychiatry.",
-        "notify": "Tells staff what concerns them.",
-        PARTNER: "Sends sealed reports and reads what it is answered: docs/partners.md.",
-    }
-)
 
 
 def asyncapi(
-    participant: str, topics: Iterable[DeclaredTopic], *, schemas_at: str = ""
+    participant: str, does: str, topics: Iterable[Topic], *, schemas_at: str = ""
 ) -> Document:
     """Describe what a service, or `PARTNER`, writes and reads on those of the topics that are its.
 
-    The schemas of the types stand within the document, or, with `schemas_at`, are referred to as
+    `does` is one sentence about it. The schemas of the types stand within the document. With
+    `schemas_at` the document refers to them as
     the files `<ce_type>.json` below that address.
     """
     channels: Document = {}
@@ -87,9 +79,8 @@ def asyncapi(
             "title": f"Samråd: {participant}",
             "version": "1",
             "description": (
-                f"{_DOES.get(participant, 'A service of Samråd.')} Contracts only grow: ignore "
-                "types, fields and codes that you do not know. A record may stand twice after a "
-                "crash, with the same ce_id and the same bytes."
+                f"{does} Contracts only grow: ignore types, fields and codes that you do not know. "
+                "A record may stand twice after a crash, with the same ce_id and the same bytes."
             ),
         },
         "defaultContentType": JSON_CONTENT_TYPE,
@@ -115,7 +106,7 @@ def asyncapi(
     }
 
 
-def _action(participant: str, topic: DeclaredTopic) -> str | None:
+def _action(participant: str, topic: Topic) -> str | None:
     if participant in topic.writes:
         return "send"  # who writes a stream reads it again after a restore, to count on from there
     return "receive" if participant in topic.reads else None
@@ -125,7 +116,7 @@ def _channel_name(topic: str) -> str:
     return topic.replace("{partner}.", "").replace(".", "_")
 
 
-def _channel(topic: DeclaredTopic, types: Iterable[str]) -> Document:
+def _channel(topic: Topic, types: Iterable[str]) -> Document:
     told: Document = {
         "address": topic.name,
         "messages": {

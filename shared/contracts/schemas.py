@@ -8,15 +8,18 @@ one would break (`growth.py`): that is what a `.v2` is for.
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
-from shared.contracts import intake, mediation, notify, psp
+from shared.contracts import Fact
 from shared.contracts.codes import is_open_code
 from shared.contracts.details import DETAILS, TriageDetails
 from shared.contracts.disclosure import FORM_OF_PROCESS
+from shared.contracts.discovery import manifests
 from shared.contracts.envelope import REPORT_SUBMITTED, UPDATE_SUBMITTED
 from shared.contracts.meanings import meanings_of
 from shared.contracts.places import MUNICIPALITIES
@@ -31,33 +34,26 @@ from shared.contracts.report import Report
 from shared.contracts.update import Update
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import BaseModel
     from pydantic_core import core_schema
 
-    from shared.contracts import Fact
-
 __all__ = ["FACTS", "LETTERS", "MODELS", "RECEIPTS", "schema", "schema_path"]
 
-FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType(
-    {
-        fact.type: fact
-        for fact in (
-            intake.CaseOpened,
-            intake.TriageWaiting,
-            intake.TriageOverdue,
-            intake.PartyCameOfAge,
-            intake.PartyErased,
-            mediation.CaseReceived,
-            mediation.StepDue,
-            psp.CaseReceived,
-            psp.StepDue,
-            notify.NoticeCreated,
-            notify.NoticeReminded,
-        )
-    }
-)
+
+def _facts() -> Iterator[type[Fact]]:
+    """Find the facts that the services tell: each service's stand in the module of its name here."""
+    for service in manifests():
+        name = f"{__package__}.{service.name}"
+        if find_spec(name) is not None:
+            for told in vars(import_module(name)).values():
+                is_fact = isinstance(told, type) and issubclass(told, Fact)
+                if is_fact and told.__module__ == name and "type" in vars(told):
+                    yield told
+
+
+FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType({fact.type: fact for fact in _facts()})
 """Every fact by its `ce_type`."""
 
 LETTERS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(

@@ -7,7 +7,7 @@ the login, for each form and for each topic; `wire_growth.py` compares it with w
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.contracts import source_of
 from shared.contracts.envelope import MAX_SEALED, UPDATE_SUBMITTED
@@ -22,9 +22,10 @@ from shared.contracts.processes import Process
 from shared.contracts.schemas import FACTS, LETTERS, RECEIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from shared.contracts import Fact
+    from shared.contracts.topics import Topic
 
 __all__ = [
     "CORRELATION",
@@ -34,7 +35,6 @@ __all__ = [
     "REPLIES",
     "REPORTS",
     "SEALED",
-    "DeclaredTopic",
     "Form",
     "Row",
     "form_of",
@@ -68,30 +68,6 @@ class Form(StrEnum):
     LETTER = "letter"
     RECEIPT = "receipt"
     FACT = "fact"
-
-
-class DeclaredTopic(Protocol):
-    """A topic as `deploy/topics.yaml` declares it."""
-
-    @property
-    def name(self) -> str:
-        """Its name; a partner's has `{partner}` in it."""
-
-    @property
-    def partitions(self) -> int:
-        """How many it has, for good."""
-
-    @property
-    def config(self) -> Mapping[str, str]:
-        """Kafka's settings of it."""
-
-    @property
-    def writes(self) -> Sequence[str]:
-        """Who writes it."""
-
-    @property
-    def reads(self) -> Sequence[str]:
-        """Who reads it."""
 
 
 def form_of(ce_type: str) -> Form:
@@ -135,7 +111,7 @@ def key_of(form: Form) -> dict[str, Any]:
     return {"type": "string", "pattern": REFERENCE_PATTERN}
 
 
-def rows(topics: Iterable[DeclaredTopic]) -> list[Row]:
+def rows(topics: Iterable[Topic]) -> list[Row]:
     """Return what is frozen of the login, of each form, and of each topic."""
     return [
         {"server": "kafka", "protocol": PROTOCOL, "logins": [LOGIN]},
@@ -154,7 +130,7 @@ def _form_row(form: Form) -> Row:
     return row
 
 
-def _topic_row(topic: DeclaredTopic) -> Row:
+def _topic_row(topic: Topic) -> Row:
     types = {ce_type: form_of(ce_type).value for ce_type in types_on(topic.name)}
     row: Row = {
         "topic": topic.name,

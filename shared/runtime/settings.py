@@ -110,10 +110,8 @@ def from_environment(settings: type[S]) -> S:
 
 
 def _stop(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
-    prefix = settings.model_config.get("env_prefix", "")
     for fault in error.errors(include_url=False, include_input=False):
-        name = "".join(map(str, fault["loc"][:1]))
-        name = name if name.startswith("SAMRAAD_") else f"{prefix}{name}".upper()
+        name = _variable(settings, "".join(map(str, fault["loc"][:1])))
         message = (
             "is not set"
             if fault["type"] == "missing"
@@ -121,3 +119,14 @@ def _stop(settings: type[ServiceSettings], error: ValidationError) -> NoReturn:
         )
         print(f"{settings.service}: {name}: {message}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
     raise SystemExit(2)
+
+
+def _variable(settings: type[ServiceSettings], name: str) -> str:
+    """Name the environment variable of a setting, given its field or the variable itself."""
+    field = settings.model_fields.get(name)
+    alias = field.validation_alias if field is not None else name
+    if isinstance(alias, AliasChoices):
+        alias = str(alias.choices[0])
+    prefix = settings.model_config.get("env_prefix", "")
+    is_whole = isinstance(alias, str) and alias.isupper()
+    return str(alias) if is_whole else f"{prefix}{name}".upper()

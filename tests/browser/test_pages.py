@@ -5,6 +5,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
+from deploy.embedded.programs import services
+
 TRIAGE = "valid/triage-from-a-school.json"
 DANGER = "valid/honour-acute.json"
 SSP = "valid/ssp-police-to-school.json"
@@ -261,7 +263,7 @@ async def test_every_page_is_for_everybody_on_every_screen(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("service", ["intake", "mediation", "psp", "notify"])
+@pytest.mark.parametrize("service", services())
 async def test_the_contracts_of_a_service_are_read_in_a_browser(stack, as_staff, service, width):
     browser = await as_staff(None, viewport={"width": width, "height": SCREENS[width]})
     with a_browser(stack) as client:

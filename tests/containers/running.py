@@ -17,6 +17,7 @@ import httpx
 
 from deploy.embedded.paths import CLONE
 from deploy.embedded.ports import draw
+from deploy.embedded.programs import services
 from tests.live import wait_until
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container
 
-SERVICES = ("intake", "mediation", "psp", "notify")
+SERVICES = services()
 RUNNING = ("kafka", "mongo", *SERVICES, "ingress")
 JOBS = ("deal", "settle")
 LABEL = "com.docker.compose"

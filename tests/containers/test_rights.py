@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.declaration import load
+from shared.contracts.topics import load
 from tests.containers.running import SERVICES
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def tried(name, work):
         return "no " + name
 
 told = {}
-for name in ("intake", "mediation", "psp", "notify", "admin", "local"):
+for name in DATABASES:
     db = client[name]
     told[name] = [
         tried("find", lambda: db["cases"].find_one()),
@@ -41,7 +41,7 @@ for name in ("intake", "mediation", "psp", "notify", "admin", "local"):
     if told[name][1] == "insert":
         db["leases"].delete_one({"_id": "tried"})
 print(json.dumps(told))
-"""
+""".replace("DATABASES", repr((*SERVICES, "admin", "local")))
 
 TRY_BROKER = """
 import json, pathlib, sys, time

@@ -31,7 +31,15 @@ class Copy:
     def __init__(self, root):
         self.root = root
         ignored = shutil.ignore_patterns("__pycache__")
-        for part in ("cli", "deploy", "shared", "docs/schemas", "docs/asyncapi", "docs/published"):
+        for part in (
+            "cli",
+            "deploy",
+            "services",
+            "shared",
+            "docs/schemas",
+            "docs/asyncapi",
+            "docs/published",
+        ):
             shutil.copytree(CLONE / part, root / part, ignore=ignored)
 
     def contracts(self, *arguments):

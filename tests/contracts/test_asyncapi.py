@@ -7,9 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deploy.asyncapi import describe
-from deploy.declaration import load
+from shared.contracts.describe import describe
 from shared.contracts.schemas import FACTS, LETTERS, MODELS, RECEIPTS
+from shared.contracts.topics import load
 from shared.contracts.wire import topics_of
 from tests.contracts.letters import MEDIATION, mediation
 

@@ -1,11 +1,11 @@
-"""What `deploy/topics.yaml` promises: topics, how long they keep, and who may do what."""
+"""What the joined manifests promise: topics, how long they keep, and who may do what."""
 
 import pytest
-import yaml
 
-from deploy.declaration import DECLARED, DeclarationWrong, Right, load
+from shared.contracts.discovery import common, manifests
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
+from shared.contracts.topics import Right, load
 from shared.contracts.wire import rows
 
 DECLARATION = load()
@@ -15,7 +15,7 @@ DAY = 86_400_000
 
 
 def test_every_process_has_its_topic_and_every_fact_a_place():
-    assert set(TOPICS) == {
+    assert set(TOPICS) >= {
         *(cases_topic(process) for process in Process),
         "mediation.cases",
         "psp.cases",
@@ -23,6 +23,14 @@ def test_every_process_has_its_topic_and_every_fact_a_place():
         "intake.signals",
         "audit.checkpoints",
     }
+
+
+def test_each_topic_has_one_writer_beside_those_that_all_write():
+    for name, topic in TOPICS.items():
+        everybody = name in {one.name for one in common().topics}
+
+        assert topic.writes == (DECLARATION.services if everybody else (name.partition(".")[0],))
+        assert set(topic.writes) <= set(topic.reads)
 
 
 @pytest.mark.parametrize("topic", [*TOPICS.values(), *PARTNER.values()], ids=lambda t: t.name)
@@ -74,11 +82,20 @@ def test_a_service_writes_to_its_own_topics_and_the_audit_alone(service):
     assert "audit.checkpoints" in written
 
 
-@pytest.mark.parametrize("process", Process)
-def test_no_service_but_notify_and_its_own_reads_the_cases_of_a_process(process):
-    owner = {process.value} & {"mediation", "psp"}
+def test_no_service_but_notify_and_its_own_reads_the_cases_of_a_process():
+    serving = {process: each.name for each in manifests() for process in each.serves}
+    assert serving.items() >= {Process.MEDIATION: "mediation", Process.PSP: "psp"}.items()
+    for process in Process:
+        readers = set(TOPICS[cases_topic(process)].reads)
 
-    assert set(TOPICS[cases_topic(process)].reads) == {"intake", "notify"} | owner
+        assert readers - {serving.get(process)} == {"intake", "notify"}
+
+
+def test_facts_of_cases_are_read_by_intake_and_notify_alone():
+    for name in ("mediation.cases", "psp.cases"):
+        assert set(TOPICS[name].reads) == {name.partition(".")[0], "intake", "notify"}
+    assert TOPICS["notify.notices"].reads == ("notify", "intake")
+    assert TOPICS["intake.signals"].reads == ("intake", "notify")
 
 
 def test_the_right_to_write_is_a_partners_identity():
@@ -120,25 +137,6 @@ def test_the_inspector_writes_nothing_and_joins_nobodys_group():
     assert {right.operation for right in given} <= {"READ", "DESCRIBE", "DESCRIBE_CONFIGS"}
     denied = {right.name for right in given if right.permission == "DENY"}
     assert denied == {*DECLARATION.services, "partner."}
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"keeps": "14 days"}, "keeps must be"),
-        ({"writes": []}, "nobody writes it"),
-        ({"reads": ["somebody"]}, "is no service"),
-        ({"name": "mediation.cases"}, "declared twice"),
-    ],
-)
-def test_a_declaration_that_contradicts_itself_is_refused(tmp_path, change, sentence):
-    said = yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
-    said["topics"][0] |= change
-    file = tmp_path / "topics.yaml"
-    file.write_text(yaml.safe_dump(said), encoding="utf-8")
-
-    with pytest.raises(DeclarationWrong, match=sentence):
-        load(file)
 
 
 def test_what_is_frozen_of_a_topic_is_what_is_declared_and_carried():

@@ -2,16 +2,16 @@
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.broker import Broker
-from deploy.declaration import DECLARED, Right, load
 from deploy.topics import ChangeKind, apply, apply_partner, plan, remove_partner
+from shared.contracts.topics import Right, load
 
 SECONDS = 15
 
@@ -115,13 +115,11 @@ def test_a_right_that_was_taken_is_given_and_one_that_is_not_declared_is_taken(a
     broker.revoke([foreign])
 
 
-def test_a_live_topic_keeps_its_partitions_and_that_is_said(admin, tmp_path):
-    said = yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
-    said["topics"][0]["partitions"] = 16
-    file = tmp_path / "topics.yaml"
-    file.write_text(yaml.safe_dump(said), encoding="utf-8")
+def test_a_live_topic_keeps_its_partitions_and_that_is_said(admin):
+    declared = load()
+    wider = replace(declared.topics[0], partitions=16)
 
-    diff = apply(admin, load(file), inspector=True)
+    diff = apply(admin, replace(declared, topics=(wider, *declared.topics[1:])), inspector=True)
 
     assert kinds(diff) == {ChangeKind.PARTITIONS_DIFFER}
     assert "keeps its partitions" in diff.changes[0].detail

@@ -19,6 +19,7 @@ from services.intake.domain import (
     Waits,
     WhyWaiting,
 )
+from shared.contracts.discovery import serving
 from shared.contracts.intake import CaseOpened
 from shared.contracts.people import Person
 from shared.contracts.places import MUNICIPALITIES
@@ -127,7 +128,7 @@ def test_a_case_opens_where_a_service_runs_the_process_and_the_rest_waits_whole(
 
     verdict = domain.judge(a_letter(report=report), None)
 
-    if process in {Process.MEDIATION, Process.PSP}:
+    if process in serving():
         assert verdict == OpensCase(report, process)
     elif process is None:
         assert verdict == Waits(report, WhyWaiting.NO_PROCESS)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)(?:::[\w.]+)?[^`\n]*`")
+MADE_BY_THE_READER = "services/example/"
+"""The folder that docs/new-service.md lets its reader make."""
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -55,7 +57,9 @@ def missing_paths(page: Path) -> list[str]:
     return [
         name
         for name in NAMED.findall(FENCE.sub("", page.read_text()))
-        if name.split("/")[0] in FOLDERS and not (CLONE / name).exists()
+        if name.split("/")[0] in FOLDERS
+        and not name.startswith(MADE_BY_THE_READER)
+        and not (CLONE / name).exists()
     ]
 
 

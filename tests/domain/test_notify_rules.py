@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shared.contracts
-from deploy import declaration
 from services.notify import domain
 from services.notify.handlers import make_inbox
 from services.notify.rules import NOBODY, RULES, rule_of
 from shared.cases.working_time import ACKNOWLEDGE_WITHIN
-from shared.contracts import Fact
+from shared.contracts import Fact, topics
 from shared.contracts.schemas import FACTS
 from shared.contracts.wire import topics_of
 
@@ -63,7 +62,7 @@ def test_notify_reads_every_topic_that_the_declaration_lets_it_read_about_cases(
 
     allowed = {
         topic.name
-        for topic in declaration.load().topics
+        for topic in topics.load().topics
         if "notify" in topic.reads and "notify" not in topic.writes
     }
     assert taken_in == allowed

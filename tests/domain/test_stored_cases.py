@@ -151,7 +151,7 @@ def test_a_case_that_was_stored_long_ago_is_marked_overdue_when_its_time_is_up(s
 
     service.handlers.make_timers().fire(Timer(step, CASE, CASE, DUE_AT), unit)
 
-    [message] = unit.messages
+    [message] = unit.outgoing.messages
     assert message.envelope.type == f"{service.name}.step_due.v1"
     assert json.loads(message.value) == {
         "case_id": CASE,

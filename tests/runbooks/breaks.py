@@ -18,9 +18,9 @@ from confluent_kafka import Producer
 from pymongo import MongoClient
 
 from deploy.broker import Broker
-from deploy.declaration import Right
 from deploy.embedded.broker_rights import connect
 from shared.contracts.envelope import Envelope, write_envelope
+from shared.contracts.topics import Right
 from tests.live import LiveStack, wait_until
 from tests.system.command_line import CommandLine
 

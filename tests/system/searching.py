@@ -17,6 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from pymongo import MongoClient
 
+from deploy.embedded.programs import services
 from tests.live import LiveStack
 
 __all__ = ["find", "kafka", "logs", "metrics", "mongo_documents", "mongo_files", "pages", "spelled"]
@@ -24,7 +25,7 @@ __all__ = ["find", "kafka", "logs", "metrics", "mongo_documents", "mongo_files",
 Surface = tuple[str, bytes]
 Received = list[tuple[str, bytes | None]]
 _PATIENCE_S: Final = 30.0
-SERVICES: Final = ("intake", "mediation", "psp", "notify")
+SERVICES: Final = services()
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _LINK: Final = re.compile(rb"""(?:href|src|action|data-[a-z-]+)\s*=\s*["']([^"']*)""")
 

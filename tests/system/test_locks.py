@@ -115,7 +115,7 @@ def test_the_audit_log_takes_entries_and_never_a_change(kafka_and_mongo: LiveSta
 
 def test_the_inspector_reads_every_database_and_writes_none(kafka_and_mongo: LiveStack) -> None:
     with MongoClient(kafka_and_mongo.mongo("inspector")) as client:
-        for database in ("intake", "mediation", "psp", "notify"):
+        for database in SERVICES:
             assert client[database]["outbox"].count_documents({}) >= 0
             with pytest.raises(OperationFailure):
                 client[database]["outbox"].insert_one({})

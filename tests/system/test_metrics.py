@@ -12,10 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.alarms import ALARMS, UP
 from deploy.embedded.paths import CLONE
+from deploy.embedded.programs import services
 from tests.live import LiveStack, wait_until
 from tests.system.command_line import DONE, CommandLine
 
-SERVICES = ("intake", "mediation", "psp", "notify")
+SERVICES = services()
 PAGE = CLONE / "docs" / "metrics.md"
 ROW = re.compile(
     r"\| `(?P<name>samraad_\w+)` \| (?P<kind>\w+) \|(?P<labels>[^|]*)\|(?P<meaning>[^|]+)\|"

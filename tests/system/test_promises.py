@@ -14,9 +14,10 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
+from deploy.embedded.programs import services as known_services
 from tests.faults.checker.observed import SeenRecord, inspect
 from tests.faults.checker.sender import PartnerClient
-from tests.faults.storm import SERVICES, Rest
+from tests.faults.storm import Rest
 from tests.live import LiveStack, wait_until
 from tests.system.command_line import DONE, REJECTED, CommandLine
 
@@ -228,12 +229,12 @@ def test_the_stack_keeps_within_its_memory(
             f"  {'whole stack':<12} {total:7.0f}",
         )
     assert set(names) <= set(whole), "all of it hangs below the supervisor"
-    assert set(services) == set(SERVICES)
+    assert set(services) == set(known_services())
     assert {name: mb for name, mb in services.items() if mb > LOADED_MB} == {}
     assert total <= STACK_MB
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", known_services())
 def test_a_service_that_just_started_keeps_within_its_memory(
     stack: LiveStack, service: str
 ) -> None:

@@ -33,20 +33,24 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from deploy.embedded.broker_rights import connect
+from deploy.embedded.programs import services
 from deploy.topics import apply_partner
 from shared.contracts.processes import Process
+from shared.contracts.topics import load
 
 if TYPE_CHECKING:
     from tests.live import LiveStack
 
 NOT_AUTHORISED: Final = 13
-SERVICES: Final = ("intake", "mediation", "psp", "notify")
+SERVICES: Final = services()
 CASES: Final = tuple(f"intake.cases.{process.value}" for process in Process)
-READS: Final = {
-    "intake": {"mediation.cases", "psp.cases", "notify.notices", *CASES, "intake.signals"},
-    "mediation": {"intake.cases.mediation", "mediation.cases"},
-    "psp": {"intake.cases.psp", "psp.cases"},
-    "notify": {*CASES, "intake.signals", "mediation.cases", "psp.cases", "notify.notices"},
+READS: Final = {  # what may be declared is judged in tests/contracts/test_topic_declaration.py
+    service: {
+        topic.name
+        for topic in load().topics
+        if service in topic.reads and topic.name != "audit.checkpoints"
+    }
+    for service in SERVICES
 }
 FACTS: Final = tuple(sorted(set().union(*READS.values())))
 Login = dict[str, str]
@@ -175,8 +179,8 @@ def test_nobody_but_the_administrator_changes_topics_or_rights(
 ) -> None:
     login = pair.login if who == "a partner" else kafka_and_mongo.kafka(who)
     user = login["sasl.username"]
-    own = {"a partner": pair.own("reports"), "intake": "intake.signals", "notify": "notify.notices"}
-    topic = own.get(who, f"{who}.cases")
+    own = {topic.writes[0]: topic.name for topic in load().topics if len(topic.writes) == 1}
+    topic = own.get(who, pair.own("reports"))
     admin = AdminClient({**login, "log_level": 0})
     right = AclBinding(
         ResourceType.TOPIC,

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.alarms import ALARMS
 from deploy.embedded.paths import CLONE
+from deploy.embedded.programs import services
 from tests.live import wait_until
 from tests.system.command_line import DONE, FAILED, CommandLine
 
 if TYPE_CHECKING:
     from tests.live import LiveStack
 
-SERVICES = ("intake", "mediation", "psp", "notify")
+SERVICES = services()
 CLEARED = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

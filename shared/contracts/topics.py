@@ -1,32 +1,30 @@
-"""The declaration of topics, read from `topics.yaml`: pure, it knows no broker.
+"""Topics and rights, joined from the manifests of the services: pure, it knows no broker.
 
-A right is what one user may do to one resource; all rights follow from who writes and reads what.
+Each topic is declared once, by the service that writes it (partners' topics by the one that talks
+with them); each reader names it in its own manifest. A right is what one user may do to one
+resource; all rights follow from who writes and reads what.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import yaml
+from shared.contracts.discovery import FILE, ManifestWrong, common, manifests
+from shared.contracts.manifest import expand
+from shared.contracts.processes import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Declaration", "DeclarationWrong", "Right", "Topic", "load"]
+    from shared.contracts.manifest import Manifest, WrittenTopic
 
-DECLARED: Final = Path(__file__).with_name("topics.yaml")
+__all__ = ["Declaration", "Right", "Topic", "join", "load"]
 
-_DAYS: Final = re.compile(r"([1-9][0-9]{0,4})d\Z", re.ASCII)
 _DAY_MS: Final = 86_400_000
-_FOREVER: Final = frozenset({"without_clock", "without_end"})
 _PARTNER: Final = "partner"
-
-
-class DeclarationWrong(ValueError):
-    """The declaration contradicts itself; the sentence says where."""
+_FOREVER: Final = frozenset({"without_clock", "without_end"})
+_CASES: Final = frozenset(expand("intake.cases.{process}", ()))
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
@@ -61,7 +59,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """Everything that `topics.yaml` says."""
+    """Every topic, with who writes and reads it, and all rights that follow."""
 
     services: tuple[str, ...]
     topics: tuple[Topic, ...]
@@ -153,54 +151,96 @@ class Declaration:
         return ours or (right.resource == "TOPIC" and right.name in names)
 
 
-def load(path: Path = DECLARED) -> Declaration:
-    """Read the declaration; raises `DeclarationWrong`."""
-    said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    settings = {key: str(value) for key, value in said["settings"].items()}
-    services = tuple(said["services"])
-    partner = said["partner"]
-    declaration = Declaration(
-        services=services,
-        topics=tuple(_topic(topic, settings) for topic in said["topics"]),
-        inspector=said["inspector"]["user"],
-        _partner_user=partner["user"],
-        _partner_groups=partner["groups"],
-        _partner_topics=tuple(_topic(topic, settings) for topic in partner["topics"]),
+def load() -> Declaration:
+    """Return what the installed services declare; raises `ManifestWrong`."""
+    return join(manifests())
+
+
+def join(services: Sequence[Manifest]) -> Declaration:
+    """Join the manifests of services, given in their order.
+
+    Raises:
+        ManifestWrong: two services write one topic, or one reads what nobody writes or may not.
+
+    """
+    shared, names = common(), tuple(each.name for each in services)
+    written = [(each, topic) for each in services for topic in each.writes]
+    written.sort(key=lambda one: one[1].keeps in _FOREVER, reverse=True)  # facts of cases first
+    _check(services, written)
+    own = [
+        _topic(
+            topic,
+            writes=(owner.name,),
+            reads=(owner.name, *(each.name for each in services if topic.name in each.reads)),
+        )
+        for owner, topic in written
+    ]
+    return Declaration(
+        services=names,
+        topics=(*own, *(_topic(topic, writes=names, reads=names) for topic in shared.topics)),
+        inspector=shared.inspector,
+        _partner_user=shared.partner.user,
+        _partner_groups=shared.partner.groups,
+        _partner_topics=tuple(
+            _topic(topic, writes=(topic.writes,), reads=(topic.reads,))
+            for each in services
+            for topic in each.topics.partners
+        ),
     )
-    _check(declaration)
-    return declaration
 
 
-def _topic(said: dict[str, Any], settings: Mapping[str, str]) -> Topic:
+def _topic(declared: WrittenTopic, *, writes: tuple[str, ...], reads: tuple[str, ...]) -> Topic:
+    settings = {key: str(value) for key, value in common().settings.items()}
     return Topic(
-        name=said["name"],
-        partitions=said["partitions"],
-        config={**settings, "retention.ms": _retention(said["name"], said["keeps"])},
-        writes=tuple(said["writes"]),
-        reads=tuple(said["reads"]),
+        name=declared.name,
+        partitions=declared.partitions,
+        config={**settings, "retention.ms": _retention(declared.keeps)},
+        writes=writes,
+        reads=reads,
     )
 
 
-def _retention(name: str, keeps: str) -> str:
-    if keeps in _FOREVER:
-        return "-1"
-    days = _DAYS.match(keeps)
-    if days is None:
-        raise DeclarationWrong(f"{name}: keeps must be like 14d, without_clock or without_end.")
-    return str(int(days.group(1)) * _DAY_MS)
+def _retention(keeps: str) -> str:
+    return "-1" if keeps in _FOREVER else str(int(keeps.removesuffix("d")) * _DAY_MS)
 
 
-def _check(declaration: Declaration) -> None:
-    names = [topic.name for topic in declaration.topics]
-    if len(names) != len(set(names)):
-        raise DeclarationWrong("A topic is declared twice.")
-    known = {*declaration.services, _PARTNER}
-    for topic in (*declaration.topics, *declaration.partner_topics(_PARTNER)):
-        named = {who for who in (*topic.writes, *topic.reads) if not who.startswith("partner.")}
-        if unknown := named - known:
-            raise DeclarationWrong(f"{topic.name}: {sorted(unknown)} is no service.")
-        if not topic.writes:
-            raise DeclarationWrong(f"{topic.name}: nobody writes it.")
+def _check(services: Sequence[Manifest], written: Sequence[tuple[Manifest, WrittenTopic]]) -> None:
+    faults = [
+        f"services/{service}/{FILE}: {field}: {rule}"
+        for service, field, rule in (*_written_wrongly(written), *_read_wrongly(services, written))
+    ]
+    if faults:
+        raise ManifestWrong("\n".join(faults))
+
+
+def _written_wrongly(
+    written: Sequence[tuple[Manifest, WrittenTopic]],
+) -> Iterator[tuple[str, str, str]]:
+    seen: set[str] = set()
+    for owner, topic in written:
+        if not topic.name.startswith(f"{owner.name}."):
+            yield owner.name, "/topics/writes", f"{topic.name} must begin with {owner.name}."
+        if topic.name in seen:
+            yield owner.name, "/topics/writes", f"{topic.name} is declared twice"
+        seen.add(topic.name)
+
+
+def _read_wrongly(
+    services: Sequence[Manifest], written: Sequence[tuple[Manifest, WrittenTopic]]
+) -> Iterator[tuple[str, str, str]]:
+    owners = {topic.name: owner.name for owner, topic in written}
+    for each in services:
+        for name in each.reads:
+            if name not in owners:
+                yield each.name, "/topics/reads", f"no service writes {name}"
+            elif owners[name] == each.name:
+                yield each.name, "/topics/reads", f"{name} is its own, which it reads anyhow"
+            elif (
+                each.serves
+                and name in _CASES
+                and Process(name.rpartition(".")[2]) not in each.serves
+            ):
+                yield each.name, "/topics/reads", f"{name} carries a process that it does not serve"
 
 
 def _topic_rights(topics: Iterable[Topic]) -> Iterator[Right]:

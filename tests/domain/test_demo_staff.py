@@ -1,0 +1,68 @@
+"""The synthetic staff of a demo: a file that notify is told of, and starts without outside a demo."""
+
+import json
+
+import pytest
+import yaml
+
+from deploy.embedded.paths import STAFF
+from services.notify.directory import read_staff
+from services.notify.settings import NotifySettings
+from shared.runtime.settings import from_environment
+
+ONE = {"id": "x", "name": "X Y", "title": "T", "does": "D", "roles": [], "places": []}
+
+
+@pytest.fixture
+def demo(tmp_path, monkeypatch):
+    """A notify that is told everything but its staff; give it some, or none."""
+    (tmp_path / "kafka.json").write_text(json.dumps({"bootstrap.servers": "127.0.0.1:9"}))
+    (tmp_path / "mongo.uri").write_text("mongodb://127.0.0.1:9/")
+    for name, value in {
+        "NOTIFY_KAFKA_FILE": str(tmp_path / "kafka.json"),
+        "NOTIFY_MONGO_FILE": str(tmp_path / "mongo.uri"),
+        "NOTIFY_PORT": "1",
+        "SAMRAAD_DEMO": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def start(staff=None, *, demo=True):
+        monkeypatch.setenv("SAMRAAD_DEMO", "1" if demo else "0")
+        if staff is not None:
+            (tmp_path / "staff.yaml").write_text(yaml.safe_dump(staff))
+            monkeypatch.setenv("SAMRAAD_DEMO_STAFF_FILE", str(tmp_path / "staff.yaml"))
+        return from_environment(NotifySettings)
+
+    return start
+
+
+def test_the_staff_of_the_stack_on_one_machine_can_be_read():
+    people = read_staff(STAFF)
+
+    assert len({one["id"] for one in people}) == len(people) > 0
+
+
+def test_a_demo_reads_the_file_that_it_is_given(demo):
+    settings = demo({"staff": [ONE]})
+
+    assert read_staff(settings.demo_staff_file) == [ONE]
+
+
+def test_without_a_demo_no_staff_is_needed(demo):
+    assert demo(demo=False).demo_staff_file is None
+
+
+@pytest.mark.parametrize(
+    ("staff", "sentence"),
+    [
+        (None, "is not set, and a demo needs its staff"),
+        ({"people": []}, "the file holds no list of staff"),
+        ([ONE], "the file holds no list of staff"),
+        ({"staff": [{"id": "x"}]}, "each of the staff has id, name, title, does, roles, places"),
+    ],
+)
+def test_a_demo_without_its_staff_does_not_start_and_says_why(demo, capsys, staff, sentence):
+    with pytest.raises(SystemExit):
+        demo(staff)
+
+    assert f"notify: SAMRAAD_DEMO_STAFF_FILE: {sentence}" in capsys.readouterr().err
