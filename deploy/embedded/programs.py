@@ -167,7 +167,7 @@ def _service_environment(
         f"{prefix}_PORT": str(ports[name]),
         f"{prefix}_MASTER_KEY_FILE": str(home.secrets / "master" / f"{service}.key"),
         f"{prefix}_INSTANCE": f"{service}-1" if name == service else name,
-        f"{prefix}_LIVES": str(home.restart_counts / name),
+        f"{prefix}_RESTART_COUNTS": str(home.restart_counts / name),
     }
     if service == "intake":
         environment["INTAKE_INDEX_KEY_FILE"] = str(home.secrets / "intake" / "index.key")
