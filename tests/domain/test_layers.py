@@ -14,12 +14,6 @@ MODULES = {
     for path in (ROOT / top).rglob("*.py")
 }
 
-# TEMPORARY: these two circles are being removed. Delete the entries, then this constant.
-KNOWN_CIRCLES = (
-    {"shared.web.guard", "shared.web.layout", "shared.web.problems"},
-    {f"services.intake.{name}" for name in ("arrivals", "cases", "persons", "reports", "sealing")},
-)
-
 
 def imported(module: str, *, for_types: bool) -> set[str]:
     """The modules of ours that it imports; those for types alone only if `for_types`."""
@@ -53,18 +47,7 @@ def circle(graph: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def without_known_circles(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    return {
-        module: {
-            each
-            for each in imports
-            if not any({module, each} <= circle_of for circle_of in KNOWN_CIRCLES)
-        }
-        for module, imports in graph.items()
-    }
-
-
-@pytest.mark.parametrize(("top", "for_types"), [("shared", True), ("services", False)])
+@pytest.mark.parametrize(("top", "for_types"), [("shared", True), ("services", True)])
 def test_no_modules_import_each_other_in_a_circle(top: str, *, for_types: bool) -> None:
     graph = {
         module: imported(module, for_types=for_types)
@@ -72,7 +55,7 @@ def test_no_modules_import_each_other_in_a_circle(top: str, *, for_types: bool) 
         if module.startswith(top)
     }
 
-    assert circle(without_known_circles(graph)) == []
+    assert circle(graph) == []
 
 
 def test_the_engine_does_not_import_its_own_facade() -> None:
