@@ -1,4 +1,4 @@
-# Two commands are enough: `make run` brings up the whole system, `make test` proves it.
+# Two commands are enough: `make run` starts the whole system, `make test` tests it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ run: setup
 test: setup
 	@$(BIN)/python -m pytest -n 3
 
-# ONLY="model faults" runs these alone
+# ONLY="model faults": run these alone
 nightly: setup
 	@$(BIN)/python -m tests.nightly $(ONLY)
 
@@ -29,19 +29,20 @@ test-containers: setup
 outages: setup
 	@$(BIN)/python -m pytest tests/outages
 
-# SEEDS=n that many, drawn from the commit; SEED=k that one; COPIES=n of each service; SHORT=1 as in
-# the tests; PUBLISH=1 into docs/faults.md
+# SEEDS=n: so many seeds, drawn from the commit; SEED=k: that seed; COPIES=n: processes per service;
+# SHORT=1: as short as in the tests; PUBLISH=1: write docs/faults.md
 faults: setup
 	@$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),5) $(if $(SEED),--seed $(SEED)) \
 		$(if $(COPIES),--copies $(COPIES)) $(if $(SHORT),--short) $(if $(PUBLISH),--publish)
 
-# KILLS=n of each seed, of processes of a small service on the same engine; PUBLISH=1 as above
+# Kills processes of a small service on the same engine. KILLS=n: kills per seed; PUBLISH=1: write
+# docs/faults.md
 kills: setup
 	@$(BIN)/python -m tests.faults.many --seeds $(or $(SEEDS),5) --kills $(or $(KILLS),100) \
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
-# SECONDS=n so long, TIMES=n of the capacity, HELD=0.9 with a database that stands still 90 % of the
-# time; PUBLISH=1 into docs/pressure.md
+# SECONDS=n: duration; TIMES=n: load as a multiple of the capacity; HELD=0.9: suspend the database
+# for 90 % of the time; PUBLISH=1: write docs/pressure.md
 pressure: setup
 	@$(BIN)/python -m tests.pressure --seconds $(or $(SECONDS),600) --times $(or $(TIMES),10) \
 		$(if $(HELD),--held $(HELD)) \
@@ -68,7 +69,7 @@ lock: setup
 		--no-emit-index-url --no-header --no-annotate --extra embedded --extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/python -m deploy.images.locks
 
-# ONLY="relay intake" measures these alone, RUNS=9 more often, SAVE=1 keeps it in docs/bench.md
+# ONLY="relay intake": measure these alone; RUNS=9: repeat each; SAVE=1: write docs/bench.md
 bench: setup
 	@$(BIN)/samraad bench $(ONLY) $(if $(RUNS),--runs $(RUNS)) $(if $(SAVE),--save)
 

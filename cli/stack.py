@@ -171,7 +171,7 @@ def _shown_progress(console: Console) -> Iterator[ProgressListener]:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     if not console.is_terminal:
-        yield ProgressListener(say=say)
+        yield ProgressListener(report=say)
         return
     with Progress(*columns, console=console, transient=True) as progress:
         now = progress.add_task("Looking", total=None, size="")
@@ -186,7 +186,7 @@ def _shown_progress(console: Console) -> Iterator[ProgressListener]:
             size = f"{done / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB"
             progress.update(meters[what], completed=done, total=total, size=size)
 
-        yield ProgressListener(say=say, step=step, meter=meter)
+        yield ProgressListener(report=say, step=step, meter=meter)
 
 
 if __name__ == "__main__":

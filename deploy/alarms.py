@@ -1,7 +1,7 @@
 """Alarms, declared once: Prometheus, `samraad status` and the runbooks use this list.
 
 Each rule compares one figure of a service (docs/metrics.md) with a limit, and has a page in
-docs/runbooks that says what it means for the people in the cases and what to do. `deploy/alarms.yaml`
+docs/runbooks with its meaning for the people in the cases and the steps to take. `deploy/alarms.yaml`
 and the table of the runbooks are written from here: `samraad manifests write`.
 """
 
@@ -42,7 +42,7 @@ _HOUR: Final = 3_600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """One rule. It stands when the figure of a service passes the limit."""
+    """One rule. It fires when the figure of a service passes the limit."""
 
     name: str
     """Also the name of its page."""
@@ -52,22 +52,22 @@ class Alarm:
     above: float | None = None
     below: float | None = None
     hold: str = "0s"
-    """How long it must stand until Prometheus calls somebody."""
+    """How long the figure must pass the limit before Prometheus alerts."""
     urgency: Literal["now", "today"]
-    """`now`: wake somebody. `today`: in working hours."""
-    says: str
+    """`now`: at any hour. `today`: in working hours."""
+    text: str
     """For people, about a service: `{value}` is the figure in words."""
     means: str
     """What it means for the people in the cases."""
 
     @property
     def page(self) -> str:
-        """The page that says what to do."""
+        """The runbook of the alarm."""
         return f"{RUNBOOKS}/{self.name}.md"
 
     @property
     def expression(self) -> str:
-        """The rule in Prometheus' words; each service is scraped as a job of its name."""
+        """The rule in PromQL; each service is scraped as a job of its name."""
         figure = self.metric
         if figure == UP:
             figure = f'{UP}{{job=~"{"|".join(SERVICES)}"}}'
@@ -92,7 +92,7 @@ ALARMS: Final = (
         below=1,
         hold="1m",
         urgency="now",
-        says="one of its processes does not answer",
+        text="one of its processes does not answer",
         means="The work of this service waits, or its other processes do it. "
         "Nothing is lost: it continues where it stopped.",
     ),
@@ -103,7 +103,7 @@ ALARMS: Final = (
         below=1,
         hold="1m",
         urgency="now",
-        says="its database does not answer",
+        text="its database does not answer",
         means="Nothing is accepted, decided or shown; reports wait safely on their topics.",
     ),
     Alarm(
@@ -113,7 +113,7 @@ ALARMS: Final = (
         above=30,
         hold="30s",
         urgency="now",
-        says="the broker has not answered it for {value}",
+        text="the broker has not answered it for {value}",
         means="Partners cannot send, and services receive no events; pages still work.",
     ),
     Alarm(
@@ -122,7 +122,7 @@ ALARMS: Final = (
         over="sum",
         above=0,
         urgency="now",
-        says="{value} of its partitions are halted until an operator acts",
+        text="{value} of its partitions are halted until an operator acts",
         means="Every case on such a partition waits, also the cases without a fault.",
     ),
     Alarm(
@@ -132,7 +132,7 @@ ALARMS: Final = (
         above=2 * _MINUTE,
         hold="1m",
         urgency="today",
-        says="an event has waited for {value}",
+        text="an event has waited for {value}",
         means="Cases are opened and notices arrive late; no deadline is moved by the delay.",
     ),
     Alarm(
@@ -142,7 +142,7 @@ ALARMS: Final = (
         above=_MINUTE,
         hold="1m",
         urgency="now",
-        says="its oldest unpublished message has waited for {value}",
+        text="its oldest unpublished message has waited for {value}",
         means="Decisions are stored but not published: no receipt, no notice, no case at the "
         "next service.",
     ),
@@ -153,7 +153,7 @@ ALARMS: Final = (
         above=5 * _MINUTE,
         hold="1m",
         urgency="today",
-        says="a case has waited for {value} for an event that is missing",
+        text="a case has waited for {value} for an event that is missing",
         means="Only that case makes no progress here; its later events are stored in order.",
     ),
     Alarm(
@@ -163,7 +163,7 @@ ALARMS: Final = (
         above=2 * _MINUTE,
         hold="1m",
         urgency="today",
-        says="a deadline passed {value} ago and has not had its effect",
+        text="a deadline passed {value} ago and has not had its effect",
         means="Nobody is reminded of overdue steps in that case, or in all cases of the service.",
     ),
     Alarm(
@@ -172,7 +172,7 @@ ALARMS: Final = (
         over="max",
         above=0,
         urgency="today",
-        says="{value} of its events or records are parked",
+        text="{value} of its events or records are parked",
         means="Each stops its own case, or leaves one letter unanswered, until an operator decides.",
     ),
     Alarm(
@@ -181,7 +181,7 @@ ALARMS: Final = (
         over="max",
         above=3,
         urgency="today",
-        says="one of its processes was restarted {value} times within the last hour",
+        text="one of its processes was restarted {value} times within the last hour",
         means="At each restart pages fail for a moment and work is repeated; no effect is duplicated.",
     ),
     Alarm(
@@ -190,7 +190,7 @@ ALARMS: Final = (
         over="max",
         above=0,
         urgency="today",
-        says="one of its processes was ended {value} times by its watchdog within the last hour",
+        text="one of its processes was ended {value} times by its watchdog within the last hour",
         means="It made no progress for a minute although it had events; their cases are late.",
     ),
 )
@@ -207,7 +207,7 @@ class FiringAlarm:
     @property
     def sentence(self) -> str:
         """The alarm in one sentence, with its value."""
-        return f"{self.service}: {self.alarm.says.format(value=self._in_words())}"
+        return f"{self.service}: {self.alarm.text.format(value=self._in_words())}"
 
     def _in_words(self) -> str:
         if not self.alarm.metric.endswith("_seconds"):
@@ -240,7 +240,7 @@ def rules_file() -> str:
             "for": alarm.hold,
             "labels": {"urgency": alarm.urgency},
             "annotations": {
-                "summary": "{{ $labels.job }}: " + alarm.says.format(value=_VALUE[_unit(alarm)]),
+                "summary": "{{ $labels.job }}: " + alarm.text.format(value=_VALUE[_unit(alarm)]),
                 "description": alarm.means,
                 "runbook": alarm.page,
             },

@@ -1,7 +1,7 @@
 """The published contracts: generated, committed, frozen, and compared with what was published.
 
-`docs/schemas/` and `docs/asyncapi/` hold what the code says now, `docs/published/` what was ever
-published (`published.py`). A commit that changes model and schema together is still compared with
+`docs/schemas/` and `docs/asyncapi/` hold what the code generates now, `docs/published/` all that was
+ever published (`published.py`). A commit that changes model and schema together is still compared with
 the old revision, and a commit that drops that revision is found in the history.
 """
 
@@ -51,7 +51,7 @@ _VERSION: Final = re.compile(r"\.v([1-9][0-9]*)\Z", re.ASCII)
 
 
 class ContractsBroken(ValueError):
-    """What is to be published breaks with what was; the sentences say how, and what to do."""
+    """The contracts break with the published ones; each sentence names a break and a remedy."""
 
     def __init__(self, findings: list[Finding]) -> None:
         super().__init__("\n".join(finding.sentence for finding in findings))
@@ -72,8 +72,8 @@ class Contracts:
     def files(self) -> dict[Path, str]:
         """Return the text of each generated file, by its path below the clone."""
         return {
-            **{_SCHEMAS / f"{name}.json": _text(said) for name, said in self.schemas.items()},
-            **{_ASYNCAPI / f"{name}.json": _text(said) for name, said in self.asyncapi.items()},
+            **{_SCHEMAS / f"{name}.json": _text(one) for name, one in self.schemas.items()},
+            **{_ASYNCAPI / f"{name}.json": _text(one) for name, one in self.asyncapi.items()},
         }
 
 
@@ -91,9 +91,9 @@ def current() -> Contracts:
 
 
 def examine(root: Path, now: Contracts | None = None) -> list[Finding]:
-    """Find what of the contracts in this clone must not be committed; nothing is written.
+    """Find what of the contracts in this clone must not be committed; write nothing.
 
-    Where something breaks, nothing is asked to be published.
+    Where something breaks, the findings do not ask to publish.
     """
     now = now or current()
     found = [*altered(root), *_broken(root, now)]
@@ -142,10 +142,10 @@ def _grown(root: Path, now: Contracts) -> dict[str, int]:
     """
     revisions = read_revisions(root)
     grown = {}
-    for ce_type, said in now.schemas.items():
+    for ce_type, generated in now.schemas.items():
         known = revisions.get(ce_type, {})
         last = max(known, default=0)
-        if not last or without_words(known[last]) != without_words(said):
+        if not last or without_words(known[last]) != without_words(generated):
             grown[ce_type] = last + 1
     return grown
 
@@ -160,8 +160,8 @@ def _broken(root: Path, now: Contracts) -> Iterator[Finding]:
     """Compare with every revision, not the last alone: no break can be made in two steps."""
     revisions = read_revisions(root)
     for ce_type, known in revisions.items():
-        said = now.schemas.get(ce_type)
-        if said is None:
+        generated = now.schemas.get(ce_type)
+        if generated is None:
             like = [one for one in now.schemas if _is_renamed(known, one, revisions, now)]
             hint = f" (renamed to {like[0]}?)" if like else ""
             yield Finding(
@@ -174,7 +174,7 @@ def _broken(root: Path, now: Contracts) -> Iterator[Finding]:
         found = [
             one
             for number in sorted(known)
-            for one in breaks(known[number], said, told=ce_type not in LETTERS)
+            for one in breaks(known[number], generated, emitted=ce_type not in LETTERS)
         ]
         yield from _findings(ce_type, found, version_2)
     present = {name_of(row): row for row in now.rows}
@@ -196,7 +196,7 @@ def _is_renamed(
     revisions: Mapping[str, Mapping[int, Document]],
     now: Contracts,
 ) -> bool:
-    """Tell whether a type that is new says what another, that is gone, said last."""
+    """Whether a new type has the same schema as the last revision of another, which is gone."""
     return one not in revisions and not breaks(known[max(known)], now.schemas[one])
 
 
@@ -213,7 +213,9 @@ def _outdated(root: Path, now: Contracts) -> Iterator[Finding]:
     wanted = now.files()
     for file, text in wanted.items():
         if not _holds(root / file, text):
-            yield Finding("outdated", f"{file}: it is not what the code says. {PUBLISH}.")
+            yield Finding(
+                "outdated", f"{file}: it differs from what the code generates. {PUBLISH}."
+            )
     there = [file for folder in (_SCHEMAS, _ASYNCAPI) for file in (root / folder).glob("*.json")]
     stale = {file.relative_to(root) for file in there} - set(wanted)
     for file in (*sorted(stale), *retired(root)):

@@ -43,7 +43,7 @@ class DerivedWrong(ValueError):
 
 
 def differing(root: Path) -> dict[str, str]:
-    """Return each file below `root` that is not what the manifests say, with what it should be.
+    """Return each file below `root` that differs from the manifests, with its right content.
 
     Raises:
         DerivedWrong: a file lacks the comments between which a part is written.

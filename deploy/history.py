@@ -1,4 +1,4 @@
-"""What git remembers of a file in this clone."""
+"""The history of a file in this clone."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ _OF_A_HOOK: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"})
 
 
 def sees_history(root: Path) -> bool:
-    """Tell whether git is at hand with all of it: else what was taken away is not seen."""
+    """Whether git and the whole history are available: else removed lines are not found."""
     shallow = _git(root, "rev-parse", "--is-shallow-repository")
     return shallow is not None and shallow.strip() == "false"
 
@@ -20,19 +20,19 @@ def sees_history(root: Path) -> bool:
 def lines_ever_added(root: Path, file: Path) -> list[str]:
     """List every line that a commit ever added to a file, on this line of history and at any tag.
 
-    Nothing where there is no history at hand.
+    The list is empty where no history is available.
     """
-    told = _git(
+    output = _git(
         *(root, "log", "HEAD", "--tags", "-m", "-p", "--unified=0", "--format="),
         *("--no-color", "--no-ext-diff", "--", str(file)),
     )
-    return [line[1:] for line in (told or "").splitlines() if line.startswith("+")]
+    return [line[1:] for line in (output or "").splitlines() if line.startswith("+")]
 
 
 def _git(root: Path, *arguments: str) -> str | None:
     """Ask git about this clone; None where there is no git, or no history."""
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             ["git", *arguments],  # noqa: S607 - whichever git the developer has
             cwd=root,
             env={name: value for name, value in os.environ.items() if name not in _OF_A_HOOK},
@@ -43,4 +43,4 @@ def _git(root: Path, *arguments: str) -> str | None:
         )
     except OSError:
         return None
-    return told.stdout if told.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None

@@ -1,7 +1,7 @@
 """The settings of one broker that is its own controller, wherever it runs.
 
 Every listener asks for a login, the controller's too: one left open with its anonymous user trusted
-would let whoever reaches it grant himself rights by one raw request.
+would let any client that reaches it grant itself rights by one raw request.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 __all__ = ["BROKER", "Listener", "as_properties", "broker_settings", "java_quote"]
 
 BROKER = "broker"
-"""The node's own user: super user beside `admin`, known to nobody else."""
+"""The node's own user: a superuser beside `admin`, used by no other program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where clients of one kind knock, and the address they are told to come back to."""
+    """The address where one kind of clients connects, and the address advertised to them."""
 
     bind: str
     advertised: str

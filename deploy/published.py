@@ -49,7 +49,7 @@ _RETIRED: Final = "asyncapi."
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that must not be committed so."""
+    """A fault that must not be committed."""
 
     kind: str
     """`breaks`, `altered` (a published revision), `unpublished` or `outdated` (a generated file)."""
@@ -61,8 +61,8 @@ def read_revisions(root: Path) -> dict[str, dict[int, Document]]:
     found: dict[str, dict[int, Document]] = {}
     for name in _files(root):
         ce_type, _, file = name.partition("/")
-        said = json.loads((root / PUBLISHED / name).read_text(encoding="utf-8"))
-        found.setdefault(ce_type, {})[int(file.removesuffix(".json"))] = said
+        content = json.loads((root / PUBLISHED / name).read_text(encoding="utf-8"))
+        found.setdefault(ce_type, {})[int(file.removesuffix(".json"))] = content
     return found
 
 
@@ -158,7 +158,7 @@ def _lines(file: Path) -> list[str]:
 
 def _row(line: str) -> Row | None:
     try:
-        said = json.loads(line)
+        content = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) and said else None
+    return content if isinstance(content, dict) and content else None

@@ -1,4 +1,4 @@
-"""What the documents say of each service, from the manifests: docs/services.md and parts of others."""
+"""The documents about the services, from the manifests: docs/services.md and parts of others."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -47,7 +47,7 @@ def _services() -> list[str]:
     declared = load()
     every = (*declared.topics, *declared.any_partner_topics)
     return _table(
-        ("Service", "Does", "Processes", "Reads", "Tells"),
+        ("Service", "Does", "Processes", "Reads", "Writes"),
         (
             (
                 f"`services/{each.name}`",

@@ -1,4 +1,4 @@
-"""What each service is told by its environment, wherever it runs: files, addresses, its port."""
+"""The environment variables of each service, in every kind of stack: files, addresses, its port."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -9,7 +9,7 @@ __all__ = ["Places", "settings_of"]
 
 
 class Places(Protocol):
-    """Where a stack keeps what a service is to find."""
+    """The files and addresses of a service in one kind of stack."""
 
     @property
     def listens(self) -> tuple[str, int]:
@@ -25,7 +25,7 @@ class Places(Protocol):
 
     @property
     def master_key(self) -> str:
-        """The file with what wraps its data keys."""
+        """The file with the key that wraps its data keys."""
 
     @property
     def secrets(self) -> Mapping[Secret, str]:
@@ -35,7 +35,7 @@ class Places(Protocol):
         """The address of another service."""
 
     def token(self, service: str) -> str:
-        """The file with the token that it shows to another service."""
+        """The file with its token for another service."""
 
 
 _SETTING = {
@@ -47,7 +47,7 @@ _SETTING = {
 
 
 def settings_of(service: Manifest, places: Places) -> dict[str, str]:
-    """Give the environment of a service, beside what is the same for all."""
+    """Return the environment of a service, apart from the variables common to all."""
     prefix, (host, port) = service.prefix, places.listens
     return {
         f"{prefix}HOST": host,

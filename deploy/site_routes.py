@@ -9,6 +9,6 @@ OPERATOR_PATHS = ("operator", "health", "metrics")
 
 
 def routes() -> list[tuple[str, str]]:
-    """List each path with its service: those of the partners' and programs' door come first."""
+    """List each path with its service: those for partners and programs come first."""
     every = [(route, each.name) for each in manifests() for route in each.routes]
     return sorted(every, key=lambda one: one[0] == f"/{one[1]}/*")

@@ -1,8 +1,8 @@
 """Topics and rights, made as the manifests declare them, and compared with what a broker has.
 
-`plan` tells what differs, `apply` puts it right; both may run at any time and again. What `apply`
-will not do is change the partitions of a live topic or delete one: both move or lose events.
-Rights of users that are not ours are left alone.
+`plan` lists the differences, `apply` removes them; both may run at any time and repeatedly. `apply`
+neither changes the partitions of a live topic nor deletes one: that would move or lose events.
+It leaves the rights of other users unchanged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PAUSE: Final = 0.05
 
 
 class ChangeKind(StrEnum):
-    """What is to be done, or, for partitions, what a person must decide."""
+    """What is to be done, or, for partitions, what an operator must decide."""
 
     CREATE_TOPIC = "create topic"
     SET_CONFIG = "set config"
@@ -59,7 +59,7 @@ class Change:
 
     @property
     def is_made_by_apply(self) -> bool:
-        """Whether `apply` does it; what it leaves is for a person to decide."""
+        """Whether `apply` does it; an operator decides on the others."""
         return self.kind is not ChangeKind.PARTITIONS_DIFFER
 
 
@@ -146,7 +146,7 @@ def plan(
 def apply(
     admin: AdminClient, declaration: Declaration | None = None, *, inspector: bool = False
 ) -> Diff:
-    """Put right what differs, wait until the broker shows it, and tell what there was to do.
+    """Remove the differences, wait until the broker shows it, and return what they were.
 
     Raises KafkaException, or `TopicsNotReady` where a broker does not show it in time.
     """
@@ -158,10 +158,10 @@ def apply(
 def apply_partner(
     admin: AdminClient, partner: str, password: str, declaration: Declaration | None = None
 ) -> str:
-    """Make a partner's topics, rights and user, or complete a half-done add; tell the user's name.
+    """Make a partner's topics, rights and user, or complete a half-done add; return the user's name.
 
-    The password is set anew each time: whoever ran it last holds the one that counts. It is set
-    last, so that nobody can log in to find nothing there.
+    Each run sets a new password, and only the last one is valid. It is set last, so that no login
+    succeeds before topics and rights exist.
     """
     declared = declaration or load()
     broker = Broker(admin)
@@ -194,7 +194,7 @@ def remove_partner(
 
 
 def partners_of(topics: Collection[str]) -> list[str]:
-    """Tell which partners have topics."""
+    """List the partners that have topics."""
     return sorted(
         {
             name.removeprefix("partner.").rpartition(".")[0]

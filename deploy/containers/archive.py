@@ -1,12 +1,12 @@
-"""Saves both stores and the secrets while the set is stopped, and lays them back.
+"""Saves both stores and the secrets while the stack is stopped, and restores them.
 
     python -m deploy.containers.archive save NAME
     python -m deploy.containers.archive restore NAME [--over]
 
 Two archives come of it, to be kept apart: `NAME-data.tar.gz` (broker and database, at one and the
 same moment, so that no fact is in one of them alone) and `NAME-keys.tar.gz` (the vault and the keys
-that open sealed reports). Data without keys can be read by nobody. `restore` refuses to write over
-anything unless it is told to.
+that open sealed reports). Data without keys cannot be read. `restore` refuses to overwrite
+anything without `--over`.
 """
 
 import fcntl
@@ -62,7 +62,7 @@ def save(name: str, volumes: Path = VOLUMES, backups: Path = BACKUPS) -> list[Pa
 def restore(
     name: str, *, over: bool = False, volumes: Path = VOLUMES, backups: Path = BACKUPS
 ) -> None:
-    """Lay both archives back; raises ArchiveProblem where that would write over something."""
+    """Restore both archives; raises ArchiveProblem where that would overwrite something."""
     _require_stopped(volumes)
     for part, names in PARTS.items():
         if not _file(backups, name, part).exists():

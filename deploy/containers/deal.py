@@ -9,7 +9,7 @@ this) is how a secret gets a new value.
 
 A file that lies in `given/` of the operator's folder goes before what would be made: the login's
 client secret (`issuer-client.secret`), a master key or its key service (`master-<service>.key`),
-and the administrator's way into a Kafka or MongoDB of your own (`kafka.json`, `mongo.uri`).
+and the administrator's login at a Kafka or MongoDB of your own (`kafka.json`, `mongo.uri`).
 """
 
 import json
@@ -74,7 +74,7 @@ class Places:
 
     @property
     def given(self) -> Path:
-        """The ways into stores of the operator's own, as the jobs read them."""
+        """The logins at stores of the operator's own, as the jobs read them."""
         return self.vault / "given"
 
 

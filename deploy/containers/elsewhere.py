@@ -1,9 +1,9 @@
-"""Stands in the place of a store that runs elsewhere, so that the start keeps its order.
+"""Replaces the container of a store that runs elsewhere, so that the order of the start is kept.
 
-    python -m deploy.containers.elsewhere kafka|mongo        waits until it is told to end
-    python -m deploy.containers.elsewhere ask kafka|mongo    0 when that store lets us in
+    python -m deploy.containers.elsewhere kafka|mongo        waits until SIGTERM
+    python -m deploy.containers.elsewhere ask kafka|mongo    0 when that store takes our login
 
-The way in is what the operator gave, as `deal` laid it into the vault.
+The login is the one that the operator gave, as `deal` copied it into the vault.
 """
 
 import json
@@ -26,7 +26,7 @@ SECONDS = 5.0
 
 
 def _asks(store: str, given: Path) -> bool:
-    """Tell whether the store lets us in."""
+    """Whether the store takes our login."""
     try:
         if store == "kafka":
             login = json.loads((given / "kafka.json").read_text())

@@ -1,4 +1,4 @@
-"""Asks this container's service whether it is ready: 0 it is, 1 it is not.
+"""Asks this container's service whether it is ready: exit code 0 if it is, else 1.
 
     python -m deploy.containers.health
 

@@ -3,14 +3,14 @@
     python -m deploy.containers.rotate NAME
     python -m deploy.containers.rotate seal [retire | forget]
 
-NAME is a user of broker and database (`admin`, or a service by its name): `settle` then makes the
-passwords known; `broker` (its own user, by which it calls on itself: `settle` too);
+NAME is a user of broker and database (`admin`, or a service by its name): `settle` then sets the
+passwords; `broker` (the user that the broker itself logs in as: `settle` too);
 `replica-set` (the key file); `session`, `operator` or `tokens` (sessions of staff, the operator's
 token, the tokens by which services ask intake). A container takes its new files at its next start.
 
 `seal` lays a further key beside those that open letters, `seal retire` takes all but the newest out
-of what partners fetch, `seal forget` removes those that were retired at least `KEPT` ago. They count
-without a restart. Keys that wrap or make what is stored are rotated by nothing here.
+of what partners fetch, `seal forget` removes those that were retired at least `KEPT` ago. They take
+effect without a restart. Keys that wrap or make what is stored are rotated by nothing here.
 """
 
 import json
@@ -44,7 +44,7 @@ _RETIRED: Final = "retired_at"
 def rotate(places: Places, name: str) -> None:
     """Make new values of one name in the vault; raises ValueError for what is not ours to change.
 
-    What an administrator knows stays beside the new one until `settle` has used it.
+    The administrator's old password stays beside the new one until `settle` has used it.
     """
     if name not in (*USERS, *FILES):
         raise ValueError(f"{name} is none of these: {', '.join((*USERS, *FILES, 'seal'))}.")

@@ -3,11 +3,11 @@
     python -m deploy.containers.settle
 
 Its container shares the database's network, because a new MongoDB lets only its own machine make
-the first user, and only once. Run again it mends what differs and leaves what fits: it is also how
-new passwords become known (`rotate`).
+the first user, and only once. A repeated run corrects what differs and leaves the rest; it also sets
+new passwords (`rotate`).
 
-Where the operator gave the way into a Kafka or MongoDB of his own, users and rights are made there,
-as far as that login may, and each service's login is handed to it.
+Where the operator gave a login at a Kafka or MongoDB of his own, users and rights are made there,
+as far as that login may, and each service gets its login.
 """
 
 import json
@@ -57,14 +57,14 @@ def settle_mongo(home: Home, seconds: float = READY_SECONDS) -> None:
         if time.monotonic() > until:
             raise StackProblem("MongoDB does not take writes, or not from this administrator.")
         time.sleep(0.5)
-    # not by its name: what this container knows of names may be older than the database's address
+    # not by its name: this container may have an outdated address for it
     local = f"mongodb://admin:{password}@{_LOCAL}/?directConnection=true&authSource=admin"
     apply_rights(home, local, inspector=False, at=_LOCAL)
     credentials.mongo_file(home, "admin").with_suffix(".uri.before").unlink(missing_ok=True)
 
 
 def _is_ours(home: Home, password: str) -> bool:
-    """Take one step towards a set that takes writes from our administrator; tell whether it is so."""
+    """Take one step towards a set that takes writes from our administrator; return whether it does."""
     with Client(_LOCAL, directConnection=True, serverSelectionTimeoutMS=2_000) as anyone:
         hello = anyone.admin.command("hello")
         if not hello.get("setName"):
@@ -119,7 +119,7 @@ def _password_in(uri_file: Path) -> str:
 
 
 def settle_kafka(home: Home, seconds: float = READY_SECONDS) -> None:
-    """Make or mend the services' users and the broker's own, then topics and rights as declared.
+    """Make or correct the users of services and broker, then topics and rights as declared.
 
     Raises StackProblem when the broker does not answer in time, KafkaException when it refuses.
     """
@@ -142,9 +142,9 @@ def _settle_given(places: Places, kafka: Path, mongo: Path) -> None:
     if kafka.exists():
         login = json.loads(kafka.read_text())
         wait_until_answering(login, READY_SECONDS)
-        external.use_kafka(home, login, _say)
+        external.use_kafka(home, login, _report)
     if mongo.exists():
-        external.use_mongo(home, mongo.read_text().strip(), _say)
+        external.use_mongo(home, mongo.read_text().strip(), _report)
     for service in credentials.SERVICES:
         place = places.dealt / service
         for name, file in (
@@ -154,7 +154,7 @@ def _settle_given(places: Places, kafka: Path, mongo: Path) -> None:
             write_private(place / name, file.read_bytes())
 
 
-def _say(sentence: str) -> None:
+def _report(sentence: str) -> None:
     sys.stdout.write(f"{sentence}\n")
 
 
@@ -170,12 +170,12 @@ def main() -> int:
         if mongo.exists() or kafka.exists():
             _settle_given(places, kafka, mongo)
     except StackProblem as problem:
-        _say(str(problem))
+        _report(str(problem))
         return 1
     except (KafkaException, PyMongoError) as refused:
-        _say(f"Users, rights or topics could not be made: {refused}")
+        _report(f"Users, rights or topics could not be made: {refused}")
         return 1
-    _say("Users, rights, topics and indexes are as declared.")
+    _report("Users, rights, topics and indexes are as declared.")
     return 0
 
 

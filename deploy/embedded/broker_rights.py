@@ -24,7 +24,7 @@ ITERATIONS = 4096
 
 
 def connect(login: Mapping[str, str]) -> AdminClient:
-    """Open an admin client that says nothing on standard error while the broker starts."""
+    """Open an admin client that writes nothing to standard error while the broker starts."""
     patience = {
         "socket.connection.setup.timeout.ms": 5000,
         "reconnect.backoff.ms": 20,
@@ -40,7 +40,7 @@ def wait_until_answering(
 ) -> None:
     """Wait until the broker takes this login and knows its cluster.
 
-    `look` is called between two tries and may raise, say when the broker has died. Raises
+    `look` is called between two tries and may raise, for example when the broker has died. Raises
     StackProblem after `seconds`; a wrong password shows as a time-out in librdkafka.
     """
     until = time.monotonic() + seconds
@@ -59,7 +59,7 @@ def wait_until_answering(
 
 
 def upsert_users(home: Home, login: Mapping[str, str], names: Iterable[str]) -> None:
-    """Make or mend the logins of these users; raises KafkaException."""
+    """Make or correct the logins of these users; raises KafkaException."""
     users: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(
             user,

@@ -20,7 +20,7 @@ from deploy.embedded.supervision import Supervision
 
 
 class Brokers:
-    """What `$SAMRAAD_KAFKA` and `$SAMRAAD_MONGO` say: theirs where given, ours where not."""
+    """The broker and database of `$SAMRAAD_KAFKA` and `$SAMRAAD_MONGO`, or else our own."""
 
     def __init__(self, home: Home, supervision: Supervision, progress: ProgressListener) -> None:
         self._home = home
@@ -75,7 +75,7 @@ class Brokers:
     def _settle_kafka(self) -> None:
         if self._login is not None:
             broker_rights.wait_until_answering(self._login)
-            external.use_kafka(self._home, self._login, self._progress.say)
+            external.use_kafka(self._home, self._login, self._progress.report)
             return
         admin = credentials.read_kafka_login(self._home, "admin")
         broker_rights.wait_until_answering(admin, look=self._require_life("kafka"))
@@ -85,7 +85,7 @@ class Brokers:
 
     def _settle_mongo(self, ports: dict[str, int]) -> None:
         if self._uri is not None:
-            external.use_mongo(self._home, self._uri, self._progress.say)
+            external.use_mongo(self._home, self._uri, self._progress.report)
             return
         mongo.wait_until_writable(self._home, ports, look=self._require_life("mongo"))
         admin = credentials.read_mongo_uri(self._home, "admin")

@@ -55,7 +55,7 @@ class Copy:
         return {**self.figures, alarms.UP: [1.0]}
 
     def as_document(self) -> dict[str, Any]:
-        """As programs read it; null where it does not say."""
+        """As programs read it; null where the process does not answer."""
         last_step = self.last_step
         oldest = self.figure("samraad_outbox_oldest_seconds")
         return {
@@ -102,7 +102,7 @@ def _look_at(stack: Stack, seen: Seen) -> Copy:
         health = probes.ask_health(url)
         figures = probes.read_figures(url)
         if health.state == "starting" and (figures or {}).get("samraad_ready") == [1.0]:
-            health = replace(health, state="degraded")  # it lives, and cannot say how it is
+            health = replace(health, state="degraded")  # it runs, but does not answer
     return Copy(
         name=seen.name,
         service=service_of(seen.name),

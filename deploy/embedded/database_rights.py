@@ -48,9 +48,9 @@ def databases() -> list[Database]:
 
 
 def apply_rights(home: Home, admin_uri: str, *, inspector: bool, at: str = "") -> None:
-    """Make collections, roles and users as declared; what is there already is left or mended.
+    """Make collections, roles and users as declared; what exists is kept or corrected.
 
-    `at` is where the database is asked whether it takes a login, if not where the login says.
+    `at` is the address for checking logins, if it is not the one in the login.
     """
     with MongoClient[Document](admin_uri, serverSelectionTimeoutMS=10_000) as client:
         for database in databases():
@@ -102,7 +102,7 @@ def _make_user(
 
 
 def _fits(uri: str, at: str) -> bool:
-    """Tell whether the database takes this login."""
+    """Whether the database takes this login."""
     if at:
         login = uri.split("://", 1)[1].rpartition("@")[0]
         uri = f"mongodb://{login}@{at}/?directConnection=true&authSource=admin"

@@ -81,16 +81,16 @@ def _platform(_stack: Stack) -> Finding:
     )
 
 
-def _runs(what: str, command: list[str], way_on: str) -> Finding:
+def _runs(what: str, command: list[str], remedy: str) -> Finding:
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=RUN_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Finding(what, fine=False, sentence=f"It does not run here. {way_on}")
+        return Finding(what, fine=False, sentence=f"It does not run here. {remedy}")
     lines = (done.stdout + done.stderr).strip().splitlines() or [""]
     if done.returncode != 0:
-        return Finding(what, fine=False, sentence=f"It does not run here: {lines[0]} {way_on}")
+        return Finding(what, fine=False, sentence=f"It does not run here: {lines[0]} {remedy}")
     return Finding(what, fine=True, sentence=lines[0])
 
 
@@ -118,8 +118,8 @@ def _jars(stack: Stack) -> Finding:
     missing = download.missing_jars(stack.home)
     total = len(download.read_sums())
     if not missing:
-        return Finding("Kafka's jars", fine=True, sentence=f"{total}, each as its sum says")
-    sentence = f"{len(missing)} of {total} are missing or not as their sums say: run `make setup`."
+        return Finding("Kafka's jars", fine=True, sentence=f"{total}, each with the right sum")
+    sentence = f"{len(missing)} of {total} are missing or have a wrong sum: run `make setup`."
     return Finding("Kafka's jars", fine=False, sentence=sentence)
 
 
@@ -135,8 +135,8 @@ def _disk(stack: Stack) -> Finding:
         place = place.parent
     free = shutil.disk_usage(place).free / GIGABYTE
     fine = free >= LEAST_DISK_GIGABYTES
-    way_on = "" if fine else f": {LEAST_DISK_GIGABYTES} are needed, or set SAMRAAD_HOME elsewhere."
-    return Finding("Disk", fine=fine, sentence=f"{free:.0f} GB free{way_on}")
+    remedy = "" if fine else f": {LEAST_DISK_GIGABYTES} are needed, or set SAMRAAD_HOME elsewhere."
+    return Finding("Disk", fine=fine, sentence=f"{free:.0f} GB free{remedy}")
 
 
 def _memory(stack: Stack) -> Finding:
@@ -146,8 +146,8 @@ def _memory(stack: Stack) -> Finding:
         if line.startswith("MemAvailable:"):
             free = int(line.split()[1]) // 1024
             fine = free >= LEAST_MEMORY_MEGABYTES
-            way_on = "" if fine else f": {LEAST_MEMORY_MEGABYTES} are needed; end other programs."
-            return Finding("Memory", fine=fine, sentence=f"{free} MB free{way_on}")
+            remedy = "" if fine else f": {LEAST_MEMORY_MEGABYTES} are needed; end other programs."
+            return Finding("Memory", fine=fine, sentence=f"{free} MB free{remedy}")
     return Finding("Memory", fine=False, sentence="The kernel does not show how much is free.")
 
 
@@ -195,7 +195,7 @@ def _brokers(stack: Stack) -> Finding:
 
 
 def _answers(stack: Stack, name: str) -> bool:
-    """Whether a server says something sensible: one that hangs still takes connections."""
+    """Whether a server answers a request: one that hangs still takes connections."""
     try:
         if name == "mongo":
             uri = credentials.read_mongo_uri(stack.home, "admin")

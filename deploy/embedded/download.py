@@ -2,7 +2,7 @@
 
 Every file is received beside its place, checked against a sum kept here, and renamed into place: a
 second run finds it done, a run that was broken off is continued, two runs at once do no harm.
-Progress is told through a `Meter`, so that a terminal can draw it and a log can skip it.
+Progress is reported to a `Meter`, so that a terminal can draw it and a log can skip it.
 """
 
 import fcntl
@@ -27,11 +27,11 @@ SIDE_BY_SIDE = 6
 
 
 Meter = Callable[[str, int, int], None]
-"""Told how far a download is: what it is, how many of its bytes are here, how many it has."""
+"""Called with the name of a download, its bytes received so far, and its bytes in total."""
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
-    """Meter for those who do not look."""
+    """A meter that shows nothing."""
 
 
 def read_sums() -> dict[str, str]:
@@ -49,7 +49,7 @@ def _read_list() -> list[list[str]]:
 
 
 def missing_jars(home: Home) -> list[str]:
-    """List the jars (Maven paths) that are absent or not what their sums say."""
+    """List the jars (Maven paths) that are absent or have a wrong sum."""
     return [path for path, digest in read_sums().items() if not _matches(_jar(home, path), digest)]
 
 

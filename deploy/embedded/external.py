@@ -24,7 +24,7 @@ from deploy.embedded.errors import StackProblem, WrongUse
 from deploy.embedded.paths import Home, write_private
 from shared.contracts.topics import load
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def kafka_login() -> dict[str, str] | None:
@@ -59,7 +59,7 @@ def mongo_uri() -> str | None:
     return given or None
 
 
-def use_kafka(home: Home, login: Mapping[str, str], say: Say) -> None:
+def use_kafka(home: Home, login: Mapping[str, str], report: Report) -> None:
     """Make users, topics and rights on a broker that is not ours, as far as it lets us.
 
     Raises StackProblem when the topics cannot be made.
@@ -82,7 +82,7 @@ def use_kafka(home: Home, login: Mapping[str, str], say: Say) -> None:
         for user in credentials.SERVICES:
             _keep_kafka(home, user, login)
         _make_topics_only(broker, problem)
-        say(
+        report(
             "This Kafka does not let us make users and rights: all services share the given login, "
             "so nothing keeps one from writing or reading what belongs to another."
         )
@@ -115,7 +115,7 @@ def _make_topics_only(broker: Broker, refused: KafkaException) -> None:
         ) from refused
 
 
-def use_mongo(home: Home, uri: str, say: Say) -> None:
+def use_mongo(home: Home, uri: str, report: Report) -> None:
     """Make roles and users in a MongoDB that is not ours, as far as it lets us.
 
     Raises StackProblem when it is out of reach or no replica set (steps need transactions).
@@ -139,7 +139,7 @@ def use_mongo(home: Home, uri: str, say: Say) -> None:
     if not locked_down:
         for user in credentials.SERVICES:
             write_private(credentials.mongo_file(home, user), _with_database(uri, user) + "\n")
-        say(
+        report(
             "This MongoDB does not let us make users and roles, or asks for no login: all services "
             "share the given one, so nothing keeps one from another's database or from changing "
             "its audit log."

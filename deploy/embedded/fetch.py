@@ -32,7 +32,7 @@ def main(wanted: list[str]) -> int:
             for fetch in fetched:
                 received = _Received(progress)
                 fetch(home, received.meter)
-                received.tell(console)
+                received.show(console)
         except StackProblem as problem:
             console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
             return problem.exit_code
@@ -42,7 +42,7 @@ def main(wanted: list[str]) -> int:
 
 
 class _Received:
-    """What one download brings: drawn while it comes, told in one line when it is here."""
+    """One download: a bar while it runs, and one line when it is done."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -59,8 +59,8 @@ class _Received:
         self._done = done
         self._progress.update(self._bar, completed=done, total=total)
 
-    def tell(self, console: Console) -> None:
-        """Tell what came, if anything did."""
+    def show(self, console: Console) -> None:
+        """Print what was received, if anything was."""
         if self._bar is None:
             return
         seconds = time.monotonic() - self._began

@@ -1,7 +1,7 @@
 """Makes this clone ready to run: `python3 deploy/embedded/install.py [.venv]`, as `make setup` does.
 
-Only the standard library, and no syntax that an old Python would stumble over before it is told
-that it is too old. Everything is done once: what is there and right is left alone. A setup that was
+Only the standard library, and no syntax that an old Python cannot parse, so that the check of its version
+runs. Everything is done once: what is there and right is left alone. A setup that was
 broken off is run again: an environment that was not finished is made anew, from the packages that
 are in the cache of uv by then.
 """
@@ -33,7 +33,7 @@ MEBIBYTE = 1024**2
 ALTERNATIVES = "Alternatives: `docker compose up`, or your own Kafka and MongoDB by SAMRAAD_KAFKA and SAMRAAD_MONGO."
 OUT_OF_REACH = (
     "The Python packages could not be installed: the registry is out of reach, it has none for "
-    f"this platform, or one is not what its sum says. {ALTERNATIVES}"
+    f"this platform, or one has a wrong sum. {ALTERNATIVES}"
 )
 FINISHED = ".locked"
 """In an environment that is whole: the sum of what it was made from."""
@@ -84,7 +84,7 @@ def take_turn(turn: IO[str]) -> None:
     try:
         fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        tell("Another setup of this environment is under way: waiting for it …")
+        report("Another setup of this environment is under way: waiting for it …")
         fcntl.flock(turn, fcntl.LOCK_EX)
     os.set_inheritable(turn.fileno(), True)  # noqa: FBT003
 
@@ -125,7 +125,7 @@ def make_environment(place: Path) -> None:
     if (place / FINISHED).exists() and output([str(python(place)), "-c", version]) == sys.version:
         return
     clear = ["--clear"] if place.exists() else []
-    tell(f"Virtual environment {place.name}{': unfinished, made anew' if clear else ''} …")
+    report(f"Virtual environment {place.name}{': unfinished, made anew' if clear else ''} …")
     step = Step("Virtual environment")
     done = run([sys.executable, "-m", "venv", *clear, str(place)])
     if done.returncode != 0:
@@ -147,7 +147,7 @@ def install(place: Path, lock: Path) -> None:
     if done.returncode != 0:
         refuse(done, OUT_OF_REACH)
     step.done(place)
-    tell("Python packages …")
+    report("Python packages …")
     step, fetched = Step("Python packages", place), Fetched()
     done = run(
         [
@@ -158,7 +158,7 @@ def install(place: Path, lock: Path) -> None:
         fetched.line,
     )
     if done.returncode != 0:
-        tell("uv did not get through, pip tries: this takes longer …")
+        report("uv did not get through, pip tries: this takes longer …")
         done = by_pip(place, lock)
     if done.returncode != 0:
         refuse(done, OUT_OF_REACH)
@@ -166,13 +166,13 @@ def install(place: Path, lock: Path) -> None:
 
 
 def by_pip(place: Path, lock: Path) -> subprocess.CompletedProcess[str]:
-    """Install what a lock says by pip."""
+    """Install the packages of a lock by pip."""
     pip = [str(python(place)), "-m", "pip", "--disable-pip-version-check", "install"]
     return run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
 
 
 def block_of(package: str, lock: str) -> str:
-    """Find what a lock says about one package: its version and its sums."""
+    """Find the block of one package in a lock: its version and its sums."""
     found = re.search(rf"^{package}==(.*\\\n)*.*$", lock, re.MULTILINE)
     if found is None:
         stop(f"{package} is not locked.")
@@ -181,10 +181,10 @@ def block_of(package: str, lock: str) -> str:
 
 def settings_for_uv(place: Path) -> dict[str, str]:
     """Give uv, which does not read pip's settings, the registry and certificates that pip has here."""
-    told = output([str(python(place)), "-m", "pip", "config", "list"])
+    printed = output([str(python(place)), "-m", "pip", "config", "list"])
     settings: dict[str, str] = {"UV_SYSTEM_CERTS": "true"}
-    for section in ("global", "install", ":env:"):  # the last one that says something wins in pip
-        for key, value in re.findall(rf"^{section}\.([a-z-]+)=(.+)$", told, re.MULTILINE):
+    for section in ("global", "install", ":env:"):  # the last one that is set wins in pip
+        for key, value in re.findall(rf"^{section}\.([a-z-]+)=(.+)$", printed, re.MULTILINE):
             words = str(ast.literal_eval(value)).split()
             if key == "find-links":
                 words = [word for word in words if "://" in word or Path(word).exists()]
@@ -194,7 +194,7 @@ def settings_for_uv(place: Path) -> dict[str, str]:
 
 
 class Fetched:
-    """What uv fetches, by what it says: it names the files of more than a mebibyte."""
+    """The downloads of uv, from its output: it names the files of more than a mebibyte."""
 
     def __init__(self) -> None:
         self.sizes: dict[str, float] = {}
@@ -210,10 +210,10 @@ class Fetched:
             size = self.sizes[ended[1]]
             self.here += size
             total = megabytes(sum(self.sizes.values()))
-            tell(f"  {megabytes(self.here)} of {total} MB: {ended[1]}, {megabytes(size)} MB")
+            report(f"  {megabytes(self.here)} of {total} MB: {ended[1]}, {megabytes(size)} MB")
 
     def summary(self) -> str:
-        """Say how much it was."""
+        """Return the sum of the downloads in words."""
         return f", {megabytes(self.here)} MB fetched" if self.here else ", all from uv's cache"
 
 
@@ -283,12 +283,12 @@ def refuse(done: subprocess.CompletedProcess[str], sentence: str) -> NoReturn:
 
 
 def last_line(text: str) -> str:
-    """Give the last line that says something."""
+    """Return the last line that is not blank."""
     return ([line for line in text.splitlines() if line.strip()] or [""])[-1]
 
 
 class Step:
-    """One step of the setup, told with its size and time when it is done."""
+    """One step of the setup, reported with its size and time when it is done."""
 
     def __init__(self, name: str, place: Path | None = None) -> None:
         self.name = name
@@ -296,10 +296,10 @@ class Step:
         self.before = size_of(place) if place else 0
 
     def done(self, place: Path, further: str = "") -> None:
-        """Tell what it came to."""
+        """Report its size and time."""
         size, seconds = size_of(place) - self.before, time.monotonic() - self.began
         change = "installed" if size >= 0 else "removed"
-        tell(f"{self.name}: {megabytes(abs(size))} MB {change}{further}, in {seconds:.0f} s")
+        report(f"{self.name}: {megabytes(abs(size))} MB {change}{further}, in {seconds:.0f} s")
 
 
 def size_of(place: Path) -> int:
@@ -313,7 +313,7 @@ def megabytes(size: float) -> int:
     return round(size / MEGABYTE)
 
 
-def tell(text: str) -> None:
+def report(text: str) -> None:
     """Write one line now."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

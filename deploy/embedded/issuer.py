@@ -3,7 +3,7 @@
     python -m deploy.embedded.issuer
 
 Settings: SAMRAAD_ISSUER (where it answers, on loopback), SAMRAAD_SITE_URL (the one site that may
-use it) and SAMRAAD_CLIENT_SECRET_FILE. Behind a proxy SAMRAAD_ISSUER_LISTEN says where
+use it) and SAMRAAD_CLIENT_SECRET_FILE. Behind a proxy SAMRAAD_ISSUER_LISTEN is where
 it listens itself, and SAMRAAD_ISSUER_PUBLISHED_ON where the proxy is published: both must be
 loopback too. It asks for no password, so it refuses to start on anything else, and answers to its
 own address only. Around the library `oidc-provider-mock` it keeps
@@ -79,7 +79,7 @@ def read_place(environment: dict[str, str]) -> Place:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether an address can be reached from this machine only."""
+    """Whether an address can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

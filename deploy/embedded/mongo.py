@@ -61,7 +61,7 @@ def server_command(home: Home, ports: dict[str, int]) -> list[str]:
         *("--keyFile", str(credentials.mongo_key_file(home))),
         *("--setParameter", "enableLocalhostAuthBypass=false"),
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
-        # What a killed process left open holds its documents for so long; ours take milliseconds.
+        # A transaction that a killed process left open locks its documents for so long; ours take milliseconds.
         *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}"),
         *faults,
     ]
@@ -174,7 +174,7 @@ def wait_until_writable(
 ) -> None:
     """Wait until the node takes writes; make it a replica set of one where it is none yet.
 
-    `look` is called between two tries and may raise, say when mongod has died. Raises StackProblem
+    `look` is called between two tries and may raise, for example when mongod has died. Raises StackProblem
     after `seconds`.
     """
     address = f"127.0.0.1:{ports['mongo']}"

@@ -165,7 +165,7 @@ def _put(source: Path, target: Path, package: Package) -> None:
 
 
 def is_there(target: Path, package: Package) -> bool:
-    """Tell whether this version lies there whole."""
+    """Whether this version is there, complete."""
     try:
         return (target / ".version").read_text() == package.version
     except FileNotFoundError:

@@ -17,7 +17,7 @@ SITE = 8480
 """The port that a person meets: a clone's own stack takes it where it is free at its first start."""
 LOWEST, HIGHEST = 10_000, 32_000
 """Where other ports are drawn from: below the kernel's own range for outgoing connections, where a
-client that knocks at a port of its own range may come to be connected with itself."""
+client that connects to a port of that range can end up connected to itself."""
 
 
 MOST_COPIES = 9
@@ -31,7 +31,7 @@ def service_of(name: str) -> str:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nothing listens on this port of the loopback interface."""
+    """Whether nothing listens on this port of the loopback interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -91,15 +91,15 @@ def choose_ports(
     given: Mapping[str, int],
     ours: frozenset[str],
     idle: frozenset[str],
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     copies: Collection[str] = (),
 ) -> dict[str, int]:
     """Settle all ports: those given, else those remembered, else free ones; remember them.
 
-    `ours` names what runs already and so holds its port rightly, `idle` what is not to run now, so
-    that its remembered port may be in use meanwhile, `copies` the processes beside the first of a
+    `ours` names what runs already and may use its port, `idle` what is not to run now, so that
+    another program may use its remembered port, `copies` the processes beside the first of a
     service. A given port that is taken is refused
-    (StackProblem); a remembered one is replaced, and `say` reports it.
+    (StackProblem); a remembered one is replaced, and `report` gets a sentence.
     """
     remembered = read_ports(home)
     ports: dict[str, int] = {}
@@ -124,7 +124,7 @@ def choose_ports(
         else:
             ports[name] = draw(used)
         if port:
-            say(f"Port {port} of {name} is taken by another program; it moves to {ports[name]}.")
+            report(f"Port {port} of {name} is taken by another program; it moves to {ports[name]}.")
     if ports != remembered:
         write_private(home.ports_file, json.dumps(ports, indent=1) + "\n")
     return ports

@@ -17,7 +17,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a service says of itself; `None` where it did not answer."""
+    """The state that a service reports; `None` where it did not answer."""
 
     state: str
     lag: int | None = None
@@ -55,7 +55,7 @@ def read_figures(url: str, seconds: float = PROBE_SECONDS) -> Figures | None:
 
 
 def answers(url: str, seconds: float = PROBE_SECONDS) -> bool:
-    """Tell whether a web server answers there at all, with whatever status below 500."""
+    """Whether a web server answers there at all, with any status below 500."""
     try:
         with _DIRECT.open(url, timeout=seconds) as response:
             return bool(response.status < 500)  # noqa: PLR2004 (HTTP's own line)

@@ -1,4 +1,4 @@
-"""What runs in the stack, as data: each process, its command line, environment and place in line.
+"""What runs in the stack, as data: each process, its command line, environment and order.
 
 The services, and how each is started, are those of the manifests.
 """
@@ -41,7 +41,7 @@ class Wanted:
     brokers_only: bool = False
     demo: bool = False
     copies: Mapping[str, int] = field(default_factory=dict)
-    """How many processes of a service are to run, where it is not as many as its manifest says."""
+    """How many processes of a service are to run, where it differs from the manifest."""
 
     def processes(self, service: str) -> Iterator[str]:
         """Name a service's processes: the first by the service, others with their number."""
@@ -170,7 +170,7 @@ def _service_environment(
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where this stack keeps what a service is to find."""
+    """The files and addresses of a service in this stack."""
 
     home: Home
     ports: dict[str, int]

@@ -15,7 +15,7 @@ def _quiet(_text: str) -> None:
 class ProgressListener:
     """Callbacks for the progress of a start or a stop."""
 
-    say: Callable[[str], None] = _quiet
+    report: Callable[[str], None] = _quiet
     """Shows a sentence that stays on the screen."""
     step: Callable[[str], None] = _quiet
     """Shows the current step."""

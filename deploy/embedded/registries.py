@@ -2,7 +2,7 @@
 
 The addresses that hold without settings come from `packageurl`, the reference list of package
 types: no host is written here. npm's settings are read from its environment variables and from the
-`.npmrc` files of the project, the user and the machine, the first one that says something wins.
+`.npmrc` files of the project, the user and the machine, the first one that sets a value wins.
 """
 
 import os
@@ -94,7 +94,7 @@ def _prefix() -> str:
 
 
 def _read(file: Path) -> dict[str, str]:
-    """Read one `.npmrc`; one that is missing or closed to us says nothing."""
+    """Read one `.npmrc`; one that is missing or unreadable is empty."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

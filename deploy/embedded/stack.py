@@ -1,7 +1,7 @@
-"""The whole stack on one machine: bringing it up, taking it down, from wherever it stands.
+"""The whole stack on one machine: its start and stop, from any state.
 
-`up` may run at any time and again: it starts what is missing, restores logins and rights, leaves alone
-what runs as it should, and finds its data.
+`up` may run at any time and again: it starts what is missing, restores logins and rights, leaves
+running processes alone, and keeps the data.
 """
 
 import fcntl
@@ -137,7 +137,7 @@ class Stack:
             given,
             frozenset(holders),
             frozenset(NAMES) - needed_ports(wanted),
-            progress.say,
+            progress.report,
             wanted.further_copies,
         )
         progress.step("Preparing")
@@ -230,7 +230,7 @@ class Stack:
         return sorted(waiting | late)
 
     def is_ready(self, name: str, ports: dict[str, int]) -> bool:
-        """Tell whether one process does its work."""
+        """Whether one process is ready."""
         if name == "site":
             return probes.answers(f"{site_url(ports)}/assets/")
         if name == "issuer":

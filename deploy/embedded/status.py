@@ -26,7 +26,7 @@ class Sight:
 
 
 def read_status(stack: Stack) -> Document:
-    """See the whole stack: state, addresses, processes, and what each service says of itself.
+    """See the whole stack: state, addresses, processes, and the state that each service reports.
 
     The keys are the same whatever runs; what is not there is null.
     """
@@ -118,13 +118,13 @@ def _service(stack: Stack, name: str, copies: Sequence[Copy]) -> Document:
 
 
 def _sum(numbers: Iterable[int | None]) -> int | None:
-    """Add up what is known; None where a copy does not say."""
+    """Add up what is known; None where a copy does not answer."""
     known = list(numbers)
     return None if None in known else sum(number or 0 for number in known)
 
 
 def _state(seen: dict[str, Seen], services: dict[str, Document]) -> str:
-    """Sum up: degraded when something that should run does not, or says so itself."""
+    """Sum up: degraded when something that should run does not, or reports so itself."""
     if any(not one.runs for one in seen.values()):
         return "degraded"
     states = {str(service["state"]) for service in services.values()}

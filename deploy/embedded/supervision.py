@@ -150,7 +150,7 @@ class Supervision:
             time.sleep(0.05)
 
     def end(self) -> None:
-        """Tell the supervisor to end, which stops what still runs."""
+        """Ask the supervisor to end, which stops what still runs."""
         try:
             self._ask().shutdown()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):

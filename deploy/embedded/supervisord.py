@@ -1,4 +1,4 @@
-"""The supervisor's process: PyPI's supervisor, quicker to see a death and never tired of restarts.
+"""The supervisor's process: PyPI's supervisor, with faster detection of exits and unlimited restarts.
 
 The library looks at its children once a second and waits one second longer after each failed start,
 without end. Here it looks five times a second, and the pauses between failing starts are `PAUSES`.

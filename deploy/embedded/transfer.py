@@ -27,7 +27,7 @@ __all__ = ["Arrived", "Remote", "client", "fetch_file", "part_of", "silent", "tr
 
 TRIES: Final = 4
 NOT_CONTINUED: Final = frozenset({400, 405, 412, 416})
-"""What a server answers that does not know, or does not want, to send a part of a file."""
+"""The statuses of a server that cannot, or will not, send a part of a file."""
 TIMEOUT: Final = httpx.Timeout(60.0, connect=20.0)
 CERTIFICATES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -62,7 +62,7 @@ class Remote:
 
 
 class _Busy(Exception):
-    """The server asks for patience."""
+    """The server asks to try again later."""
 
 
 def client(proxy: str | None = None, certificates: Path | None = None) -> httpx.Client:
@@ -107,14 +107,14 @@ def fetch_file(
     except (_Busy, httpx.HTTPError, httpx.InvalidURL) as problem:
         raise StackProblem(
             f"{remote.name} could not be fetched from {remote.registry} ({_reason(problem)}): "
-            f"is there a way to the network? {ALTERNATIVES}"
+            f"does this machine reach the network? {ALTERNATIVES}"
         ) from problem
     if _digest(part, remote.algorithm) == remote.digest:
         part.replace(target)
         return
     part.unlink()
     if not continued:
-        raise StackProblem(f"{remote.name} from {remote.registry} is not what its sum says.")
+        raise StackProblem(f"{remote.name} from {remote.registry} has a wrong sum.")
     fetch_file(opened, remote, target, arrived)
 
 

@@ -96,7 +96,7 @@ def linked(places: list[Path]) -> set[Path]:
 
 
 def is_binary(file: Path) -> bool:
-    """Tell whether a file is a program or a library."""
+    """Whether a file is a program or a library."""
     with file.open("rb") as stream:
         return stream.read(4) == ELF
 

@@ -1,4 +1,4 @@
-"""The mediation process, wired once."""
+"""The composition of mediation."""
 
 from functools import partial
 

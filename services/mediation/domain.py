@@ -1,6 +1,6 @@
-"""What a mediation is and may become. Pure: no I/O, no clock, no randomness.
+"""Mediations, their states and transitions. Pure: no I/O, no clock, no randomness.
 
-Law: lov 467/2009 om konfliktråd. So far a mediation is taken in and proposed; nothing is decided
+Law: lov 467/2009 om konfliktråd. So far a mediation is accepted and proposed; nothing is decided
 about it, nobody is asked and nobody appointed (invariant 5: no allocation before both consents).
 """
 

@@ -1,4 +1,4 @@
-"""Kafka in, and time: what every service does with its cases, by the rules of mediation."""
+"""Handlers of facts and timers: those of every service with cases, by the rules of mediation."""
 
 from services.mediation.domain import RULES
 from services.mediation.mediations import MEDIATIONS
@@ -10,10 +10,10 @@ __all__ = ["make_inbox", "make_timers"]
 
 
 def make_inbox(within: Length = RULES.first_step_within) -> Inbox:
-    """The facts that are taken in; `within` is how long a case's first step may take."""
+    """Return the handlers of facts; `within` is how long a case's first step may take."""
     return case_handlers.make_inbox(RULES, MEDIATIONS, within)
 
 
 def make_timers() -> Timers:
-    """What happens when a step was not taken in time."""
+    """Return the handlers of timers: a step was not taken in time."""
     return case_handlers.make_timers(RULES, MEDIATIONS)

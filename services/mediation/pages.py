@@ -1,4 +1,4 @@
-"""The page of one mediation: what stands, by whom it is waited for, and no names."""
+"""The page of one mediation: its state and parties, without names."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What mediation is told from outside."""
+"""Settings of mediation."""
 
 from typing import ClassVar
 

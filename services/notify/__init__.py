@@ -1,4 +1,4 @@
-"""Notify: tells staff what concerns them, once, without a word that does not belong in a notice.
+"""Notify: notifies staff of what concerns them, once, and without personal data.
 
 Decides whom a fact concerns, as a role in a place. Owns the staff directory, the notices and who
 acknowledged them. Promises one notice per cause, on the open inbox within a second, that one which

@@ -1,4 +1,4 @@
-"""Wires notify: its subscriptions, the inbox, the login, and the stream that keeps inboxes live."""
+"""The composition of notify: its subscriptions, the inbox, the login, and the stream that keeps inboxes live."""
 
 from functools import partial
 

@@ -1,7 +1,7 @@
-"""The staff directory: who works where, as the store knows them.
+"""The staff directory: the roles and places of staff, as stored.
 
-The login says who somebody is; the directory says what they may still see while a stream is open,
-and whom the demo's login page can offer.
+The login identifies a person; the directory has the person's current rights while a stream is open,
+and the people whom the demo's login page offers.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ WORDS: Final = (
     N_("Får stille sager i gang"),
 )
 """Titles and duties of the synthetic staff (`SAMRAAD_DEMO_STAFF_FILE`), for the catalogue."""
-_SAID: Final = ("id", "name", "title", "does", "roles", "places")
+_FIELDS: Final = ("id", "name", "title", "does", "roles", "places")
 
 
 def read_staff(file: Path) -> list[dict[str, Any]]:
     """Read a demo's staff; raises ValueError where the file is no list of them."""
     try:
         people: list[dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))["staff"]
-        complete = all(one.keys() >= set(_SAID) for one in people)
+        complete = all(one.keys() >= set(_FIELDS) for one in people)
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise ValueError("the file holds no list of staff") from error
     if not complete:
-        raise ValueError(f"each of the staff has {', '.join(_SAID)}")
+        raise ValueError(f"each of the staff has {', '.join(_FIELDS)}")
     return people
 
 
@@ -68,7 +68,7 @@ class Directory:
         self._staff = database[STAFF]
 
     async def take_in_synthetic(self, file: Path) -> None:
-        """Write the demo's staff; done again it changes nothing."""
+        """Write the demo's staff; a repetition changes nothing."""
         writes = [
             ReplaceOne({"_id": one["id"]}, _document(one, place), upsert=True)
             for place, one in enumerate(read_staff(file))
@@ -80,9 +80,9 @@ class Directory:
         return [_shown(one) for one in await self._staff.find().sort("order", 1).to_list()]
 
     async def rights_of(self, staff: Staff) -> Staff:
-        """Return the person with the roles and places that the directory gives them by now.
+        """Return the person with the roles and places that the directory gives them now.
 
-        Who is not in the directory keeps what the login said.
+        A person who is not in the directory keeps the rights of the login.
         """
         known = await self._staff.find_one({"_id": staff.id})
         if known is None:
@@ -99,7 +99,7 @@ class Directory:
 def _document(one: Mapping[str, Any], order: int) -> dict[str, Any]:
     return {
         "_id": one["id"],
-        **{name: one[name] for name in _SAID if name != "id"},
+        **{name: one[name] for name in _FIELDS if name != "id"},
         "first": bool(one.get("first")),
         "order": order,
     }

@@ -1,4 +1,4 @@
-"""What a notice is, when it is recalled, and what is told of it.
+"""Notices: their content, when they are recalled, and the facts about them.
 
 Pure: no I/O, no clock, no randomness. A notice is known by its cause, so the same cause never
 makes two. Whom a fact concerns stands in `rules`.
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from services.notify.rules import Audience, Desk, Rule, rule_of
+from services.notify.rules import Audience, Rule, WorkArea, rule_of
 from shared.cases.working_time import Length
 from shared.contracts import Fact
 from shared.contracts.notify import NoticeCreated, NoticeReminded
@@ -22,7 +22,15 @@ from shared.contracts.steps import StepDue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Audience", "Desk", "Notice", "notices_of", "remind_at", "reminded", "told"]
+__all__ = [
+    "Audience",
+    "Notice",
+    "WorkArea",
+    "notice_created",
+    "notice_reminded",
+    "notices_of",
+    "remind_at",
+]
 
 
 _NOTICES: Final = uuid5(NAMESPACE_URL, "samraad:notices")
@@ -30,10 +38,10 @@ _NOTICES: Final = uuid5(NAMESPACE_URL, "samraad:notices")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What an inbox shows: a reference, a place and a deadline."""
+    """An entry of an inbox: a reference, a place and a deadline."""
 
     id: UUID
-    desk: Desk
+    area: WorkArea
     about: str
     """The type of the fact that caused it."""
     subject: UUID
@@ -42,18 +50,18 @@ class Notice:
     municipality: str
     audience: Audience
     due_at: datetime | None
-    """By when somebody must act; None where there is no such time."""
+    """When somebody must have acted; None where there is no deadline."""
     step: str | None = None
     """The step of a case whose time has passed, where the notice is about that."""
 
     @property
     def reference(self) -> str:
-        """How people name the case."""
+        """The case's reference, as people use it."""
         return case_reference(self.process, self.subject)
 
 
 def notices_of(fact: Fact) -> tuple[Notice, ...]:
-    """Say whom a fact concerns; nobody where there is no rule for it."""
+    """Return the notices that a fact causes; none where no rule exists for it."""
     step = str(fact.step) if isinstance(fact, StepDue) else None
     rule = rule_of(fact.type, step)
     return () if rule is None else (_notice(fact, rule, step),)
@@ -66,7 +74,7 @@ def _notice(fact: Any, rule: Rule[Any], step: str | None) -> Notice:
         cause += [step, fact.due_at.isoformat()]  # each time that passes is a notice of its own
     return Notice(
         id=uuid5(_NOTICES, "|".join(cause)),
-        desk=rule.desk,
+        area=rule.area,
         about=fact.type,
         subject=UUID(fact.subject()),
         process=rule.process,
@@ -77,8 +85,8 @@ def _notice(fact: Any, rule: Rule[Any], step: str | None) -> Notice:
     )
 
 
-def told(notice: Notice) -> NoticeCreated:
-    """Tell the others that a notice lies in an inbox."""
+def notice_created(notice: Notice) -> NoticeCreated:
+    """Return the fact that a notice was created."""
     return NoticeCreated(
         case_id=notice.subject,
         notice_id=notice.id,
@@ -88,10 +96,10 @@ def told(notice: Notice) -> NoticeCreated:
 
 
 def remind_at(due_at: datetime | None, now: datetime, within: Length) -> datetime:
-    """Say when a notice that nobody acknowledged is recalled.
+    """Return when a notice is recalled if nobody has acknowledged it.
 
-    After the time in which somebody must acknowledge it; where what it is about is due sooner, half
-    way there, so that time is left to act.
+    That is `within` after now; where its matter is due sooner, half way to the due time, so that
+    time is left to act.
     """
     latest = within.after(now)
     if due_at is None or due_at <= now:
@@ -99,8 +107,8 @@ def remind_at(due_at: datetime | None, now: datetime, within: Length) -> datetim
     return min(latest, now + (due_at - now) / 2)
 
 
-def reminded(notice: Mapping[str, Any]) -> NoticeReminded:
-    """Tell the others that nobody acknowledged a notice in time."""
+def notice_reminded(notice: Mapping[str, Any]) -> NoticeReminded:
+    """Return the fact that nobody acknowledged a notice in time."""
     return NoticeReminded(
         case_id=UUID(notice["subject"]),
         notice_id=UUID(notice["_id"]),

@@ -1,7 +1,7 @@
-"""Kafka in, and time: each fact is remembered with its case, and tells whom it concerns, once.
+"""Handlers of facts and timers: each fact updates its case, and creates its notice once.
 
-However late a fact comes, its notice lies in the inbox: nobody goes untold because notify was away.
-A notice that nobody acknowledges in time is recalled, once, to all whom it is for.
+A late fact creates its notice as well, so an outage of notify loses no notice. A notice that nobody
+acknowledges in time is recalled, once, for its whole audience.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "make_inbox", "make_timers"]
 
 CASES: Final = "cases"
-"""What notify knows of each case or waiting report: its process and place."""
+"""Collection of the process and place of each case or waiting report."""
 
 
 def make_inbox(within: Length = ACKNOWLEDGE_WITHIN) -> Inbox:
-    """The facts that are taken in; `within` is how soon somebody must acknowledge a notice."""
+    """Return the handlers of facts; `within` is how soon somebody must acknowledge a notice."""
     inbox = Inbox()
 
     def take_in(fact: Fact, unit: Unit) -> None:
-        """Remember the case, and lay a notice into the inbox of whom the fact concerns, once."""
+        """Store the case, and create the notice of whom the fact concerns, once."""
         _remember(fact, unit)
         for notice in domain.notices_of(fact):
             if unit.load(NOTICES, str(notice.id)) is None:
@@ -41,7 +41,7 @@ def make_inbox(within: Length = ACKNOWLEDGE_WITHIN) -> Inbox:
                 unit.save(NOTICES, document)
                 now = deadlines_of(document)
                 sync_timers(unit, document["_id"], before={}, now=now, case_id=fact.subject())
-                unit.emit(domain.told(notice))
+                unit.emit(domain.notice_created(notice))
 
     inbox.on(CaseOpened)(take_in)
     for rule in RULES:
@@ -50,7 +50,7 @@ def make_inbox(within: Length = ACKNOWLEDGE_WITHIN) -> Inbox:
 
 
 def make_timers() -> Timers:
-    """What happens when nobody acknowledged a notice in time."""
+    """Return the handler of the timer: nobody acknowledged a notice in time."""
     timers = Timers()
     timers.on(REMINDER, needs=_notice)(_on_reminder_due)
     return timers
@@ -65,7 +65,7 @@ def _notice(timer: Timer) -> dict[str, list[str]]:
 
 
 def _remember(fact: Fact, unit: Unit) -> None:
-    """Remember what a case or a waiting report is, from the fact that it begins with."""
+    """Store the process and place of a case or waiting report, from its first fact."""
     if not isinstance(fact, CaseOpened | TriageWaiting):
         return
     known = unit.load(CASES, fact.subject()) or {"_id": fact.subject()}
@@ -78,4 +78,4 @@ def _on_reminder_due(timer: Timer, unit: Unit) -> None:
     if notice is None or not deadlines_of(notice):
         return
     unit.save(NOTICES, remind(notice, unit.now))
-    unit.emit(domain.reminded(notice))
+    unit.emit(domain.notice_reminded(notice))

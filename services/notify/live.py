@@ -1,7 +1,7 @@
-"""The live inbox: a change stream on the notices wakes the browsers it concerns.
+"""The live inbox: a change stream on the notices notifies the browsers it concerns.
 
-An event carries ids only; what it means, the browser asks for as itself. One change stream serves
-all browsers of this process. Each stream ends with its session, looks up the person's rights anew
+An event carries ids only; the browser fetches the content with its own session. One change stream serves
+all browsers of this process. Each stream ends with its session, reads the person's rights again
 every minute, and ends at once when the service stops.
 """
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Live"]
 
 HEARTBEAT: Final = 15.0
-"""Seconds after which a silent stream says that it is still there."""
+"""Seconds without an event after which a stream sends a heartbeat."""
 RIGHTS_HOLD: Final = 60.0
-"""Seconds after which a stream asks anew what its person may see."""
+"""Seconds after which a stream reads the rights of its person again."""
 
 _PATIENCE: Final = 1.0
 _MOST_WAITING: Final = 100
@@ -46,8 +46,8 @@ class _Listener:
         default_factory=lambda: asyncio.Queue(_MOST_WAITING)
     )
 
-    def tell(self, event: dict[str, Any]) -> None:
-        """Hand an event over; a browser that does not read is already waiting for a refresh."""
+    def offer(self, event: dict[str, Any]) -> None:
+        """Queue an event; where the queue is full, the browser will refresh anyhow."""
         with suppress(asyncio.QueueFull):
             self.events.put_nowait(event)
 
@@ -61,16 +61,16 @@ class Live:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """End every stream and the watching, now."""
+        """End every stream and the change stream, now."""
         self._stopping.set()
 
     async def watch(self) -> None:
-        """Tell the listeners what changes, until stopped; begin anew when the database was away."""
+        """Pass changes to the listeners until stopped; restart after an outage of the database."""
         while not self._stopping.is_set():
             with suppress(PyMongoError):
                 await self._watch_once()
             if not self._stopping.is_set():
-                _log.warning("the change stream of notices ended; beginning anew")
+                _log.warning("the change stream of notices ended; restarting")
                 await self._pause(_PATIENCE)
 
     async def _watch_once(self) -> None:
@@ -80,23 +80,25 @@ class Live:
             wanted, full_document="updateLookup", max_await_time_ms=1000
         ) as changes:
             for listener in self._listeners:
-                listener.tell({})  # something may have happened before the watching began
+                listener.offer({})  # a change may have preceded this stream
             while not self._stopping.is_set() and changes.alive:
                 change = await changes.try_next()
                 if change is not None and change.get("fullDocument"):
-                    self._tell(change["fullDocument"], created=change["operationType"] == "insert")
+                    self._publish(
+                        change["fullDocument"], created=change["operationType"] == "insert"
+                    )
 
-    def _tell(self, notice: dict[str, Any], *, created: bool) -> None:
+    def _publish(self, notice: dict[str, Any], *, created: bool) -> None:
         for listener in self._listeners:
             if is_for(notice, listener.staff):
-                listener.tell({"notice": notice["_id"], "created": created})
+                listener.offer({"notice": notice["_id"], "created": created})
 
     async def stream(
         self, staff: Staff, still: Callable[[], Awaitable[Staff]]
     ) -> AsyncIterator[str]:
-        """Yield server-sent events for one browser; `still` says who it is by now.
+        """Yield server-sent events for one browser; `still` returns its person with current rights.
 
-        The stream ends where `still` raises `LoginRequired`, or where the database cannot say.
+        The stream ends where `still` raises `LoginRequired`, or where the database does not answer.
         """
         listener = _Listener(staff)
         self._listeners.add(listener)

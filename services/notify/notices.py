@@ -1,4 +1,4 @@
-"""The notices as they are stored and read: the store's edge.
+"""The notices in MongoDB.
 
 A notice document carries its reference, place and deadline, whom it is for, and who acknowledged
 it when. It names no party of a case.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.database import AsyncDatabase
 
-    from services.notify.domain import Desk, Notice
+    from services.notify.domain import Notice, WorkArea
     from shared.engine import Document
 
 __all__ = [
@@ -49,7 +49,7 @@ def stored(notice: Notice, now: datetime, remind_at: datetime) -> Document:
     """Return a notice as its document, to be recalled at that time."""
     return {
         "_id": str(notice.id),
-        "desk": notice.desk.value,
+        "desk": notice.area.value,
         "about": notice.about,
         "subject": str(notice.subject),
         "reference": notice.reference,
@@ -66,7 +66,7 @@ def stored(notice: Notice, now: datetime, remind_at: datetime) -> Document:
 
 
 def deadlines_of(document: Document | None) -> Mapping[str, datetime]:
-    """Say when it is recalled: never once somebody acknowledged it, and never twice."""
+    """Return when it is recalled: not after an acknowledgement, and not twice."""
     if document is None or document["acknowledged"] or document.get("reminded_at"):
         return {}
     at = document.get("remind_at")
@@ -74,7 +74,7 @@ def deadlines_of(document: Document | None) -> Mapping[str, datetime]:
 
 
 def remind(document: Document, now: datetime) -> Document:
-    """Return the notice as it is shown once it was recalled."""
+    """Return the notice, marked as recalled."""
     return {**document, "reminded_at": now}
 
 
@@ -89,7 +89,7 @@ def acknowledge(document: Document, staff_id: str, now: datetime) -> Document:
 
 
 def is_for(document: Mapping[str, Any], staff: Staff) -> bool:
-    """Say whether a notice is for this person: one of the roles, in a place it covers."""
+    """Whether a notice is for this person: one of the roles, in a place it covers."""
     return (
         may(staff, Action.READ_INBOX)
         and document["role"] in staff.roles
@@ -105,7 +105,7 @@ async def prepare(database: AsyncDatabase[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A stretch of a list, and how long the list is."""
+    """A part of a list, and the length of the list."""
 
     notices: Sequence[Document]
     total: int
@@ -123,10 +123,10 @@ class Inbox:
         }
         self._unread: dict[str, Any] = {"acknowledged.by": {"$ne": staff.id}}
 
-    def narrow(self, desk: Desk | None, reference: str) -> None:
-        """Keep to one desk's notices, or to references that hold what was typed."""
-        if desk is not None:
-            self._mine["desk"] = desk.value
+    def narrow(self, area: WorkArea | None, reference: str) -> None:
+        """Keep to notices of one area, or to references that contain the text."""
+        if area is not None:
+            self._mine["desk"] = area.value
         typed = reference.strip().upper()
         if typed:
             self._mine["reference"] = {"$regex": re.escape(typed)}
@@ -144,7 +144,7 @@ class Inbox:
         return await self._find({**rest, "due_at": {"$gt": now + SOON}}, rest, page)
 
     async def newest(self, *, apart_from: Sequence[Document]) -> Found:
-        """Unread and told last, where they are not shown anyway; the newest first."""
+        """The most recent unread notices apart from those already shown; the newest first."""
         shown = [notice["_id"] for notice in apart_from]
         wanted = {**self._mine, **self._unread, "_id": {"$nin": shown}}
         rows = self._notices.find(wanted).sort([("created_at", -1), ("_id", 1)])
@@ -170,8 +170,8 @@ class Inbox:
     ) -> Found:
         """Those with a deadline, the nearest first; then those without one, the newest first."""
         skip = (page - 1) * PAGE
-        first = await self._stretch({**self._mine, **dated}, [("due_at", 1)], skip, PAGE)
-        rest = await self._stretch(
+        first = await self._part({**self._mine, **dated}, [("due_at", 1)], skip, PAGE)
+        rest = await self._part(
             {**self._mine, **dateless, "due_at": None},
             [("created_at", -1)],
             max(0, skip - first.total),
@@ -179,7 +179,7 @@ class Inbox:
         )
         return Found([*first.notices, *rest.notices], first.total + rest.total)
 
-    async def _stretch(
+    async def _part(
         self, wanted: Mapping[str, Any], order: list[tuple[str, int]], skip: int, most: int
     ) -> Found:
         if not most:

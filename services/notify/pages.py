@@ -1,7 +1,7 @@
 """The inbox as staff see it, and the bell on every page.
 
 A person sees the notices for their roles in their places, acknowledges them one by one, and finds
-them by desk or case number. The list is a part of the page that refreshes itself.
+them by area of work or case number. The list refreshes itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge, deadlines_of
-from services.notify.rules import UNKNOWN, Desk, rule_of
+from services.notify.rules import UNKNOWN, WorkArea, rule_of
 from shared import web
 from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
@@ -43,23 +43,23 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 
 INBOX: Final = "/notify/inbox"
 
-DESKS: Final = {
-    Desk.TRIAGE: N_("Visitation"),
-    Desk.MEDIATION: N_("Konfliktråd"),
-    Desk.PSP: N_("PSP"),
+AREAS: Final = {
+    WorkArea.TRIAGE: N_("Visitation"),
+    WorkArea.MEDIATION: N_("Konfliktråd"),
+    WorkArea.PSP: N_("PSP"),
 }
-OTHER_DESK: Final = N_("Anden tjeneste")
-"""What the work of a service that is not known here belongs to."""
+OTHER_AREA: Final = N_("Anden tjeneste")
+"""The name of an area that is not known here."""
 NOTHING: Final = Found([], 0)
 
 
 class InboxFilter(BaseModel):
-    """What the list is narrowed to, as the address says it."""
+    """The filter of the list, from the query of the address."""
 
     model_config = ConfigDict(frozen=True)
 
     vis: Literal["open", "urgent"] = "open"
-    tjeneste: Desk | Literal[""] = ""
+    tjeneste: WorkArea | Literal[""] = ""
     sag: str = Field("", max_length=64)
     side: int = Field(1, ge=1, le=1000)
     kvitteret: str = Field("", max_length=16)
@@ -67,7 +67,7 @@ class InboxFilter(BaseModel):
 
     @classmethod
     def read(cls, query: str) -> InboxFilter:
-        """Read it from a form; what does not fit is left out as a whole."""
+        """Read it from a form; an invalid one is ignored as a whole."""
         try:
             return cls.model_validate(dict(parse_qsl(query)))
         except ValidationError:
@@ -79,7 +79,7 @@ class InboxFilter(BaseModel):
 
 
 class Acts(Protocol):
-    """How a staff action is carried out: once per key, in one transaction (`shared.engine`)."""
+    """Carries out a staff action: once per key, in one transaction (`shared.engine`)."""
 
     async def act(
         self, key: str, needs: Mapping[str, Iterable[str]], decide: Callable[[Unit], Any]
@@ -130,7 +130,7 @@ class _Pages:
         key: Annotated[UUID, Form()],
         back: Annotated[str, Form(max_length=200)] = "",
     ) -> Response:
-        """Note that this person has seen it; sent twice, it counts once."""
+        """Record the acknowledgement; a form sent twice counts once."""
         seen = await Inbox(self._database, staff).find(str(notice_id))
         if seen is None or not may(staff, Action.ACKNOWLEDGE_NOTICE):
             raise missing()
@@ -202,7 +202,7 @@ class _Pages:
                 _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff, language),
             ],
             "asked": asked,
-            "desks": [(str(key), words.gettext(name)) for key, name in DESKS.items()],
+            "areas": [(str(key), words.gettext(name)) for key, name in AREAS.items()],
             "pages": -(-rest.total // PAGE),
             "now": now,
             "part": _is_part(request),
@@ -215,13 +215,13 @@ def _section(key: str, heading: str, found: Found, staff: Staff, language: str) 
 
 
 def _shown(notice: Document, staff: Staff, section: str, language: str) -> dict[str, Any]:
-    """What a row says; of a notice whose rule is not known here it says plainly that there is one."""
+    """Return the values of a row; a notice whose rule is not known here gets a general text."""
     mine = [mark["at"] for mark in notice["acknowledged"] if mark["by"] == staff.id]
     rule = rule_of(notice["about"], notice.get("step"))
     return {
         "id": notice["_id"],
-        "about": (rule.says if rule else UNKNOWN).in_language(language),
-        "desk": DESKS.get(notice["desk"], OTHER_DESK),
+        "about": (rule.text if rule else UNKNOWN).in_language(language),
+        "area": AREAS.get(notice["desk"], OTHER_AREA),
         "reference": notice["reference"],
         "place": place_name(notice["municipality"]),
         "address": rule.work_at.format(subject=notice["subject"]) if rule else None,

@@ -1,8 +1,8 @@
-"""Whom a fact concerns: one table, a row for each fact, and nothing about it elsewhere.
+"""The table of notices: one row for each fact, and nothing about it elsewhere.
 
-A row says which fact it is for, who gets the notice, what the notice says in both languages, where
-the work is done, and by when. A fact that concerns nobody stands in `NOBODY`; every fact of every
-service stands in one of the two. Pure: no I/O, no clock, no randomness.
+A row has the fact, the audience of the notice, its text in both languages, the address of the work,
+and the deadline. A fact that concerns nobody is in `NOBODY`; every fact of every service is in one
+of the two. Pure: no I/O, no clock, no randomness.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from shared.contracts.places import POLICE_DISTRICT
 from shared.contracts.processes import Process
 from shared.staff.access import Role
 
-__all__ = ["NOBODY", "RULES", "UNKNOWN", "Audience", "Desk", "Rule", "Words", "rule_of"]
+__all__ = ["NOBODY", "RULES", "UNKNOWN", "Audience", "Rule", "Words", "WorkArea", "rule_of"]
 
 F = TypeVar("F", bound=Fact)
 
 
-class Desk(StrEnum):
-    """Whose work a notice belongs to; what the inbox filters by."""
+class WorkArea(StrEnum):
+    """The area of work that a notice belongs to; the inbox filters by it."""
 
     TRIAGE = "triage"
     MEDIATION = "mediation"
@@ -35,7 +35,7 @@ class Desk(StrEnum):
 
 
 class Words(NamedTuple):
-    """What a notice says."""
+    """The text of a notice."""
 
     da: str
     en: str
@@ -69,17 +69,17 @@ class _DueAt(Protocol):
 
 
 def secretariat(_: _InAPlace) -> Audience:
-    """Sort reports for the whole district."""
+    """Return the secretariat, which sorts reports for the whole district."""
     return Audience(Role.TRIAGE, POLICE_DISTRICT)
 
 
 def coordinator(_: _InAPlace) -> Audience:
-    """Answers for the whole district's portfolio of mediations (lov 467/2009)."""
+    """Return the coordinator, who answers for all mediations of the district (lov 467/2009)."""
     return Audience(Role.MEDIATION_COORDINATOR, POLICE_DISTRICT)
 
 
 def police_of_the_place(fact: _InAPlace) -> Audience:
-    """Only the police's members in that municipality, and nobody else.
+    """Return the police's members of PSP in that municipality, and nobody else.
 
     The other authorities learn of the person when something is disclosed to them under rpl § 115,
     item by item, and not before.
@@ -87,32 +87,32 @@ def police_of_the_place(fact: _InAPlace) -> Audience:
     return Audience(Role.PSP_POLICE, fact.municipality)
 
 
-def as_told(fact: _DueAt) -> datetime | None:
-    """By when the fact itself says."""
+def stated_due(fact: _DueAt) -> datetime | None:
+    """Return the due time in the fact."""
     return fact.due_at
 
 
 def triage_due(fact: TriageWaiting) -> datetime | None:
-    """By when the fact says; counted here for facts from before that was told."""
+    """Return the due time in the fact; older facts have none, so it is counted here."""
     return fact.due_at or TRIAGE_WITHIN.after(fact.since)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Generic[F]):
-    """One row: a fact whose notice is laid into the inbox of whom it concerns."""
+    """One row: a fact that creates a notice."""
 
     fact: type[F]
     step: StrEnum | None = None
-    """The condition: only where the fact is about this step. None: whatever its other rows leave."""
+    """The condition: only where the fact is about this step. None: every step without a row of its own."""
     to: Callable[[F], Audience]
-    desk: Desk
+    area: WorkArea
     process: Process | None = None
-    """Of which the case is, as its reference says it; None for a report that has no case yet."""
-    says: Words
+    """The process of the case, for its reference; None for a report that has no case yet."""
+    text: Words
     work_at: str
     """The address where the work is done; `{subject}` stands for the case or report."""
     due: Callable[[F], datetime | None]
-    """By when somebody must act; a notice whose rule says None has no deadline."""
+    """When somebody must have acted; None where the notice has no deadline."""
 
 
 _TRIAGE: Final = "/intake/triage"
@@ -123,105 +123,105 @@ RULES: Final[tuple[Rule[Any], ...]] = (
     Rule(
         fact=TriageWaiting,
         to=secretariat,
-        desk=Desk.TRIAGE,
-        says=Words("Henvendelse venter på visitation", "Report waits for triage"),
+        area=WorkArea.TRIAGE,
+        text=Words("Henvendelse venter på visitation", "Report waits for triage"),
         work_at=_TRIAGE,
         due=triage_due,
     ),
     Rule(
         fact=TriageOverdue,
         to=secretariat,
-        desk=Desk.TRIAGE,
-        says=Words(
+        area=WorkArea.TRIAGE,
+        text=Words(
             "Frist overskredet: henvendelse venter stadig på visitation",
             "Deadline passed: a report still waits for triage",
         ),
         work_at=_TRIAGE,
-        due=as_told,
+        due=stated_due,
     ),
     Rule(
         fact=mediation.CaseReceived,
         to=coordinator,
-        desk=Desk.MEDIATION,
+        area=WorkArea.MEDIATION,
         process=Process.MEDIATION,
-        says=Words("Ny sag: parterne skal kontaktes", "New case: the parties are to be contacted"),
+        text=Words("Ny sag: parterne skal kontaktes", "New case: the parties are to be contacted"),
         work_at=_MEDIATION,
-        due=as_told,
+        due=stated_due,
     ),
     Rule(
         fact=mediation.StepDue,
         step=mediation.Step.CONTACT_PARTIES,
         to=coordinator,
-        desk=Desk.MEDIATION,
+        area=WorkArea.MEDIATION,
         process=Process.MEDIATION,
-        says=Words(
+        text=Words(
             "Frist overskredet: parterne skulle være kontaktet",
             "Deadline passed: the parties should have been contacted",
         ),
         work_at=_MEDIATION,
-        due=as_told,
+        due=stated_due,
     ),
     Rule(
         fact=mediation.StepDue,
         to=coordinator,
-        desk=Desk.MEDIATION,
+        area=WorkArea.MEDIATION,
         process=Process.MEDIATION,
-        says=Words(
+        text=Words(
             "Frist overskredet: næste skridt i sagen mangler",
             "Deadline passed: the case's next step is missing",
         ),
         work_at=_MEDIATION,
-        due=as_told,
+        due=stated_due,
     ),
     Rule(
         fact=psp.CaseReceived,
         to=police_of_the_place,
-        desk=Desk.PSP,
+        area=WorkArea.PSP,
         process=Process.PSP,
-        says=Words("Ny sag: skal vurderes til PSP", "New case: to be judged for PSP"),
+        text=Words("Ny sag: skal vurderes til PSP", "New case: to be judged for PSP"),
         work_at=_PSP,
-        due=as_told,
+        due=stated_due,
     ),
     Rule(
         fact=psp.StepDue,
         step=psp.Step.JUDGE_NECESSITY,
         to=police_of_the_place,
-        desk=Desk.PSP,
+        area=WorkArea.PSP,
         process=Process.PSP,
-        says=Words(
+        text=Words(
             "Frist overskredet: sagen skulle være vurderet til PSP",
             "Deadline passed: the case should have been judged for PSP",
         ),
         work_at=_PSP,
-        due=as_told,
+        due=stated_due,
     ),
     Rule(
         fact=psp.StepDue,
         to=police_of_the_place,
-        desk=Desk.PSP,
+        area=WorkArea.PSP,
         process=Process.PSP,
-        says=Words(
+        text=Words(
             "Frist overskredet: næste skridt i sagen mangler",
             "Deadline passed: the case's next step is missing",
         ),
         work_at=_PSP,
-        due=as_told,
+        due=stated_due,
     ),
 )
 
 NOBODY: Final[frozenset[type[Fact]]] = frozenset(
     {
-        intake.CaseOpened,  # its own service says when somebody must act on it
+        intake.CaseOpened,  # the service of its process emits a fact with a due time
         intake.PartyCameOfAge,
         intake.PartyErased,
-        notify.NoticeCreated,  # what notify tells itself
+        notify.NoticeCreated,  # notify's own facts
         notify.NoticeReminded,
     }
 )
 """The facts that no notice is made of."""
 
 UNKNOWN: Final = Words("Der er nyt at se på", "There is something new to look at")
-"""What a notice says that was stored under a rule which this table does not have (any more)."""
+"""The text of a notice whose rule is not, or no longer, in this table."""
 
 _BY_ABOUT: Final = MappingProxyType(
     {(rule.fact.type, None if rule.step is None else rule.step.value): rule for rule in RULES}

@@ -1,4 +1,4 @@
-"""What notify must be told to start: hardly more than what every service needs."""
+"""Settings of notify."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar

@@ -1,4 +1,4 @@
-"""The PSP process, wired once."""
+"""The composition of PSP."""
 
 from functools import partial
 

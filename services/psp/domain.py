@@ -1,7 +1,7 @@
-"""What a PSP case is and may become. Pure: no I/O, no clock, no randomness.
+"""PSP cases, their states and transitions. Pure: no I/O, no clock, no randomness.
 
-Law: retsplejeloven section 115. So far a case is taken in and nominated; nothing is shared about
-it. What came with it was disclosed for prevention and is never for investigation (invariant 2).
+Law: retsplejeloven section 115. So far a case is accepted and nominated; nothing is shared about
+it. The information in it was disclosed for prevention, never for investigation (invariant 2).
 """
 
 from dataclasses import dataclass

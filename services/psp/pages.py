@@ -1,4 +1,4 @@
-"""The page of one PSP case: what stands and until when, and no names."""
+"""The page of one PSP case: its state and due time, without names."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""What PSP is told from outside."""
+"""Settings of PSP."""
 
 from typing import ClassVar
 

@@ -1,7 +1,7 @@
-"""What every service with cases of its own shares; a service writes only what is its own.
+"""The shared code of services with cases of their own; a service adds only what differs.
 
-Pure, for domains to rest on: `working_time` (how long things may take) and `next_step` (a case's next
-step, its due time and what is told of it). Edges, named for what they touch: `case_store` (MongoDB),
-`case_handlers` (Kafka in, and time), `case_page` (the page of a case), `report_details` (the fetch of
-what a report says), `case_service` (the process).
+Pure, for domains: `working_time` (lengths of deadlines) and `next_step` (a case's next step, its due
+time and the facts about it). Edges: `case_store` (MongoDB), `case_handlers` (facts from Kafka, and
+timers), `case_page` (the page of a case), `report_details` (the fetch of a report's details),
+`case_service` (the process).
 """

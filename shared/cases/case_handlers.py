@@ -1,4 +1,4 @@
-"""Kafka in, and time, for a service's cases: load, decide, save, emit."""
+"""Handlers of a service's cases, for facts and timers: load, decide, save, emit."""
 
 from typing import TypeVar
 
@@ -15,12 +15,12 @@ C = TypeVar("C", bound=AwaitsStep)
 
 
 def make_inbox(rules: CaseRules[C], cases: CaseStore[C], within: Length) -> Inbox:
-    """The facts that a service takes in; `within` is how long a case's first step may take."""
+    """Return the handlers of facts; `within` is how long a case's first step may take."""
     inbox = Inbox()
 
     @inbox.on(CaseOpened)
     def on_case_opened(opened: CaseOpened, unit: Unit) -> None:
-        """Take a case in."""
+        """Accept a case."""
         known = cases.load(unit, opened.case_id)
         case, facts = rules.on_case_opened(opened, known, unit.now, within)
         if facts:
@@ -31,7 +31,7 @@ def make_inbox(rules: CaseRules[C], cases: CaseStore[C], within: Length) -> Inbo
 
 
 def make_timers(rules: CaseRules[C], cases: CaseStore[C]) -> Timers:
-    """What happens when a step was not taken in time."""
+    """Return the handlers of timers: a step was not taken in time."""
     timers = Timers()
 
     def on_step_due(timer: Timer, unit: Unit) -> None:
@@ -42,7 +42,7 @@ def make_timers(rules: CaseRules[C], cases: CaseStore[C]) -> Timers:
         if facts:
             cases.save(unit, case)
             unit.emit(*facts)
-        # what it still waits for stays set
+        # timers of steps that the case still awaits stay set
         sync_timers(unit, timer.subject, before={}, now=case.deadlines)
 
     for step in rules.steps:

@@ -1,4 +1,4 @@
-"""The page of one case: what stands, until when, and no names; each reading is logged first."""
+"""The page of one case: its state and due time, without names; each reading is logged first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ C = TypeVar("C", bound=AwaitsStep)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasePage(Generic[C]):
-    """What is a service's own about the page of its cases: words, law and who may read.
+    """The parts of a case page that differ by service: texts, legal basis and permission.
 
     The service's template `case.html` extends `case-layout.html`.
     """
@@ -35,17 +35,17 @@ class CasePage(Generic[C]):
     cases: CaseStore[C]
     process: Process
     menu: str
-    """The service's name in the menu, and where its pages begin."""
+    """The service's name in the menu, and the first segment of its paths."""
     heading: str
-    """What the way to the page is called, in Danish."""
+    """The page's name in the breadcrumbs, in Danish."""
     action: Action
     """The permission that the page is opened by."""
     basis: LegalBasis
-    """By what right the case is kept."""
+    """The legal basis on which the case is kept."""
     stages: Mapping[StrEnum, str]
-    """What each stage is called, in Danish."""
+    """The name of each stage, in Danish."""
     more: Callable[[C], Mapping[str, Any]] = lambda _: {}
-    """What the service's template shows beside that."""
+    """Further values for the service's template."""
 
 
 def make_pages(store: Store, page: CasePage[C]) -> APIRouter:

@@ -1,4 +1,4 @@
-"""A service with cases of its own as a process, wired once."""
+"""The composition of a service with cases of its own."""
 
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ def make_case_engine(
 ) -> Engine:
     """Return the engine of a service that runs one process's cases, and fetches their details.
 
-    It reads intake's cases of that process, and tells about its own on `<service>.cases`.
+    It reads intake's cases of that process, and emits facts of its own to `<service>.cases`.
     """
     opened = Subscription(cases_topic(process), processor=inbox, group=settings.service)
     engine = make_engine(

@@ -1,8 +1,8 @@
 """The next step of a case and its due time. Pure: no I/O, no clock, no randomness.
 
-A case is taken in once, with the time that its first step may take. When that time has passed and
-the case still waits for the step, its service tells once that a person must look. A deadline does
-not say what is so: the case's own state decides, and no right is lost by a clock.
+A case is accepted once, with a due time for its first step. When that time has passed and the case
+still awaits the step, its service emits one `StepDue`, so that a person acts. The state of the case
+decides, not the deadline, and no right is lost because a deadline has passed.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class NotOurs(Rejected):
 
 
 class AwaitsStep:
-    """What the state of a case must have, a frozen dataclass, so that its next step has a due time."""
+    """The state of a case, a frozen dataclass, whose next step has a due time."""
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -40,17 +40,17 @@ class AwaitsStep:
     due_at: datetime | None
     """When the next step must have been taken."""
     overdue: bool
-    """Whether it was told that the next step was not taken in time."""
+    """Whether `StepDue` was emitted for the next step."""
 
     @property
     def deadlines(self) -> Mapping[str, datetime]:
-        """What must happen by when, as far as it was not told that it did not."""
+        """The due times of awaited steps for which no `StepDue` was emitted."""
         if self.next_step is None or self.due_at is None or self.overdue:
             return {}
         return {self.next_step.value: self.due_at}
 
     def marked_overdue(self) -> Self:
-        """The case once it was told that its next step was not taken in time."""
+        """Return the case, with its next step marked as not taken in time."""
         return replace(self, overdue=True)
 
 
@@ -58,7 +58,7 @@ C = TypeVar("C", bound=AwaitsStep)
 
 
 class Decision(NamedTuple, Generic[C]):
-    """A new state, and what the world should hear of it."""
+    """A new state, and the facts to emit."""
 
     case: C
     facts: tuple[Fact, ...] = ()
@@ -66,25 +66,25 @@ class Decision(NamedTuple, Generic[C]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRules(Generic[C]):
-    """What is a service's own about taking cases in, and about the times of their steps."""
+    """The rules of one service for accepting cases, and for the due times of their steps."""
 
     process: Process
     """The process whose cases the service runs."""
     known_as: str
-    """How a sentence for people names the process."""
+    """The name of the process in error messages."""
     received: Callable[[CaseOpened, datetime, datetime], C]
-    """A case as it arrives: from its fact, the time now, and when its first step is due."""
+    """Makes a case from its fact, the time now, and the due time of its first step."""
     steps: type[StrEnum]
     """Every step that a case may wait for."""
     emits_received: type[CaseReceived]
     emits_step_due: type[StepDue]
     first_step_within: Length
-    """How long the first step may take, where no setting says otherwise."""
+    """How long the first step may take, where no setting overrides it."""
 
     def on_case_opened(
         self, case: CaseOpened, known: C | None, now: datetime, within: Length | None = None
     ) -> Decision[C]:
-        """Take the case in, once; its first step may take so long, counted from the report.
+        """Accept the case, once; `within` is counted from the report.
 
         Raises:
             NotOurs: the case is of another process.
@@ -95,17 +95,17 @@ class CaseRules(Generic[C]):
         if known is not None:
             return Decision(known)
         due_at = (within or self.first_step_within).after(case.reported_at)
-        told = self.emits_received(
+        fact = self.emits_received(
             case_id=case.case_id, municipality=case.municipality, due_at=due_at
         )
-        return Decision(self.received(case, now, due_at), (told,))
+        return Decision(self.received(case, now, due_at), (fact,))
 
     def on_step_due(self, case: C, step: StrEnum, now: datetime) -> Decision[C]:
-        """Tell that a step was not taken in time, if the case still waits for it and time is up."""
+        """Emit `StepDue` if the case still awaits the step and its due time has passed."""
         due_at = case.deadlines.get(step.value)
         if due_at is None or now < due_at:
             return Decision(case)
-        told = self.emits_step_due(
+        fact = self.emits_step_due(
             case_id=case.case_id, municipality=case.municipality, step=step, due_at=due_at
         )
-        return Decision(case.marked_overdue(), (told,))
+        return Decision(case.marked_overdue(), (fact,))

@@ -1,8 +1,8 @@
-"""The background fetch of what a report says about a case: a claim check, redeemed once.
+"""The background fetch of a report's details for a case: a claim check, redeemed once.
 
-Facts are thin. What stands in a report's details, disclosure and text stays with intake until the
-owning service asks for it with its token; intake logs the reading. The service keeps it sealed
-under a key of its own for that case, and never asks inside a handler.
+Facts are thin. A report's details, disclosure and text stay with intake until the owning service
+fetches them with its token; intake logs the reading. The service keeps them encrypted under a key
+of its own for that case, and never fetches inside a handler.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from shared.runtime.settings import ReadableFile, SecretFile, ServiceSettings
 from shared.runtime.wiring import Engine
 from shared.security.data_keys import KeyDestroyed, Keys, MasterKey
 
-__all__ = ["CaseSettings", "DetailsFetcher", "case_key", "fetch_details", "held", "wanted"]
+__all__ = ["CaseSettings", "DetailsFetcher", "case_key", "fetch_details", "fetched", "wanted"]
 
 _KEPT: Final = ("details", "disclosure", "text")
 _LOOK_EVERY_S: Final = 0.25
@@ -47,28 +47,28 @@ log = structlog.get_logger()
 
 
 class CaseSettings(ServiceSettings):
-    """What a service is told that keeps the details of its cases."""
+    """Settings of a service that keeps the details of its cases."""
 
     master_key_file: ReadableFile
-    """What wraps the data keys of the cases."""
+    """The key that wraps the data keys of the cases."""
     intake_url: str
-    """Where a case's details are fetched."""
+    """The address of intake, where details are fetched."""
     intake_token_file: SecretFile
-    """What we show there."""
+    """The token for intake."""
 
 
 def case_key(case_id: UUID | str) -> str:
-    """The name of the data key for one case's text and details."""
+    """Return the name of the data key for one case's text and details."""
     return f"case:{case_id}"
 
 
 def wanted() -> Document:
-    """What a new case's document says of its details: they are to be fetched."""
+    """Return `details` of a new case's document: they are to be fetched."""
     return {"status": "wanted"}
 
 
-def held(sealed: Binary, at: datetime) -> Document:
-    """What it says once they are kept here, sealed under the case's key."""
+def fetched(sealed: Binary, at: datetime) -> Document:
+    """Return `details` of a case's document once fetched, sealed under the case's key."""
     return {"status": "held", "sealed": sealed, "fetched_at": at}
 
 
@@ -82,7 +82,7 @@ class DetailsFetcher:
     token: str
 
     async def prepare(self) -> None:
-        """Make the indexes of the keys, and of the cases that wait."""
+        """Make the indexes of the keys, and of the cases without details."""
         await self.keys.prepare()
         await self.store.db[self.store.cases].create_index(
             "details.status", partialFilterExpression={"details.status": "wanted"}
@@ -91,7 +91,7 @@ class DetailsFetcher:
     async def run(self) -> None:
         """Fetch what is wanted until cancelled.
 
-        While intake is away all wait together; a case that intake refuses waits longer each time.
+        While intake does not answer, all cases wait; a case that intake refuses waits longer each time.
         """
         patience: dict[str, tuple[float, float]] = {}
         pause = _LOOK_EVERY_S
@@ -111,11 +111,11 @@ class DetailsFetcher:
                     await asyncio.sleep(pause)
 
     async def read(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What the report says of a case, opened; None while it is not here yet.
+        """Return the decrypted details of a case; None while they are not fetched yet.
 
         Raises:
-            KeyDestroyed: the case's key is gone, and what it kept with it.
-            NotABlob: what is kept is damaged.
+            KeyDestroyed: the case's key was destroyed, so the details cannot be read.
+            NotABlob: the stored details are damaged.
 
         """
         details = document["details"]
@@ -136,10 +136,10 @@ class DetailsFetcher:
         self, case_id: str, intake: httpx.AsyncClient, patience: dict[str, tuple[float, float]]
     ) -> None:
         try:
-            said = await self._ask(case_id, intake)
+            details = await self._ask(case_id, intake)
             reach("details.fetched")
             await self.keys.ensure([case_key(case_id)])
-            sealed = await self.keys.encrypt(case_key(case_id), json.dumps(said).encode())
+            sealed = await self.keys.encrypt(case_key(case_id), json.dumps(details).encode())
             reach("details.sealed")
             await self._keep(case_id, sealed)
             patience.pop(case_id, None)
@@ -159,10 +159,10 @@ class DetailsFetcher:
             with attempt:
                 answer = await intake.get(f"/cases/{case_id}/details")
                 answer.raise_for_status()
-        said = answer.json()
-        if not isinstance(said, dict):
-            raise TypeError("intake answered with something else than details")
-        return {name: said.get(name) for name in _KEPT}
+        details = answer.json()
+        if not isinstance(details, dict):
+            raise TypeError("intake's answer is not an object of details")
+        return {name: details.get(name) for name in _KEPT}
 
     async def _keep(self, case_id: str, sealed: Binary) -> None:
         cases = self.store.cases
@@ -170,22 +170,22 @@ class DetailsFetcher:
         def keep(unit: Unit) -> None:
             case = unit.load(cases, case_id)
             if case is not None and case["details"]["status"] == "wanted":
-                unit.save(cases, {**case, "details": held(sealed, unit.now)})
+                unit.save(cases, {**case, "details": fetched(sealed, unit.now)})
 
         await self.store.act(f"details|{case_id}", {cases: [case_id]}, keep)
 
 
 def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsFetcher:
-    """Let a service fetch what is wanted for as long as it runs."""
+    """Add the fetch of details to a service's engine."""
     master = MasterKey.read(settings.master_key_file)
     keys = Keys(engine.store.client, settings.service, master)
-    desk = DetailsFetcher(
+    fetcher = DetailsFetcher(
         store=engine.store,
         keys=keys,
         intake_url=settings.intake_url,
         token=settings.intake_token_file.read_text().strip(),
     )
-    engine.on_start += [desk.prepare]
+    engine.on_start += [fetcher.prepare]
     engine.rollback.forgetting.append(keys.forget)
-    engine.background.append(desk.run)
-    return desk
+    engine.background.append(fetcher.run)
+    return fetcher

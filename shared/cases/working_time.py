@@ -1,4 +1,4 @@
-"""How long things may take. Choices of this system, none of them law (docs/rules.md, "Deadlines").
+"""Lengths of deadlines: choices of this system, none of them law (docs/rules.md, "Deadlines").
 
 Working days are counted in Europe/Copenhagen and skip Danish public holidays (domain.md section
 11). Such a deadline lies at the end of its day's office hours.
@@ -42,7 +42,7 @@ class Length:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read `5 working days`, or a span as ISO 8601 says it: `PT24H`.
+        """Read `5 working days`, or a span in ISO 8601: `PT24H`.
 
         Raises:
             ValueError: it is neither, or not between a second and three years.
@@ -73,10 +73,10 @@ def _length(given: object) -> object:
 
 
 LengthSetting = Annotated[Length, NoDecode, BeforeValidator(_length)]
-"""A length as a setting says it; see `Length.read`."""
+"""A length in a setting; see `Length.read`."""
 
 TRIAGE_WITHIN: Final = Length(span=timedelta(hours=24))
-"""How long a report may wait for the secretariat to decide what becomes of it."""
+"""How long a report may wait for the secretariat's decision."""
 CONTACT_PARTIES_WITHIN: Final = Length(working_days=5)
 """How soon the parties of a mediation must have been contacted (domain.md section 5)."""
 JUDGE_NECESSITY_WITHIN: Final = Length(working_days=5)

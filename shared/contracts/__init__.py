@@ -1,8 +1,8 @@
-"""What the services say to each other and to partners: the published language.
+"""The published contracts: the messages between services, and between services and partners.
 
-One module per owner: `intake`, `mediation`, `psp` and `notify` hold the facts that service tells;
-`report` and `update` what partners say, `receipts` what they are answered, `envelope` the headers
-around all of it. Contracts only grow: readers ignore unknown fields and types, and a breaking
+One module per owner: `intake`, `mediation`, `psp` and `notify` hold the facts that each service
+emits; `report` and `update` the messages from partners, `receipts` the replies to them, `envelope`
+the headers of all messages. Contracts only grow: readers ignore unknown fields and types, and a breaking
 change is a `.v2` beside the `.v1`. Pure: nothing here does I/O, reads a clock or draws a number.
 """
 
@@ -30,7 +30,7 @@ class Fact(BaseModel):
 
     @abstractmethod
     def subject(self) -> str:
-        """Whom the fact is about: `ce_subject`, the record's key, and what its sequence counts."""
+        """Return what the fact is about: `ce_subject`, the record's key, and the scope of its sequence."""
 
     @abstractmethod
     def topic(self) -> str:
@@ -56,7 +56,7 @@ class CaseFact(Fact):
         """Return the case."""
         written: str | None = self.__dict__.get("_subject")
         if written is None:
-            # asked for several times on the way of each event, and slow to write
+            # read several times for each event, and slow to format
             written = self.__dict__["_subject"] = str(self.case_id)
         return written
 

@@ -1,6 +1,6 @@
 """AsyncAPI 3 of one participant: which topics it writes and reads, and what lies on them.
 
-Generated from the declared topics and the models, so it can say nothing that is not so. Each
+Generated from the declared topics and the models, so it always agrees with them. Each
 service serves its own at `/asyncapi`, whole in itself; a partner's is the same for all partners.
 The committed documents refer to the committed schemas instead.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["MEDIA_TYPE", "PARTNER", "PARTNER_DOES", "asyncapi"]
 
 MEDIA_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
-"""As what it is served."""
+"""The media type under which it is served."""
 PARTNER: Final = "partner"
 """The participant that stands for every partner; `{partner}` is its id."""
 PARTNER_DOES: Final = "Sends sealed reports and reads what it is answered: docs/partners.md."
@@ -72,7 +72,7 @@ def asyncapi(
     forms = sorted({form_of(ce_type) for ce_type in carried})
     schemas: Document = {_headers_name(form): headers_of(form) for form in forms}
     if not schemas_at:
-        schemas |= {name: said for each in carried for name, said in _payloads(each).items()}
+        schemas |= {name: payload for each in carried for name, payload in _payloads(each).items()}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -117,7 +117,7 @@ def _channel_name(topic: str) -> str:
 
 
 def _channel(topic: Topic, types: Iterable[str]) -> Document:
-    told: Document = {
+    channel: Document = {
         "address": topic.name,
         "messages": {
             _key(ce_type): {"$ref": f"#/components/messages/{ce_type}"} for ce_type in types
@@ -135,27 +135,27 @@ def _channel(topic: Topic, types: Iterable[str]) -> Document:
         },
     }
     if "{partner}" in topic.name:
-        told["parameters"] = {
+        channel["parameters"] = {
             "partner": {
                 "description": f"The partner's id: {PARTNER_PATTERN}",
                 "examples": ["school-vejle"],
             }
         }
-    return told
+    return channel
 
 
 def _operation(action: str, topic: str, types: Iterable[str], participant: str) -> Document:
     """Describe one direction of a channel; all its messages, where none are listed."""
     channel = _channel_name(topic)
-    said: Document = {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+    operation: Document = {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
     taken = [ce_type for ce_type in types if ce_type not in NOT_TAKEN_YET]
     if taken != list(types):
-        said["messages"] = [
+        operation["messages"] = [
             {"$ref": f"#/channels/{channel}/messages/{_key(ce_type)}"} for ce_type in taken
         ]
     if topic == REPORTS:
         replies = _channel_name(REPLIES)
-        said["reply"] = {
+        operation["reply"] = {
             "channel": {"$ref": f"#/channels/{replies}"},
             "messages": [
                 {"$ref": f"#/channels/{replies}/messages/{_key(ce_type)}"} for ce_type in RECEIPTS
@@ -163,19 +163,19 @@ def _operation(action: str, topic: str, types: Iterable[str], participant: str) 
         }
     if action == "receive":
         prefix = r"partner\.[a-z][a-z0-9-]{1,39}\." if participant == PARTNER else participant
-        said["bindings"] = {
+        operation["bindings"] = {
             "kafka": {
                 "groupId": {"type": "string", "pattern": f"^{prefix}"},
                 "bindingVersion": _BINDING,
             }
         }
-    return said
+    return operation
 
 
 def _message(ce_type: str, topics: Iterable[str], schemas_at: str) -> Document:
     form = form_of(ce_type)
     value = {"$ref": f"{schemas_at}{ce_type}.json" if schemas_at else f"{_WITHIN}{ce_type}"}
-    said: Document = {
+    message: Document = {
         "name": ce_type,
         "title": ce_type,
         "summary": (MODELS[ce_type].__doc__ or ce_type).partition("\n")[0],
@@ -185,7 +185,7 @@ def _message(ce_type: str, topics: Iterable[str], schemas_at: str) -> Document:
     }
     if form is Form.LETTER:
         later = " Not taken yet: it is rejected with `unsupported`." * (ce_type in NOT_TAKEN_YET)
-        said |= {
+        message |= {
             "description": (
                 "A compact JWE (RFC 7516) to a key of `/.well-known/jwks.json`: ECDH-ES+A256KW on "
                 f"P-256, A256GCM, no zip, at most 256 KiB. Inside is JSON.{later}"
@@ -194,10 +194,10 @@ def _message(ce_type: str, topics: Iterable[str], schemas_at: str) -> Document:
             "payload": {**SEALED, "x-opened": value},
         }
     if form is not Form.FACT:
-        said["correlationId"] = {"location": CORRELATION}
-    said["x-schema"] = schema_path(ce_type)
-    said["bindings"] = {"$ref": f"#/components/messageBindings/{form}"}
-    return said
+        message["correlationId"] = {"location": CORRELATION}
+    message["x-schema"] = schema_path(ce_type)
+    message["bindings"] = {"$ref": f"#/components/messageBindings/{form}"}
+    return message
 
 
 def _headers(ce_type: str, form: Form, topics: Iterable[str]) -> Document:
@@ -240,19 +240,19 @@ def _payloads(ce_type: str) -> Document:
         for key, value in whole.items()
         if key not in ("$schema", "$id", "$defs", "x-ce-type")
     }
-    definitions = {f"{ce_type}.{name}": told for name, told in whole.get("$defs", {}).items()}
-    return {name: _moved(told, ce_type) for name, told in ({ce_type: root} | definitions).items()}
+    definitions = {f"{ce_type}.{name}": one for name, one in whole.get("$defs", {}).items()}
+    return {name: _moved(one, ce_type) for name, one in ({ce_type: root} | definitions).items()}
 
 
-def _moved(told: Any, ce_type: str) -> Any:
+def _moved(part: Any, ce_type: str) -> Any:
     """Point what points into the schema at the components instead."""
-    if isinstance(told, list):
-        return [_moved(each, ce_type) for each in told]
-    if not isinstance(told, dict):
-        return told
+    if isinstance(part, list):
+        return [_moved(each, ce_type) for each in part]
+    if not isinstance(part, dict):
+        return part
     return {
         key: value.replace("#/$defs/", f"{_WITHIN}{ce_type}.")
         if key == "$ref"
         else _moved(value, ce_type)
-        for key, value in told.items()
+        for key, value in part.items()
     }

@@ -1,7 +1,7 @@
 """Codes in facts: written strictly, read tolerantly (docs/contracts.md, "Tolerant readers").
 
 Contracts grow, and a list of codes grows with them. A reader that meets a code which it does not know
-keeps it as it was told. What to do with it is decided by who needs the code, and by nobody else.
+keeps its value as it was received. Only the code that uses the value decides what to do with it.
 """
 
 import re
@@ -15,13 +15,13 @@ from pydantic_core import CoreSchema, PydanticOmit, core_schema
 __all__ = ["AS_STORED", "OpenCode", "UnknownCode", "is_open_code"]
 
 AS_STORED: Final = "as stored"
-"""The validation context in which stored values are read: what was told once is read as it was."""
+"""The validation context for stored values: an unknown code in one is read and kept."""
 
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class UnknownCode(str):
-    """A code that is not on our list, as it was told; it can be stored and passed on."""
+    """A code that is not on our list, as it was received; it can be stored and passed on."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class UnknownCode(str):
 
 
 class _ListFirst:
-    """Looks a code up in its list first, which costs a known code nothing, and tells one fault."""
+    """Looks a code up in its list first, so a known code costs nothing, and reports a single fault."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -66,12 +66,12 @@ class _ListFirst:
 
 
 def is_open_code(schema: Mapping[str, Any]) -> bool:
-    """Say whether a schema of pydantic's core is that of a code in a fact."""
+    """Whether a schema of pydantic's core is that of a code in a fact."""
     return schema["type"] == "union" and schema.get("custom_error_type") == "enum"
 
 
 E = TypeVar("E", bound=StrEnum)
 
 OpenCode = Annotated[E | UnknownCode, _ListFirst()]
-"""A code of a list, as a fact tells it. A plain string that is not on the list is refused where a fact
+"""A code of a list, in a fact. A plain string that is not on the list is refused where a fact
 is made; where one is read, it is kept as an `UnknownCode`."""

@@ -38,7 +38,7 @@ def digits_of(cpr: str) -> str | None:
 
 
 def birth_date_of(digits: str) -> date | None:
-    """Return the day of birth that ten digits tell, or None where there is no such day."""
+    """Return the day of birth in ten digits, or None where there is no such day."""
     day, month, year = int(digits[:2]), int(digits[2:4]), int(digits[4:6])
     try:
         return date(_century(int(digits[6]), year) + year, month, day)
@@ -47,7 +47,7 @@ def birth_date_of(digits: str) -> date | None:
 
 
 def _century(seventh: int, year: int) -> int:
-    """Tell the century from the seventh digit, as the CPR register deals them out."""
+    """Return the century that the seventh digit encodes, by the rules of the CPR register."""
     return next(
         century for sevenths, upto, century in _CENTURIES if seventh in sevenths and year <= upto
     )

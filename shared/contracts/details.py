@@ -1,8 +1,8 @@
-"""What a report says beyond people and text: one small model per process.
+"""The details of a report, beside people and text: one small model per process.
 
-Nothing here is required: a partner says what it knows, `{}` is fine, and what is missing is
-asked for by the service that owns the process. All of it stays with intake and is fetched by the
-owning service once; none of it is ever in a fact.
+No field is required: a partner sends what it knows, and `{}` is valid. The service that owns the
+process asks for what is missing. Details stay with intake, and the owning service
+fetches them once; they are never in a fact.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class BoardReferral(StrEnum):
 
 
 class Acknowledgement(Sealed):
-    """That the act was in the main admitted (lov 467/2009 § 2 (3)), and who says so."""
+    """Whether the act was in the main admitted (lov 467/2009 § 2 (3)), and the source of that."""
 
     given: bool
     source: ShortText
@@ -93,7 +93,7 @@ class Acknowledgement(Sealed):
 
 
 class Informed(Sealed):
-    """Whether the person was told and asked. Not a condition under § 115, but a question."""
+    """Whether the person was informed and asked. Not a condition under § 115, but a question."""
 
     told: bool | None = None
     consented: bool | None = None
@@ -101,7 +101,7 @@ class Informed(Sealed):
 
 
 class Details(Sealed):
-    """What any report may say."""
+    """Details that any report may have."""
 
     danger_to_life: bool | None = None
     """Somebody may be in danger. Emergencies go to 112; this only sorts triage."""
@@ -142,7 +142,7 @@ class SspDetails(Details):
     """SSP: school, social services and police about a child or young person."""
 
     setting: ShortText | None = None
-    """Where it shows: `school`, `club`, `street`, `home`, `online`."""
+    """Where the concern was observed: `school`, `club`, `street`, `home`, `online`."""
     authorities: Names = ()
     informed: Informed | None = None
 
@@ -194,7 +194,7 @@ class TriageDetails(
     YouthBoardDetails,
     HonourDetails,
 ):
-    """A report without a process may say whatever a process could ask for."""
+    """The details of a report without a process: those of every process."""
 
 
 DETAILS: Final[Mapping[Process, type[Details]]] = MappingProxyType(

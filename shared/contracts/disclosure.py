@@ -1,7 +1,7 @@
 """Section 115 of the administration of justice act (rpl § 115): a disclosure, complete or nothing.
 
-The law names three co-operations and who belongs to each. A disclosure says its form, its basis,
-its purpose, why it is necessary, each item, each recipient, and who decided. Only what is listed
+The law names three co-operations and who belongs to each. A disclosure states its form, its
+basis, its purpose, its necessity, each item, each recipient, and who decided. Only what is listed
 is allowed: an authority outside the form gets nothing. There is no "§ 115 a" basis.
 """
 
@@ -143,7 +143,7 @@ class Item(Sealed):
 
 
 class Recipient(Sealed):
-    """Who gets it: a role at an authority, and nobody by being near."""
+    """Who receives it: a role at an authority."""
 
     authority: Annotated[
         ShortText,
@@ -159,7 +159,7 @@ class Recipient(Sealed):
 
 
 class Disclosure(Sealed):
-    """What is shared under section 115, born not for investigation."""
+    """What is shared under section 115; it is never for investigation."""
 
     form: Annotated[Form, Field(strict=False)]
     basis: Annotated[Basis, Field(strict=False), BeforeValidator(_basis)]

@@ -26,7 +26,7 @@ _COMMON: Final = Path(__file__).with_name("common.yaml")
 
 
 class ManifestWrong(ValueError):
-    """A manifest says what cannot be; the text names file, field and rule, a line for each."""
+    """A manifest breaks a rule; the text has a line with file, field and rule for each fault."""
 
 
 def discover(folder: Path | None = None) -> tuple[Manifest, ...]:
@@ -36,7 +36,7 @@ def discover(folder: Path | None = None) -> tuple[Manifest, ...]:
     that a clone, an installed wheel and the image of the containers are the same.
 
     Raises:
-        ManifestWrong: a manifest, or two of them together, cannot be so.
+        ManifestWrong: a manifest breaks a rule, or two of them contradict each other.
 
     """
     place = folder or _services()
@@ -73,8 +73,8 @@ def serving() -> Mapping[Process, str]:
 @cache
 def common() -> Common:
     """Return what all services have in common."""
-    said = _load(_COMMON)
-    return _valid(Common, said, _COMMON.name)
+    content = _load(_COMMON)
+    return _valid(Common, content, _COMMON.name)
 
 
 def _services() -> Path:
@@ -88,14 +88,14 @@ def _services() -> Path:
 def _read(file: Path, name: str) -> Manifest:
     shown = f"services/{name}/{FILE}"
     try:
-        said = _load(file)
+        content = _load(file)
     except yaml.YAMLError as error:
         raise ManifestWrong(f"{shown}: /: is no YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         raise ManifestWrong(f"{shown}: /: must be a mapping")
-    if "name" in said:
+    if "name" in content:
         raise ManifestWrong(f"{shown}: /name: the folder gives the name")
-    return _valid(Manifest, {"name": name, **said}, shown)
+    return _valid(Manifest, {"name": name, **content}, shown)
 
 
 def _load(file: Path) -> Any:
@@ -107,9 +107,9 @@ def _load(file: Path) -> Any:
 M = TypeVar("M", Manifest, Common)
 
 
-def _valid(model: type[M], said: object, shown: str) -> M:
+def _valid(model: type[M], content: object, shown: str) -> M:
     try:
-        return model.model_validate(said)
+        return model.model_validate(content)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         lines = [

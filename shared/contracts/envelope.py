@@ -70,13 +70,13 @@ _READ: Final = frozenset({*_OF_A_FACT, "ce_dataschema", "traceparent"}) - {"ce_s
 
 
 class Envelope(NamedTuple):
-    """What stands around a value: who says what, of whom, when, and in which order."""
+    """The headers of a record: its sender, type, subject, time and place in the sequence."""
 
     id: str
     source: str
     type: str
     time: datetime | None = None
-    """When its sender says it happened; nothing rests on it."""
+    """Time of the event according to its sender; no rule depends on it."""
     subject: str | None = None
     content_type: str = JSON_CONTENT_TYPE
     sequence: int | None = None
@@ -108,8 +108,10 @@ def partner_source(partner: str) -> str:
 
 def read_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Return the envelope in a record's headers, of any type; raises `EnvelopeRefused` with all faults."""
-    told = tuple(headers)
-    return _read_as_written(told) or _read(told, source=None, types=None, content_types=None)
+    received = tuple(headers)
+    return _read_as_written(received) or _read(
+        received, source=None, types=None, content_types=None
+    )
 
 
 def read_letter_envelope(
@@ -120,7 +122,7 @@ def read_letter_envelope(
 ) -> Envelope:
     """Return the envelope of a partner's sealed letter: its own source, a known type, sealed content.
 
-    `partner` is whose topic it lay on. A partner's `ce_sequence` says nothing and is not read.
+    `partner` is the owner of the topic. A partner's `ce_sequence` has no meaning and is not read.
     """
     return _read(
         headers,
@@ -131,7 +133,7 @@ def read_letter_envelope(
 
 
 def write_envelope(envelope: Envelope) -> list[tuple[str, bytes]]:
-    """Write the headers that say it; `read_envelope` reads them back the same."""
+    """Return the headers of an envelope; `read_envelope` reads the same envelope from them."""
     written = [
         ("ce_specversion", _SPEC_VERSION.encode()),
         ("ce_id", envelope.id.encode()),
@@ -267,8 +269,8 @@ def _read(
     if version is not None and version != _SPEC_VERSION:
         read.refuse("ce_specversion", Rule.UNSUPPORTED, "Only CloudEvents 1.0 is understood.")
     event_id = read.required("ce_id")
-    said_source = read.required("ce_source")
-    if said_source is not None and source is not None and said_source != source:
+    sent_source = read.required("ce_source")
+    if sent_source is not None and source is not None and sent_source != source:
         read.refuse("ce_source", Rule.MISMATCH, "The source is not that of this topic's partner.")
     event_type = read.required("ce_type")
     if event_type is not None and types is not None and event_type not in types:
@@ -287,11 +289,11 @@ def _read(
         if not (is_letter and error.field in {"header:ce_sequence", "header:ce_dataschema"})
     ]
     subject = read.values.get("ce_subject")
-    if errors or event_id is None or said_source is None or event_type is None:
-        raise EnvelopeRefused(tuple(errors), subject=subject, source=said_source)
+    if errors or event_id is None or sent_source is None or event_type is None:
+        raise EnvelopeRefused(tuple(errors), subject=subject, source=sent_source)
     return Envelope(
         id=event_id,
-        source=said_source,
+        source=sent_source,
         type=event_type,
         time=time,
         subject=subject,

@@ -1,4 +1,4 @@
-"""Pydantic's errors, told as receipts: a pointer, a code, a sentence, and nothing that was sent."""
+"""Pydantic's errors as errors of a receipt: a pointer, a code and a sentence, without the input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["faults_of", "pointer"]
 
 _RULES: Final = frozenset(rule.value for rule in Rule)
 _WRONG_TYPE: Final = (Rule.WRONG_TYPE, "Must be of the type that the schema says.")
-_TOLD: Final = MappingProxyType(
+_MESSAGES: Final = MappingProxyType(
     {
         "missing": (Rule.MISSING, "Must be there."),
         "enum": (Rule.UNKNOWN_VALUE, "Must be one of the values that the schema lists."),
@@ -43,16 +43,16 @@ def _is_below(place: tuple[str | int, ...], above: tuple[str | int, ...]) -> boo
 
 
 def faults_of(error: ValidationError, at: tuple[str | int, ...] = ()) -> list[FieldError]:
-    """Tell what `error` says, below the place `at`."""
+    """Return the faults in `error`, with pointers below the place `at`."""
     faults = []
-    told = error.errors(include_url=False, include_context=False, include_input=False)
-    places = {fault["loc"] for fault in told}
-    for fault in told:
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    places = {fault["loc"] for fault in errors}
+    for fault in errors:
         kind = fault["type"]
         if kind == "too_short" and any(_is_below(place, fault["loc"]) for place in places):
             continue  # it is not empty: what it holds is at fault, and pydantic counts the rest
-        if kind in _TOLD:
-            rule, message = _TOLD[kind]
+        if kind in _MESSAGES:
+            rule, message = _MESSAGES[kind]
         elif kind in _RULES:
             rule, message = Rule(kind), fault["msg"]
         else:

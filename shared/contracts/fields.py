@@ -60,7 +60,7 @@ class Sealed(BaseModel):
     )
 
     def __repr__(self) -> str:
-        """Tell the kind of thing, not its content: traces and logs get to see this."""
+        """Return the class alone, without content: traces and logs may contain this."""
         return f"<{type(self).__name__}>"
 
     __str__ = __repr__
@@ -130,7 +130,7 @@ def _printable(text: str) -> str:
     return text
 
 
-def _said(text: str) -> str:
+def _not_blank(text: str) -> str:
     if not text.strip():
         raise refusal(Rule.BLANK, "Must not be blank.")
     return text
@@ -150,20 +150,20 @@ ShortText = Annotated[
     str,
     Field(min_length=1, max_length=MAX_SHORT),
     AfterValidator(_printable),
-    AfterValidator(_said),
+    AfterValidator(_not_blank),
 ]
-"""A line that says something: a role, a source."""
+"""A line that is not blank: a role, a source."""
 Line = Annotated[str, Field(max_length=MAX_SHORT), AfterValidator(_printable)]
 """A line that may be left empty: half a name, a street."""
 Label = Annotated[
-    str, Field(min_length=1, max_length=64), AfterValidator(_printable), AfterValidator(_said)
+    str, Field(min_length=1, max_length=64), AfterValidator(_printable), AfterValidator(_not_blank)
 ]
 """How a report names a person within itself."""
 LongText = Annotated[
     str,
     Field(min_length=1, max_length=MAX_LONG),
     AfterValidator(_without_nul),
-    AfterValidator(_said),
+    AfterValidator(_not_blank),
 ]
 """A reasoned sentence or several: a purpose, a necessity."""
 FreeText = Annotated[str, Field(max_length=MAX_FREE), AfterValidator(_without_nul)]

@@ -1,4 +1,4 @@
-"""The envelope as schemas: which headers stand around each form of message, and what they hold."""
+"""The envelope as schemas: the headers of each form of message, and their values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ID: Final = {
 _TIME: Final = {
     "type": "string",
     "format": "date-time",
-    "description": "When its sender says it happened, with offset; nothing rests on it.",
+    "description": "Time of the event according to its sender, with an offset; no rule depends on it.",
 }
 _TRACE: Final = {
     "type": "string",
@@ -75,7 +75,7 @@ def reply_headers() -> Schema:
 
 
 def letter_headers() -> Schema:
-    """Describe the headers of a sealed letter: what a partner must say, and what it may."""
+    """Describe the headers of a sealed letter: the required and the optional ones."""
     described = _headers(
         source={
             "type": "string",

@@ -72,7 +72,7 @@ class TriageWaiting(Fact):
     municipality: str
     since: datetime
     due_at: datetime | None = None
-    """When it must have been decided; null in facts from before this was told."""
+    """When it must have been decided; null in facts written before this field was added."""
 
     def subject(self) -> str:
         """Return the report: there is no case yet."""
@@ -105,7 +105,7 @@ class TriageOverdue(Fact):
 
 
 class PartyCameOfAge(CaseFact):
-    """A party turned 18: custody holders no longer speak for them. The day would tell a birthday."""
+    """A party turned 18: custody holders no longer speak for them. A date would reveal the birthday."""
 
     type: ClassVar[str] = "intake.party_came_of_age.v1"
 

@@ -3,7 +3,7 @@
 Topics, rights on broker and database, ports, processes, routes, secrets, containers and documents
 follow from the manifests; none of them lists services by itself. What every service has in common
 (settings of topics, collections of the engine) is declared once, in `common.yaml` beside this file.
-`discovery.py` finds and reads them, `topics.py` joins what they say of topics.
+`discovery.py` finds and reads them, `topics.py` joins the topics that they declare.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class Manifest(_Part):
         return tuple(name for topic in self.topics.reads for name in expand(topic, self.serves))
 
     def process_of(self, topic: str) -> Process | None:
-        """Return the one process that a topic of this service tells of; None where it may be any."""
+        """Return the one process that a topic of this service is about; None where it may be any."""
         last = topic.rpartition(".")[2]
         if last in {process.value for process in Process}:
             return Process(last)

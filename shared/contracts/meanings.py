@@ -1,4 +1,4 @@
-"""What each value of a code list means, as its docstring says it: published with the schemas.
+"""The meaning of each value of a code list, from its docstring; published with the schemas.
 
 The first sentence is the definition, which never changes once it is published. What follows are
 remarks, which may be corrected.
@@ -30,12 +30,12 @@ def meanings_of(codes: type[Enum]) -> dict[str, str]:
     """Return the docstring below each value that has one, by value."""
     (definition,) = ast.parse(dedent(inspect.getsource(codes))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
-    told = {}
-    for said, below in pairwise(body):
-        match said, below:
+    meanings = {}
+    for statement, below in pairwise(body):
+        match statement, below:
             case (
                 ast.Assign(targets=[ast.Name(id=name)]),
                 ast.Expr(value=ast.Constant(value=str() as text)),
             ):
-                told[str(codes[name].value)] = inspect.cleandoc(text)
-    return told
+                meanings[str(codes[name].value)] = inspect.cleandoc(text)
+    return meanings

@@ -27,7 +27,7 @@ class CaseReceived(steps.CaseReceived):
 
 
 class StepDue(steps.StepDue):
-    """The time for a case's next step has passed, and nobody has told that it was taken.
+    """The time for a case's next step has passed, and the step was not recorded as taken.
 
     A person must look. Nothing else follows from it: no right is lost, and no case ends by itself.
     """

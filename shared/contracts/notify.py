@@ -1,4 +1,4 @@
-"""The facts of notify: somebody is to be told, by reference only."""
+"""The facts of notify: notices to staff, which identify a case by its reference only."""
 
 from typing import ClassVar
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""People in a report, as a partner tells of them. Intake's vault alone keeps what is said here."""
+"""People in a report, as a partner describes them. Only intake's vault keeps these data."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -34,7 +34,7 @@ class Name(Sealed):
     family: Line | None = None
 
     @property
-    def is_said(self) -> bool:
+    def is_present(self) -> bool:
         """Whether there is anything to call the person by."""
         return bool((self.given or "").strip() or (self.family or "").strip())
 
@@ -67,14 +67,14 @@ class Person(Sealed):
     custody: Annotated[Custody, _CODE] | None = None
 
     @model_validator(mode="after")
-    def _can_be_told_from_others(self) -> Self:
-        if self.cpr is None and (self.name is None or not self.name.is_said):
+    def _can_be_identified(self) -> Self:
+        if self.cpr is None and (self.name is None or not self.name.is_present):
             raise refusal(Rule.NAME_OR_CPR_MISSING, "A person needs a name or a CPR number.")
         return self
 
     @property
     def born(self) -> date | None:
-        """The day of birth as said, else as the CPR number tells it."""
+        """The stated day of birth, else the one in the CPR number."""
         if self.birth_date is not None or self.cpr is None:
             return self.birth_date
         return birth_date_of(self.cpr)

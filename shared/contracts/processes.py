@@ -1,4 +1,4 @@
-"""The code lists of the contract: what a case may be, who may say so, and how people stand in it."""
+"""The code lists of the contract: processes of cases, proposers and partners, and the roles of people."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Process(StrEnum):
 
 
 class ProposedBy(StrEnum):
-    """Who thought of it. Not the same as who sends it: the partner says whom it speaks for."""
+    """Who proposed it. This may differ from the sender: a partner states for whom it speaks."""
 
     POLICE = "police"
     """The police, as an authority."""
@@ -107,7 +107,7 @@ class Custody(StrEnum):
 
 
 class PartnerKind(StrEnum):
-    """What sort of authority a partner is. It decides what the partner is believed about."""
+    """What sort of authority a partner is. It decides which statements are accepted from the partner."""
 
     POLICE = "police"
     """The police."""
@@ -135,4 +135,4 @@ ACCUSING_KINDS = frozenset(
         PartnerKind.PRISON_SERVICE,
     }
 )
-"""Who may call somebody suspect or convicted, or say that an act was acknowledged."""
+"""The kinds that may call somebody suspect or convicted, or state that an act was acknowledged."""

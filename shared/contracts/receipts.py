@@ -1,7 +1,7 @@
-"""What a partner is answered: accepted, rejected field by field, or routed later by triage.
+"""The replies to a partner: accepted, rejected field by field, or routed later by triage.
 
 Receipts come on `partner.<id>.replies`, keyed by the partner's own reference, and carry no
-sequence. A message says what is wrong, in English, and never repeats what was sent.
+sequence. A message describes the fault in English, and never repeats what was sent.
 """
 
 from enum import StrEnum
@@ -25,7 +25,7 @@ REPLIES_SOURCE: Final = "/intake/replies"
 """The `ce_source` of every receipt."""
 
 MAX_ERRORS: Final = 50
-"""A rejection names at most so many faults; mending them shows the rest."""
+"""The most faults that one rejection names; the next attempt shows the rest."""
 
 
 class Rule(StrEnum):
@@ -94,7 +94,7 @@ class Rule(StrEnum):
 
 
 class FieldError(BaseModel):
-    """One thing that was wrong, said so that the partner can mend it."""
+    """One fault in a report, described so that the partner can correct it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
@@ -111,7 +111,7 @@ class FieldError(BaseModel):
 
 
 class Receipt(BaseModel):
-    """An answer to one report; what its partner may rely on."""
+    """The reply to one report; its partner may rely on it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
@@ -128,15 +128,15 @@ class Receipt(BaseModel):
 
 
 class ReportAccepted(Receipt):
-    """The report was taken, once. The same report again gets this very receipt again."""
+    """The report was accepted, once. The same report again gets the same receipt."""
 
     type: ClassVar[str] = "intake.report_accepted.v1"
     case_id: UUID | None
-    """The case it opened, or null where triage decides; `ReportRouted` tells it then."""
+    """The case it opened, or null where triage decides; `ReportRouted` has it then."""
 
 
 class ReportRejected(Receipt):
-    """The report was not taken; mended, it may come again under the same reference."""
+    """The report was rejected. A corrected report may be sent under the same reference."""
 
     type: ClassVar[str] = "intake.report_rejected.v1"
     errors: tuple[FieldError, ...]

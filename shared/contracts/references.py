@@ -95,9 +95,9 @@ def _readable(key: bytes | None) -> str | None:
 
 
 def case_reference(process: Process | None, case_id: UUID) -> str:
-    """How people name a case: `KR-7Q2M-04XT`. From its id alone, so it tells no order or number.
+    """How people name a case: `KR-7Q2M-04XT`. It follows from the id alone, so it reveals no order or number.
 
-    The prefix says the process: KR mediation, PSP, SSP, BS concern, US youth council, UN youth
+    The prefix names the process: KR mediation, PSP, SSP, BS concern, US youth council, UN youth
     board, AE honour, M for a report in triage. Then the id's first 40 bits in Crockford's
     base 32, which has no I, L, O or U to misread.
     """

@@ -1,7 +1,7 @@
 """A report: one sealed letter from a partner, and everything that must be true of it.
 
-`check_report` reads an opened letter as from a stranger and answers with the report or with every
-fault it could find. What is odd but allowed is marked, not refused.
+`check_report` reads an opened letter as untrusted input and returns the report, or raises every fault
+it finds. What is odd but allowed is marked, not refused.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Mark:
 
 
 class Report(Sealed):
-    """What a partner tells, once it has been found in order."""
+    """A report from a partner."""
 
     partner: str
     reference: Annotated[str, Field(json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"})]
@@ -90,7 +90,7 @@ class Report(Sealed):
 
 
 class ReportRefused(ValueError):
-    """The letter is not taken; `errors` say why, without a word of it."""
+    """The letter is rejected; `errors` give the reasons, without quoting it."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)[:MAX_ERRORS]
@@ -108,7 +108,7 @@ def check_report(
 ) -> Report:
     """Return the report in an opened letter; raises `ReportRefused` with every fault found.
 
-    `partner` and `reference` are what the envelope says, `kind` and `municipalities` what the
+    `partner` and `reference` are those of the envelope, `kind` and `municipalities` what the
     partner was registered as, `now` is intake's clock.
     """
     try:
@@ -179,8 +179,8 @@ def _known(read: Opened, report: Report | None, errors: list[FieldError]) -> Kno
             labels=frozenset(person.label for person in report.people),
             disclosure=report.disclosure,
         )
-    said = read.get("people")
-    people = said[:MAX_PEOPLE] if isinstance(said, list) else []
+    listed = read.get("people")
+    people = listed[:MAX_PEOPLE] if isinstance(listed, list) else []
     readable = [(index, _or_none(_PERSON, one)) for index, one in enumerate(people)]
     labels = (one.get("label") for one in people if isinstance(one, dict))
     return Known(

@@ -122,7 +122,7 @@ def _place_faults(known: Known) -> Iterator[FieldError]:
 
 
 def people_faults(known: Known, sender: Sender) -> Iterator[FieldError]:
-    """Labels that do not add up, and categories that may not be said."""
+    """Find labels that contradict each other, and categories that may not be stated."""
     seen: set[str] = set()
     for index, person in known.people:
         at = f"/people/{index}"
@@ -146,7 +146,7 @@ def _custody_faults(at: str, person: Person, labels: frozenset[str]) -> Iterator
 
 
 def _category_faults(at: str, person: Person, known: Known, sender: Sender) -> Iterator[FieldError]:
-    """No category defaults to guilt, and a child is not made a criminal by a form."""
+    """Check that the sender may state the category, and that the person is old enough for it."""
     if person.category not in {Category.SUSPECT, Category.CONVICTED}:
         return
     field = f"{at}/category"
@@ -193,7 +193,7 @@ def _today(now: datetime) -> date:
 
 
 def acknowledgement_faults(raw: Opened, sender: Sender) -> Iterator[FieldError]:
-    """Hold that an act was admitted is said by those who heard it, whatever the process."""
+    """Check that a partner of this kind may state an admission of the act, in any process."""
     details = raw.get("details")
     if (
         isinstance(details, dict)
@@ -210,14 +210,14 @@ def acknowledgement_faults(raw: Opened, sender: Sender) -> Iterator[FieldError]:
 def _disclosure_faults(known: Known) -> Iterator[FieldError]:
     if not known.process_is_known:
         return
-    said = known.raw.get("disclosure") is not None
-    if known.process in FORM_OF_PROCESS and not said:
+    has_disclosure = known.raw.get("disclosure") is not None
+    if known.process in FORM_OF_PROCESS and not has_disclosure:
         yield FieldError.of(
             "/disclosure",
             Rule.DISCLOSURE_MISSING,
             "This process is a disclosure: one must be there.",
         )
-    elif said and known.process is not None and known.process not in FORM_OF_PROCESS:
+    elif has_disclosure and known.process is not None and known.process not in FORM_OF_PROCESS:
         yield FieldError.of(
             "/disclosure",
             Rule.DISCLOSURE_NOT_ALLOWED,

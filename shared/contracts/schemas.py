@@ -1,4 +1,4 @@
-"""JSON Schemas of everything that crosses: generated from the models, one per `ce_type`.
+"""JSON Schemas of all messages: generated from the models, one per `ce_type`.
 
 They are committed under `docs/schemas/` and served at `{intake}/schemas/<ce_type>.json`, which is
 also the `ce_dataschema`. `samraad contracts publish` writes them, and refuses where a published
@@ -43,14 +43,14 @@ __all__ = ["FACTS", "LETTERS", "MODELS", "RECEIPTS", "schema", "schema_path"]
 
 
 def _facts() -> Iterator[type[Fact]]:
-    """Find the facts that the services tell: each service's stand in the module of its name here."""
+    """Find the facts of the services: those of a service are in the module of its name here."""
     for service in manifests():
         name = f"{__package__}.{service.name}"
         if find_spec(name) is not None:
-            for told in vars(import_module(name)).values():
-                is_fact = isinstance(told, type) and issubclass(told, Fact)
-                if is_fact and told.__module__ == name and "type" in vars(told):
-                    yield told
+            for found in vars(import_module(name)).values():
+                is_fact = isinstance(found, type) and issubclass(found, Fact)
+                if is_fact and found.__module__ == name and "type" in vars(found):
+                    yield found
 
 
 FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType({fact.type: fact for fact in _facts()})
@@ -59,15 +59,15 @@ FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType({fact.type: fact for f
 LETTERS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
     {REPORT_SUBMITTED: Report, UPDATE_SUBMITTED: Update}
 )
-"""What partners write, by its `ce_type`."""
+"""The messages from partners, by `ce_type`."""
 
 RECEIPTS: Final[Mapping[str, type[Receipt]]] = MappingProxyType(
     {receipt.type: receipt for receipt in (ReportAccepted, ReportRejected, ReportRouted)}
 )
-"""What partners are answered, by its `ce_type`."""
+"""The replies to partners, by `ce_type`."""
 
 MODELS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({**LETTERS, **RECEIPTS, **FACTS})
-"""Whatever crosses, by its `ce_type`: letters (the JSON inside), receipts and facts."""
+"""All messages, by `ce_type`: letters (the JSON inside), receipts and facts."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -88,16 +88,16 @@ def schema_path(ce_type: str) -> str:
 
 
 class _WithMeanings(GenerateJsonSchema):
-    """Says of each listed value what it means, where its docstring does."""
+    """Adds the meaning of each listed value that has a docstring."""
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
-        told = super().enum_schema(schema)
+        described = super().enum_schema(schema)
         if meanings := meanings_of(schema["cls"]):
-            told["x-meanings"] = meanings
-        return told
+            described["x-meanings"] = meanings
+        return described
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Say that a code is named by its list, also where a reader takes others (`codes.Told`)."""
+        """Whether a field gets a title: not a code, which its list names (`codes.OpenCode`)."""
         return not is_open_code(schema) and super().field_title_should_be_set(schema)
 
 
@@ -134,7 +134,7 @@ def _schema(ce_type: str) -> dict[str, Any]:
 
 
 def _by_process(refs: Mapping[Any, str]) -> list[dict[str, Any]]:
-    """Say what `details` hold in each process, and which processes must carry a disclosure."""
+    """Describe `details` for each process, and which processes require a disclosure."""
     cases: list[dict[str, Any]] = [
         {
             "if": {"properties": {"process": {"const": process.value}}, "required": ["process"]},

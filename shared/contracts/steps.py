@@ -1,6 +1,6 @@
-"""What every service with cases of its own tells: a case arrived, the time of a step has passed.
+"""The facts of every service with cases of its own: a case arrived, the time of a step has passed.
 
-Each service tells them as types of its own, with its own steps; its module says what they mean there.
+Each service emits them as types of its own, with its own steps; its module defines their meaning.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from shared.contracts import CaseFact
 __all__ = ["CaseReceived", "StepDue"]
 
 
-class _ToldByItsService(CaseFact):
+class _OwnFact(CaseFact):
     """A fact of the service that its type names."""
 
     def topic(self) -> str:
@@ -18,7 +18,7 @@ class _ToldByItsService(CaseFact):
         return f"{self.type.partition('.')[0]}.cases"
 
 
-class CaseReceived(_ToldByItsService):
+class CaseReceived(_OwnFact):
     """The case has arrived and its first deadline runs."""
 
     municipality: str
@@ -27,8 +27,8 @@ class CaseReceived(_ToldByItsService):
     """When the first step must have been taken."""
 
 
-class StepDue(_ToldByItsService):
-    """The time for a case's next step has passed, and nobody has told that it was taken."""
+class StepDue(_OwnFact):
+    """The time for a case's next step has passed, and the step was not recorded as taken."""
 
     municipality: str
     """Kommunekode."""

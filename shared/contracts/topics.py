@@ -143,7 +143,7 @@ class Declaration:
         return frozenset(allowed.intersection(rights))
 
     def is_ours(self, right: Right) -> bool:
-        """Tell whether a right is for us to take: of our users, or to a topic of ours."""
+        """Whether we may revoke a right: it is of our users, or to a topic of ours."""
         ours = right.user in (*self.services, self.inspector) or right.user.startswith(
             self.partner_user("")
         )

@@ -33,7 +33,7 @@ __all__ = ["Update", "UpdateKind", "check_update"]
 
 
 class UpdateKind(StrEnum):
-    """What an update tells."""
+    """What an update is about."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
     """The act was in the main admitted, or no longer is."""
@@ -54,7 +54,7 @@ class UpdateKind(StrEnum):
 
 
 class Update(Sealed):
-    """What a partner tells about an earlier report of its own."""
+    """An update from a partner about an earlier report of its own."""
 
     partner: str
     reference: Annotated[str, Field(json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,64}$"})]

@@ -1,4 +1,4 @@
-"""What lies on each topic: the types, the form of their records, and the table that is frozen of it.
+"""The content of each topic: its types, the form of their records, and the frozen table of topics.
 
 Everything follows from the declared topics and the models. `rows` is the frozen table, one row for
 the login, for each form and for each topic; `wire_growth.py` compares it with what was published.
@@ -46,12 +46,12 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
-"""Of the frozen table. Its first key says of what it is a row, with its name."""
+"""A row of the frozen table. Its first key is the kind of the row, and its value the name."""
 
 REPORTS: Final = "partner.{partner}.reports"
-"""The topic of what a partner sends."""
+"""The topic of the letters from a partner."""
 REPLIES: Final = "partner.{partner}.replies"
-"""The topic of what a partner is answered."""
+"""The topic of the replies to a partner."""
 NOT_TAKEN_YET: Final = frozenset({UPDATE_SUBMITTED})
 """Types that are published in advance: intake rejects them with `unsupported`."""
 PROTOCOL: Final = "kafka-secure"

@@ -47,29 +47,29 @@ _MAY_ONLY_RISE: Final = {
 
 
 def name_of(row: Row) -> str:
-    """Say of what it is a row: `topic psp.cases`."""
+    """Return the kind and name of a row: `topic psp.cases`."""
     kind, name = next(iter(row.items()))
     return f"{kind} {name}"
 
 
 def row_is_gone(row: Row) -> Break:
-    """Say that nothing has the name of a published row any more."""
+    """Return the break of a published row whose name is gone."""
     keep = _KEEP_TOPIC if "topic" in row else _KEEP_WIRE
     return Break("", "it is gone or renamed", keep)
 
 
 def row_breaks(old: Row, new: Row) -> list[Break]:
     """Find each way in which one row breaks with an older one of the same name."""
-    told = old.get("form") != "letter"
-    return [found for key in old for found in _breaks(key, old, new, told=told)]
+    emitted = old.get("form") != "letter"
+    return [found for key in old for found in _breaks(key, old, new, emitted=emitted)]
 
 
-def _breaks(key: str, old: Row, new: Row, *, told: bool) -> Iterator[Break]:
+def _breaks(key: str, old: Row, new: Row, *, emitted: bool) -> Iterator[Break]:
     at, before = f"/{key}", old[key]
     after: Any = new.get(key)
     match key:
         case "key" | "headers" | "value" if after is not None:
-            yield from (found.below(at) for found in breaks(before, after, told=told))
+            yield from (found.below(at) for found in breaks(before, after, emitted=emitted))
         case "reads" | "writes" | "logins":
             what, keep = _MAY_ONLY_GROW[key]
             for gone in (name for name in before if name not in after):

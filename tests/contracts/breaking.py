@@ -13,7 +13,7 @@ KEEP_MEANING = "Leave its definition as it was, and add a new value that means t
 KEEP_BOUNDS = "Leave the bounds as they were; other ones are for {v2}."
 KEEP_NAME = "Leave the name as it was: programs are generated from it."
 OPTIONAL = "Make it optional, with what its absence means; demand it in {v2} alone."
-KEEP_THERE = "Go on saying it always; what may be absent is a new field, or {v2}."
+KEEP_THERE = "Always include it; what may be absent is a new field, or {v2}."
 KEEP_ABSENCE = "Leave the default as it was: absence means what it meant; {v2} may differ."
 
 
@@ -83,7 +83,7 @@ SCHEMA_BREAKS = {
     "a narrowed type": (
         REPORT,
         lambda new: field(new, "process")["anyOf"].pop(),
-        "/process: null is no longer a way of saying it",
+        "/process: null is no longer an allowed type",
         KEEP_TYPE,
     ),
     "a type that readers never met": (
@@ -172,7 +172,7 @@ SCHEMA_BREAKS = {
         "/$defs/Recipient/role: its maxLength is tighter",
         KEEP_BOUNDS,
     ),
-    "tighter bounds in one way of saying it": (
+    "tighter bounds in one of the alternatives": (
         REPORT,
         lambda new: field(new, "text")["anyOf"][0].update(maxLength=10),
         "/text: its maxLength is tighter",

@@ -36,8 +36,8 @@ async def test_a_browser_is_told_of_its_persons_notices_by_id_only():
     stream = await opened(live, SOFIE)
     waiting = asyncio.ensure_future(soon(stream))
     await asyncio.sleep(0)
-    live._tell(a_notice("psp-police", "0630"), created=True)
-    live._tell(notice, created=True)
+    live._publish(a_notice("psp-police", "0630"), created=True)
+    live._publish(notice, created=True)
 
     assert await waiting == (
         f'event: notice\ndata: {{"notice": "{notice["_id"]}", "created": true}}\n\n'
@@ -86,7 +86,7 @@ async def test_a_role_that_was_taken_away_tells_no_more(monkeypatch):
     live = Live(None)
     stream = await opened(live, SOFIE, lambda: who_is(PEDER))
     await soon(stream)
-    live._tell(a_notice("triage", "1463"), created=True)
+    live._publish(a_notice("triage", "1463"), created=True)
 
     assert await soon(stream) == ": here\n\n"
     await stream.aclose()

@@ -122,9 +122,9 @@ def test_notify_reads_every_topic_that_the_declaration_lets_it_read_about_cases(
     ],
 )
 def test_a_notice_says_what_has_happened_in_both_languages(about, step, danish, english):
-    says = rule_of(about, step).says
+    text = rule_of(about, step).text
 
-    assert (says.in_language("da"), says.in_language("en")) == (danish, english)
+    assert (text.in_language("da"), text.in_language("en")) == (danish, english)
 
 
 def test_a_rule_for_what_is_not_in_the_table_does_not_exist():

@@ -99,7 +99,7 @@ def test_a_part_that_belongs_to_nothing_is_thrown_away(server, url, tmp_path):
 
 
 def test_a_file_that_is_not_what_its_sum_says_is_refused(url, tmp_path):
-    with pytest.raises(StackProblem, match="jar 1 from the shelf is not what its sum says"):
+    with pytest.raises(StackProblem, match="jar 1 from the shelf has a wrong sum"):
         fetched(a_jar(url, b"another"), tmp_path / "jar")
 
     assert list(tmp_path.iterdir()) == []
@@ -142,7 +142,7 @@ def test_a_package_that_is_not_what_its_sum_says_is_refused(server, url, tmp_pat
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", url)
     a_package(server)
 
-    with pytest.raises(StackProblem, match="pages from the npm registry is not what its sum says"):
+    with pytest.raises(StackProblem, match="pages from the npm registry has a wrong sum"):
         unpack_package(
             tmp_path, Package("pages", "1.0.0", base64.b64encode(b"0" * 64).decode()), tmp_path, ""
         )

@@ -130,7 +130,7 @@ def test_a_package_that_is_not_what_its_sum_says_is_refused(index, clone):
     clone.lock.write_text(index.lock("uv", "little"))
     index.add("little", content={"little.py": b"print('another')\n"})
 
-    with pytest.raises(SystemExit, match="one is not what its sum says"):
+    with pytest.raises(SystemExit, match="one has a wrong sum"):
         install.prepare(*clone.paths)
 
     assert not clone.imports("little")
