@@ -105,6 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"There is no target {', '.join(unknown)}. --list shows those there are.")
         return 2
     chosen = [each for each in TARGETS if not asked.names or each.name in asked.names]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     logs = LOGS / datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     results = run_all(chosen, logs, console)
     return 1 if any(each.outcome is Outcome.FAILED for each in results) else 0
