@@ -40,11 +40,11 @@ kills: setup
 	@$(BIN)/python -m tests.faults.many --seeds $(or $(SEEDS),5) --kills $(or $(KILLS),100) \
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
-# SECONDS=n so long, TIMES=n of the capacity, HELD=0.9 with a database that stands still 90 % of the
+# SECONDS=n so long, TIMES=n of the capacity, FROZEN=0.9 with a database that is frozen 90 % of the
 # time; PUBLISH=1 into docs/pressure.md
 pressure: setup
 	@$(BIN)/python -m tests.pressure --seconds $(or $(SECONDS),600) --times $(or $(TIMES),10) \
-		$(if $(HELD),--held $(HELD)) \
+		$(if $(FROZEN),--frozen $(FROZEN)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
 model: setup

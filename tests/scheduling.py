@@ -10,7 +10,7 @@ GROUPS: Final = (
     ("tests/browser/", "stack beside"),
     ("tests/faults/test_seeds.py", "stack beside"),
     ("tests/faults/test_checker_on_the_stack.py", "stack beside"),
-    ("tests/faults/test_lives.py", "brokers"),
+    ("tests/faults/test_kills.py", "brokers"),
     ("tests/contracts/test_topics_on_a_broker.py", "brokers"),
     ("tests/edge/test_intake_kafka.py", "brokers"),
     ("tests/edge/test_intake", "intake"),

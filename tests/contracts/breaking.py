@@ -13,7 +13,7 @@ KEEP_MEANING = "Leave its definition as it was, and add a new value that means t
 KEEP_BOUNDS = "Leave the bounds as they were; other ones are for {v2}."
 KEEP_NAME = "Leave the name as it was: programs are generated from it."
 OPTIONAL = "Make it optional, with what its absence means; demand it in {v2} alone."
-KEEP_THERE = "Go on saying it always; what may be absent is a new field, or {v2}."
+KEEP_THERE = "Keep it required; what may be absent is a new field, or {v2}."
 KEEP_ABSENCE = "Leave the default as it was: absence means what it meant; {v2} may differ."
 
 
@@ -136,7 +136,7 @@ SCHEMA_BREAKS = {
         "/$defs/Process: the value 'youth-council' means something else",
         KEEP_MEANING,
     ),
-    "a value that no longer says what it means": (
+    "a value that no longer has a meaning": (
         REPORT,
         lambda new: new["$defs"]["Process"]["x-meanings"].pop("mediation"),
         "/$defs/Process: the value 'mediation' means something else",
@@ -172,7 +172,7 @@ SCHEMA_BREAKS = {
         "/$defs/Recipient/role: its maxLength is tighter",
         KEEP_BOUNDS,
     ),
-    "tighter bounds in one way of saying it": (
+    "tighter bounds in one alternative": (
         REPORT,
         lambda new: field(new, "text")["anyOf"][0].update(maxLength=10),
         "/text: its maxLength is tighter",

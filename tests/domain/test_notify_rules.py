@@ -1,4 +1,4 @@
-"""The table of whom facts concern: a row says all of a notice, and no fact is left out of it."""
+"""The table of whom facts concern: a row describes a whole notice, and no fact is left out of it."""
 
 import json
 import pkgutil
@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
 
 
-def told_types():
+def published_types():
     """Every fact that a module of the contracts defines with a type of its own."""
     for module in pkgutil.iter_modules(shared.contracts.__path__):
         for kind in vars(import_module(f"shared.contracts.{module.name}")).values():
@@ -32,7 +32,7 @@ def told_types():
                 yield kind
 
 
-FACT_TYPES = sorted(set(told_types()), key=lambda fact: fact.type)
+FACT_TYPES = sorted(set(published_types()), key=lambda fact: fact.type)
 
 
 @pytest.mark.parametrize("fact", FACT_TYPES, ids=lambda fact: fact.type)
@@ -121,10 +121,10 @@ def test_notify_reads_every_topic_that_the_declaration_lets_it_read_about_cases(
         ),
     ],
 )
-def test_a_notice_says_what_has_happened_in_both_languages(about, step, danish, english):
-    says = rule_of(about, step).says
+def test_a_notice_describes_what_has_happened_in_both_languages(about, step, danish, english):
+    sentence = rule_of(about, step).says
 
-    assert (says.in_language("da"), says.in_language("en")) == (danish, english)
+    assert (sentence.in_language("da"), sentence.in_language("en")) == (danish, english)
 
 
 def test_a_rule_for_what_is_not_in_the_table_does_not_exist():
