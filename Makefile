@@ -41,11 +41,11 @@ kills: setup
 	@$(BIN)/python -m tests.faults.many --seeds $(or $(SEEDS),5) --kills $(or $(KILLS),100) \
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
-# SECONDS=n: duration; TIMES=n: load as a multiple of the capacity; HELD=0.9: suspend the database
+# SECONDS=n: duration; TIMES=n: load as a multiple of the capacity; FROZEN=0.9: suspend the database
 # for 90 % of the time; PUBLISH=1: write docs/pressure.md
 pressure: setup
 	@$(BIN)/python -m tests.pressure --seconds $(or $(SECONDS),600) --times $(or $(TIMES),10) \
-		$(if $(HELD),--held $(HELD)) \
+		$(if $(FROZEN),--frozen $(FROZEN)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(PUBLISH),--publish)
 
 model: setup

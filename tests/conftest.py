@@ -56,7 +56,7 @@ def in_containers(live: LiveStack, folder: Path) -> Iterator[None]:
 def stack(downloads: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """The whole system on free ports: brokers, services, issuer and site."""
     folder = tmp_path_factory.mktemp("stack")
-    crash_plans = folder / "crash"  # empty: nobody dies before a test of faults says where
+    crash_plans = folder / "crash"  # empty: nobody dies before a test of faults arms a point
     crash_plans.mkdir()
     live = LiveStack(
         folder / "home", downloads.cache, SAMRAAD_FAULTS="1", SAMRAAD_CRASH=str(crash_plans)

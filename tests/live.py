@@ -88,7 +88,7 @@ class LiveStack:
             self._up = None
 
     def discard(self) -> None:
-        """Stop everything and throw the data away; logs stay for whoever asks why."""
+        """Stop everything and throw the data away; logs stay for the question why."""
         self.stop()
         for place in (self.home.kafka, self.home.mongo):
             shutil.rmtree(place, ignore_errors=True)
@@ -138,16 +138,16 @@ class LiveStack:
         )
 
     def status(self) -> dict[str, Any]:
-        """What `samraad status --json` tells, without a process of its own: it is asked often."""
-        told: dict[str, Any] = read_status(Stack(self.home))
-        return told
+        """What `samraad status --json` prints, without a process of its own: it is asked often."""
+        status: dict[str, Any] = read_status(Stack(self.home))
+        return status
 
     def pid(self, name: str) -> int:
         """Process id of the supervisor, a broker or a service; fails when it does not run."""
-        told = self.status()
+        status = self.status()
         if name in {"supervisor", "kafka", "mongo"}:
-            return int(told[name]["pid"])
-        return int(told["services"][name]["instances"][0]["pid"])
+            return int(status[name]["pid"])
+        return int(status["services"][name]["instances"][0]["pid"])
 
     def kill(self, name: str) -> int:
         """SIGKILL one process; return the process id it had."""
@@ -156,7 +156,7 @@ class LiveStack:
         return pid
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
-        """Wait until the whole stack says that it is ready."""
+        """Wait until the whole stack reports that it is ready."""
         wait_until(lambda: self.status()["state"] == "ready", seconds, "the stack to be ready")
 
 

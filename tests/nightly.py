@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_all(targets: Iterable[Target], logs: Path, console: Console) -> list[Result]:
-    """Run the targets in their order, say how each ended, and show them all in a table."""
+    """Run the targets in their order, report how each ended, and show them all in a table."""
     logs.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     try:

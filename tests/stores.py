@@ -1,6 +1,6 @@
 """Kafka and MongoDB in containers, by testcontainers, for a stack whose services run here.
 
-`SAMRAAD_TEST_STORES=testcontainers` is the switch; `DOCKER_HOST` says where Docker's API answers.
+`SAMRAAD_TEST_STORES=testcontainers` is the switch; `DOCKER_HOST` names where Docker's API answers.
 The same settings, users and rights as in the stack on one machine, and data and logs in folders here,
 because some tests look at their bytes.
 """
@@ -96,9 +96,9 @@ class Stores:
             (home.kafka, home.mongo), ("kafka", "mongo"), self._containers, strict=True
         ):
             link.symlink_to(self.place / name)
-            said = container.get_wrapped_container().logs(stream=True, follow=True)
+            output = container.get_wrapped_container().logs(stream=True, follow=True)
             log = home.logs / f"{name}.log"
-            Thread(target=_write_down, args=[said, log], daemon=True).start()
+            Thread(target=_write_down, args=[output, log], daemon=True).start()
 
     def stop(self) -> None:
         """End both and forget them."""
@@ -197,10 +197,10 @@ class Stores:
         return uri
 
 
-def _write_down(said: Iterable[bytes], log: Path) -> None:
-    """Keep what a container says where the tests look for what processes have logged."""
+def _write_down(output: Iterable[bytes], log: Path) -> None:
+    """Keep a container's output where the tests look for what processes have logged."""
     with log.open("ab", buffering=0) as file:
-        for part in said:
+        for part in output:
             file.write(part)
 
 

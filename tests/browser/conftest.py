@@ -15,7 +15,7 @@ from tests.live import LiveStack
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
 PATIENCE = 20
-"""Seconds that a page may take on a busy machine; how long it takes at rest, the bench says."""
+"""Seconds that a page may take on a busy machine; the bench measures how long it takes at rest."""
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -47,7 +47,7 @@ class StaffBrowser:
         return self.page
 
     async def live(self):
-        """Wait until the page says that it is up to date by itself."""
+        """Wait until the page shows that it is up to date by itself."""
         await self.page.get_by_text("Opdateret nu").wait_for()
 
 

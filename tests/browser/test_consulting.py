@@ -1,6 +1,6 @@
-"""Whoever opens a case is in its log first: who, when, why; and without the log nothing is shown.
+"""Staff who open a case are logged first: who, when, why; without the log nothing is shown.
 
-Whoever may not see it, is there too, and learns nothing: not even whether there is such a case.
+Staff who may not see it are logged too, and learn nothing: not even whether there is such a case.
 """
 
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ def database(stack):
         ("psp", "peder", PSP, {"municipality": "0630"}, "read-psp-case", "rpl_115"),
     ],
 )
-async def test_a_case_is_shown_once_its_reading_stands_in_the_log(  # noqa: PLR0913, PLR0917
+async def test_a_case_is_shown_once_its_reading_is_logged(  # noqa: PLR0913, PLR0917
     as_staff, partners, database, service, person, example, more, why, basis
 ):
     browser = await as_staff(person)
@@ -46,8 +46,8 @@ async def test_a_case_is_shown_once_its_reading_stands_in_the_log(  # noqa: PLR0
     answer = await browser.page.goto(browser.site + address)
     assert answer.status == 200
     [row] = log.find({"case_id": case_id, "action": "read"})
-    told = ("who", "why", "basis", "regime", "controller")
-    assert [row[each] for each in told] == [
+    columns = ("who", "why", "basis", "regime", "controller")
+    assert [row[each] for each in columns] == [
         *(f"staff:{person}", why, basis, "police_law", "sydoestjyllands-politi"),
     ]
     assert row["roles"]
@@ -61,7 +61,7 @@ async def test_a_case_is_shown_once_its_reading_stands_in_the_log(  # noqa: PLR0
         ("psp", "peder", "hanne", PSP, "read-psp-case"),
     ],
 )
-async def test_whoever_may_not_see_a_case_stands_in_the_log_and_learns_nothing(
+async def test_staff_who_may_not_see_a_case_are_logged_and_learn_nothing(
     as_staff, partners, database, service, owner, person, example, why
 ):
     browser, other = await as_staff(owner), await as_staff(person)
@@ -74,11 +74,11 @@ async def test_whoever_may_not_see_a_case_stands_in_the_log_and_learns_nothing(
     log = database[service].audit
 
     async def answers():
-        told = []
+        shown = []
         for case_id in (there, nowhere):
             answer = await other.page.goto(f"{other.site}/{service}/cases/{case_id}")
-            told.append((answer.status, await other.page.locator("main").inner_text()))
-        return told
+            shown.append((answer.status, await other.page.locator("main").inner_text()))
+        return shown
 
     shown, unknown = await answers()
     assert shown == unknown

@@ -84,7 +84,7 @@ async def test_a_notice_leads_to_its_case_and_to_others_the_case_does_not_exist(
     assert theirs == await hanne.page.locator("main").inner_text()
 
 
-async def test_acknowledging_is_remembered_and_said(as_staff, partners):
+async def test_acknowledging_is_remembered_and_confirmed(as_staff, partners):
     sofie = await as_staff("sofie")
     await sofie.live()
     before = await references(sofie)
@@ -145,13 +145,13 @@ async def test_a_list_that_was_asked_for_before_the_hand_came_does_not_move_eith
         partners.send(TRIAGE)
     await sofie.page.keyboard.press("j")
     under_the_hand = sofie.page.locator(":focus")
-    said = await under_the_hand.inner_text()
+    text = await under_the_hand.inner_text()
     answer.set()
 
     waiting = sofie.page.get_by_role("button", name="Vis 1 ny")
     await expect(waiting).to_be_visible()
     assert await references(sofie) == before
-    assert await under_the_hand.inner_text() == said
+    assert await under_the_hand.inner_text() == text
 
 
 async def with_a_new_row(browser, partners):
@@ -185,8 +185,8 @@ async def test_the_inbox_works_without_javascript(as_staff, partners):
 
     await first.get_by_role("button", name="Kvittér").click()
 
-    said = sofie.page.get_by_role("status")
-    await expect(said).to_contain_text(f"Du har kvitteret for {reference}")
+    confirmation = sofie.page.get_by_role("status")
+    await expect(confirmation).to_contain_text(f"Du har kvitteret for {reference}")
     row = sofie.page.locator(ROWS, has_text=reference)
     await expect(row).to_contain_text("Kvitteret af dig i dag kl.")
     assert await sofie.page.locator("meta[http-equiv=refresh]").count() == 1

@@ -267,12 +267,14 @@ async def test_every_page_is_for_everybody_on_every_screen(
 async def test_the_contracts_of_a_service_are_read_in_a_browser(stack, as_staff, service, width):
     browser = await as_staff(None, viewport={"width": width, "height": SCREENS[width]})
     with a_browser(stack) as client:
-        said = client.get(f"{stack.url(service)}/asyncapi").json()
+        document = client.get(f"{stack.url(service)}/asyncapi").json()
 
     await browser.page.goto(f"{stack.url(service)}/docs")
 
-    assert await browser.page.locator("h1").inner_text() == said["info"]["title"]
-    assert await browser.page.locator("h3").all_inner_texts() == [*said["components"]["messages"]]
+    assert await browser.page.locator("h1").inner_text() == document["info"]["title"]
+    assert await browser.page.locator("h3").all_inner_texts() == [
+        *document["components"]["messages"]
+    ]
     await browser.page.locator("summary").first.click()
     assert '"type": "object"' in await browser.page.locator("pre").first.inner_text()
     await looked_at(browser.page, width)

@@ -75,7 +75,7 @@ class Flow:
                 client.send(letter)
                 self.sent.append(reference)
             assert client.flush(170) == 0, "the broker did not take everything"
-        except (Exception, httpx.HTTPError) as trouble:  # noqa: BLE001 - told to the test's own thread
+        except (Exception, httpx.HTTPError) as trouble:  # noqa: BLE001 - raised again in the test's own thread
             self.troubles.append(trouble)
 
     def check(self) -> dict[str, str]:
@@ -84,18 +84,20 @@ class Flow:
         wanted = set(cases.values())
         until = time.monotonic() + ANSWER_SECONDS
         while True:
-            told = self._facts(wanted)
-            if all(wanted <= told[topic].keys() for topic in FACTS) or time.monotonic() > until:
+            found = self._facts(wanted)
+            if all(wanted <= found[topic].keys() for topic in FACTS) or time.monotonic() > until:
                 break
             time.sleep(1)
         for topic in FACTS:
-            assert wanted <= told[topic].keys(), f"{topic} lacks {len(wanted - told[topic].keys())}"
-            doubled = {case: ids for case, ids in told[topic].items() if len(ids) != 1}
+            assert wanted <= found[topic].keys(), (
+                f"{topic} lacks {len(wanted - found[topic].keys())}"
+            )
+            doubled = {case: ids for case, ids in found[topic].items() if len(ids) != 1}
             assert not doubled, f"{topic}: {doubled}"
         return cases
 
     def _cases(self) -> dict[str, str]:
-        """Wait for a receipt of each report; each has one and says what case it is."""
+        """Wait for a receipt of each report; each has one with its case."""
         ids: dict[str, set[str]] = defaultdict(set)
         cases: dict[str, str] = {}
         until = time.monotonic() + ANSWER_SECONDS
@@ -115,16 +117,16 @@ class Flow:
         return {reference: cases[reference] for reference in self.sent}
 
     def _facts(self, wanted: set[str]) -> dict[str, dict[str, set[str]]]:
-        """Find the facts about our cases: by topic and case, which ones (a record may stand twice)."""
-        told: dict[str, dict[str, set[str]]] = {topic: defaultdict(set) for topic in FACTS}
+        """Find the facts about our cases: by topic and case, which ones (a record may occur twice)."""
+        found: dict[str, dict[str, set[str]]] = {topic: defaultdict(set) for topic in FACTS}
         for topic in FACTS:
             for headers, body in read(self.running.admin(), [topic]):
                 is_ours = headers["ce_subject"] in wanted
                 about = body.get("about", "mediation.case_received.v1")
                 first = headers["ce_type"].endswith(("opened.v1", "received.v1", "created.v1"))
                 if is_ours and first and about == "mediation.case_received.v1":
-                    told[topic][headers["ce_subject"]].add(headers["ce_sequence"])
-        return told
+                    found[topic][headers["ce_subject"]].add(headers["ce_sequence"])
+        return found
 
 
 def read(

@@ -97,7 +97,7 @@ class Running:
         }
 
     def compose(self, *arguments: str, seconds: float = UP_SECONDS, check: bool = True) -> str:
-        """Run compose on this project; give what it said."""
+        """Run compose on this project; return its output."""
         files = [part for file in self.files for part in ("--file", file)]
         done = subprocess.run(
             [*self._compose, *files, "--project-name", self.project, *arguments],
@@ -109,9 +109,9 @@ class Running:
             timeout=seconds,
             check=False,
         )
-        told = done.stdout + done.stderr
-        assert not check or done.returncode == 0, f"{arguments}:\n{told}\n{self.logs()}"
-        return told
+        output = done.stdout + done.stderr
+        assert not check or done.returncode == 0, f"{arguments}:\n{output}\n{self.logs()}"
+        return output
 
     def up(self, *arguments: str) -> None:
         """Bring up what is missing, and wait until all of it is healthy."""
@@ -119,7 +119,7 @@ class Running:
         self.wait_until_healthy()
 
     def wait_until_healthy(self, services: Iterable[str] = RUNNING) -> None:
-        """Wait until each container of these runs, and is healthy where it can say so."""
+        """Wait until each container of these runs, and is healthy where it has a health check."""
 
         def healthy() -> bool:
             found = {service: self.inspect(service) for service in services}
@@ -159,11 +159,11 @@ class Running:
         return [one.attrs for one in self.containers(service)]
 
     def run_in(self, container: Container, *command: str) -> str:
-        """Run a program inside a container; give what it said."""
-        code, told = container.exec_run(list(command))
-        assert code == 0, f"{command}:\n{told.decode()}"
-        said: str = told.decode().strip()
-        return said
+        """Run a program inside a container; return its output."""
+        code, raw = container.exec_run(list(command))
+        assert code == 0, f"{command}:\n{raw.decode()}"
+        output: str = raw.decode().strip()
+        return output
 
     def python(self, service: str, script: str) -> str:
         """Run a script inside a service's container, with what that container has."""
@@ -202,7 +202,7 @@ class Running:
         return login
 
     def logs(self) -> str:
-        """What the last lines of every container say."""
+        """The last lines of every container's log."""
         done = subprocess.run(
             [*self._compose, "--project-name", self.project, "logs", "--no-color", "--tail", "15"],
             cwd=CLONE,

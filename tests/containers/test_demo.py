@@ -1,4 +1,4 @@
-"""The demo: staff who do not exist log in at a stand-in, and every page says that it is one."""
+"""The demo: staff who do not exist log in at a stand-in, and every page shows that it is one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from tests.containers.running import Running
 
-SAID = "Login er en stedfortræder uden adgangskode."
+BANNER = "Login er en stedfortræder uden adgangskode."
 
 
-def test_staff_of_the_demo_log_in_and_each_page_says_that_the_login_is_a_stand_in(
+def test_staff_of_the_demo_log_in_and_each_page_shows_that_the_login_is_a_stand_in(
     make_running: Callable[..., Running],
 ):
     lines = (CLONE / "deploy/containers/demo.env").read_text().splitlines()
@@ -40,7 +40,7 @@ def test_staff_of_the_demo_log_in_and_each_page_says_that_the_login_is_a_stand_i
             inbox = browser.get("/notify/inbox")
         for page in (asked, inbox):
             assert page.status_code == httpx.codes.OK
-            assert SAID in page.text
+            assert BANNER in page.text
         assert "Sofie Testesen" in inbox.text
     finally:
         running.discard()

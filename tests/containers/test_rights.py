@@ -27,10 +27,10 @@ def tried(name, work):
         assert refused.code in (13, 18), refused
         return "no " + name
 
-told = {}
+answers = {}
 for name in DATABASES:
     db = client[name]
-    told[name] = [
+    answers[name] = [
         tried("find", lambda: db["cases"].find_one()),
         tried("insert", lambda: db["leases"].insert_one({"_id": "tried"}) and None),
         tried("change audit", lambda: db["audit"].update_one({"_id": 1}, {"$set": {"x": 1}})),
@@ -38,9 +38,9 @@ for name in DATABASES:
         tried("drop", lambda: db.drop_collection("audit")),
         tried("make users", lambda: db.command("createUser", "x", pwd="x", roles=[])),
     ]
-    if told[name][1] == "insert":
+    if answers[name][1] == "insert":
         db["leases"].delete_one({"_id": "tried"})
-print(json.dumps(told))
+print(json.dumps(answers))
 """.replace("DATABASES", repr((*SERVICES, "admin", "local")))
 
 TRY_BROKER = """
@@ -49,22 +49,22 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 given = json.loads(sys.argv[1])
 login = {**json.loads(pathlib.Path("/run/secrets/kafka.json").read_text()), "log_level": 0}
-told = {"reads": {}, "writes": {}}
+answers = {"reads": {}, "writes": {}}
 
 reader = {"group.id": login["sasl.username"] + ".tried", "enable.partition.eof": True}
 consumer = Consumer({**login, **reader, "auto.offset.reset": "earliest", "enable.auto.commit": False})
 consumer.subscribe(given["topics"])
 until = time.monotonic() + 60
-while told["reads"].keys() < set(given["topics"]) and time.monotonic() < until:
+while answers["reads"].keys() < set(given["topics"]) and time.monotonic() < until:
     one = consumer.poll(0.5)
     if one is not None:
         error = one.error()
         fine = error is None or error.name() == "_PARTITION_EOF"
-        told["reads"][one.topic()] = "yes" if fine else error.name()
+        answers["reads"][one.topic()] = "yes" if fine else error.name()
 consumer.close()
 
 def written(topic):
-    return lambda error, _: told["writes"].update({topic: error.name() if error else "yes"})
+    return lambda error, _: answers["writes"].update({topic: error.name() if error else "yes"})
 
 producer = Producer({**login, "message.timeout.ms": 30000})
 for topic in given["foreign"]:
@@ -74,24 +74,24 @@ producer.flush(40)
 admin = AdminClient(login)  # one that goes away takes the answers along
 try:
     list(admin.create_topics([NewTopic("tried", 1)]).values())[0].result(30)
-    told["makes topics"] = "yes"
+    answers["makes topics"] = "yes"
 except Exception as refused:
-    told["makes topics"] = refused.args[0].name()
-print(json.dumps(told))
+    answers["makes topics"] = refused.args[0].name()
+print(json.dumps(answers))
 """
 REFUSED = "TOPIC_AUTHORIZATION_FAILED"
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_reads_and_writes_its_own_database_and_no_other(running: Running, service: str):
-    told = json.loads(running.python(service, TRY_DATABASE))
+    answers = json.loads(running.python(service, TRY_DATABASE))
 
     own = ["find", "insert", "no change audit", "no remove audit", "no drop", "no make users"]
     nothing = [
         *("no find", "no insert", "no change audit", "no remove audit", "no drop"),
         "no make users",
     ]
-    for database, rights in told.items():
+    for database, rights in answers.items():
         assert rights == (own if database == service else nothing), database
 
 
@@ -111,10 +111,10 @@ def test_a_service_reads_what_is_for_it_and_writes_nobody_elses_topic(
     topics = {topic.name for topic in declared} | {reports, replies}
     given = {"topics": sorted(topics), "foreign": sorted(topics - writes)}
 
-    told = json.loads(
+    answers = json.loads(
         running.run_in(running.container(service), "python", "-c", TRY_BROKER, json.dumps(given))
     )
 
-    assert told["reads"] == {topic: "yes" if topic in reads else REFUSED for topic in topics}
-    assert told["writes"] == dict.fromkeys(topics - writes, REFUSED)
-    assert told["makes topics"] in {REFUSED, "CLUSTER_AUTHORIZATION_FAILED"}
+    assert answers["reads"] == {topic: "yes" if topic in reads else REFUSED for topic in topics}
+    assert answers["writes"] == dict.fromkeys(topics - writes, REFUSED)
+    assert answers["makes topics"] in {REFUSED, "CLUSTER_AUTHORIZATION_FAILED"}

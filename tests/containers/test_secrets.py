@@ -1,4 +1,4 @@
-"""Every secret that docs/operators.md names is changed as it says, while reports flow."""
+"""Every secret that docs/operators.md names is changed as described there, while reports flow."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 given = json.loads(sys.argv[1])
-told = {}
+output = {}
 try:
     login = {**json.loads(given["kafka.json"]), "log_level": 0}
-    told["kafka"] = bool(AdminClient(login).list_topics(timeout=8).brokers)
+    output["kafka"] = bool(AdminClient(login).list_topics(timeout=8).brokers)
 except KafkaException:
-    told["kafka"] = False
+    output["kafka"] = False
 try:
     MongoClient(given["mongo.uri"].strip()).get_default_database().command("ping")
-    told["mongo"] = True
+    output["mongo"] = True
 except OperationFailure as refused:
-    told["mongo"] = refused.code != 18
-print(json.dumps(told))
+    output["mongo"] = refused.code != 18
+print(json.dumps(output))
 """
 
 
@@ -174,9 +174,9 @@ def test_the_seal_key_is_changed_without_a_restart_and_letters_to_the_old_one_st
 
 @pytest.mark.parametrize("wrong", ["master", "index", "nobody", ""])
 def test_what_wraps_or_makes_stored_data_is_changed_by_no_command(running: Running, wrong: str):
-    told = running.compose("run", "--rm", "deal", "deploy.containers.rotate", wrong, check=False)
+    output = running.compose("run", "--rm", "deal", "deploy.containers.rotate", wrong, check=False)
 
-    assert "is none of these: admin, intake" in told
+    assert "is none of these: admin, intake" in output
 
 
 def _rotate(running: Running, *names: str) -> None:
@@ -195,8 +195,8 @@ def _ended_well(running: Running, job: str) -> bool:
 
 
 def _files(running: Running, service: str) -> dict[str, str]:
-    told: dict[str, str] = json.loads(running.python(service, READ_ALL))
-    return told
+    output: dict[str, str] = json.loads(running.python(service, READ_ALL))
+    return output
 
 
 def _of_store(running: Running, store: str) -> str:
@@ -206,10 +206,10 @@ def _of_store(running: Running, store: str) -> str:
 
 def _lets_in(running: Running, service: str, files: dict[str, str]) -> dict[str, Any]:
     logins = json.dumps({name: files[name] for name in ("kafka.json", "mongo.uri")})
-    told: dict[str, Any] = json.loads(
+    output: dict[str, Any] = json.loads(
         running.run_in(running.container(service), "python", "-c", TRY_LOGINS, logins)
     )
-    return told
+    return output
 
 
 def _knows(login: dict[str, str]) -> bool:

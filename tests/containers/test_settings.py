@@ -1,4 +1,4 @@
-"""What an operator sets: each way of starting is valid, and the site speaks TLS where it is told to."""
+"""What an operator sets: each way of starting is valid, and the site speaks TLS where that is set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     ids=["alone", "demo", "stores elsewhere"],
 )
 def test_each_way_of_starting_is_valid(options: tuple[str, ...]):
-    told = subprocess.run(
+    ran = subprocess.run(
         [*compose_command(), *options, "config", "--quiet"],
         cwd=CLONE,
         capture_output=True,
@@ -42,7 +42,7 @@ def test_each_way_of_starting_is_valid(options: tuple[str, ...]):
         check=False,
     )
 
-    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 def test_the_site_speaks_tls_with_the_certificate_of_its_operator(running: Running, tmp_path: Path):

@@ -41,7 +41,7 @@ def test_only_the_ingress_and_the_partners_listener_are_published_and_on_loopbac
     for service in (*RUNNING, *JOBS):
         for one in running.inspect(service):
             for inner, outer in (one["HostConfig"]["PortBindings"] or {}).items():
-                if outer:  # podman lists what an image merely says too
+                if outer:  # podman lists what an image merely declares too
                     published.setdefault(service, []).append(inner)
                     assert {each["HostIp"] for each in outer} == {"127.0.0.1"}
 
@@ -67,7 +67,7 @@ def test_every_container_has_a_user_of_its_own_a_read_only_root_and_limits(runni
 
 
 def test_a_service_has_no_shell_no_package_manager_and_nothing_to_write_to(running: Running):
-    told = running.python(
+    output = running.python(
         "mediation",
         """
 import os, shutil, errno
@@ -82,13 +82,13 @@ capabilities = [line.split()[1] for line in open("/proc/self/status") if line.st
 print(os.getuid(), tools, sorted(set(refused)), len(refused), int(capabilities[0], 16))
 """,
     )
-    assert told in (
+    assert output in (
         "10001 [] ['EROFS'] 5 0",
         "10001 [] ['EACCES', 'EROFS'] 5 0",
     )
 
 
-def test_no_secret_stands_in_an_environment_or_on_a_command_line(running: Running):
+def test_no_secret_is_in_an_environment_or_on_a_command_line(running: Running):
     values = {
         running.admin()["sasl.password"],
         (running.operator / "secrets/operator.token").read_text().strip(),
@@ -109,8 +109,8 @@ print((place / "session.secret").read_text().strip())
 
     for service in (*RUNNING, *JOBS):
         (one,) = running.inspect(service)
-        told = json.dumps(one)
-        assert not [value for value in values if value in told]
+        inspected = json.dumps(one)
+        assert not [value for value in values if value in inspected]
     for service in ("kafka", "mongo"):
         look = "tr '\\0' ' ' </proc/1/cmdline && tr '\\0' ' ' </proc/1/environ"
         process = running.run_in(running.container(service), "bash", "-c", look)
@@ -122,7 +122,7 @@ def test_what_lies_in_a_containers_folder_of_secrets_can_be_read_by_its_user_alo
     running: Running,
 ):
     for service in SERVICES:
-        told = running.python(
+        output = running.python(
             service,
             """
 import os, pathlib, stat
@@ -131,7 +131,7 @@ modes = {oct(stat.S_IMODE(one.stat().st_mode)) for one in place.rglob("*") if on
 print(sorted(modes), {one.stat().st_uid for one in [place, *place.rglob("*")]})
 """,
         )
-        assert told == "['0o400'] {10001}"
+        assert output == "['0o400'] {10001}"
 
 
 def test_staff_see_the_site_and_the_design_systems_files(running: Running):
@@ -153,7 +153,7 @@ def test_the_site_passes_on_nothing_that_is_for_operators_or_services(running: R
             assert browser.get(path).status_code == httpx.codes.NOT_FOUND
 
 
-def test_the_operators_door_asks_for_the_token(running: Running):
+def test_the_operators_interface_asks_for_the_token(running: Running):
     port = running.settings["SAMRAAD_OPERATOR_PORT"]
     token = (running.operator / "secrets/operator.token").read_text().strip()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as operator:
@@ -172,7 +172,7 @@ def test_another_hosts_name_gets_no_site(running: Running):
     assert answer.headers.get("location") is None
 
 
-def test_the_database_is_out_of_reach_for_whoever_is_not_a_service(running: Running):
+def test_the_database_is_reachable_for_services_only(running: Running):
     with socket.socket() as probe:
         probe.settimeout(2)
         assert probe.connect_ex(("127.0.0.1", 27017)) != 0

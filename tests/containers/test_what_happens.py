@@ -39,9 +39,9 @@ def test_a_partner_is_added_sends_and_reads_its_receipt_from_the_host(running: R
     first, second = (json.loads(one.stdout) for one in answers)
     assert first["status"] == "accepted"
     assert second["ce_id"] == first["ce_id"]
-    told = json.loads(file.read_text())
-    assert told["jwks_url"] == f"{running.site}/.well-known/jwks.json"
-    assert told["kafka"]["bootstrap.servers"] == running.settings["SAMRAAD_PARTNERS_KAFKA"]
+    onboarding = json.loads(file.read_text())
+    assert onboarding["jwks_url"] == f"{running.site}/.well-known/jwks.json"
+    assert onboarding["kafka"]["bootstrap.servers"] == running.settings["SAMRAAD_PARTNERS_KAFKA"]
     case = first["case_id"]
     watched = running.samraad("watch", "--case", case, "--count", "3", "--for", "60", "--json")
     types = [json.loads(line)["type"] for line in watched.stdout.splitlines()]
@@ -174,7 +174,7 @@ def test_a_service_runs_three_times_shares_the_work_and_shrinks_again(running: R
     flow.check()
 
 
-def test_nobody_stands_still_and_no_partner_waits(running: Running):
+def test_nothing_stops_and_no_partner_waits(running: Running):
     assert running.samraad("parked", "list", "--json").stdout.strip() == "[]"
 
 

@@ -89,7 +89,7 @@ SCHEMA_BREAKS = {
     "a type that readers never met": (
         OPENED,
         lambda new: field(new, "Party/minor")["anyOf"].append({"type": "integer"}),
-        "/$defs/Party/minor: integer may come, which readers never met",
+        "/$defs/Party/minor: integer is a new type that readers do not know",
         KEEP_TYPE,
     ),
     "an absence that readers never met": (
@@ -97,7 +97,7 @@ SCHEMA_BREAKS = {
         lambda new: new["properties"].update(
             municipality={"anyOf": [{"type": "string"}, {"type": "null"}]}
         ),
-        "/municipality: null may come, which readers never met",
+        "/municipality: null is a new type that readers do not know",
         KEEP_TYPE,
     ),
     "a new required field": (
@@ -136,7 +136,7 @@ SCHEMA_BREAKS = {
         "/$defs/Process: the value 'youth-council' means something else",
         KEEP_MEANING,
     ),
-    "a value that no longer says what it means": (
+    "a value that no longer has a meaning": (
         REPORT,
         lambda new: new["$defs"]["Process"]["x-meanings"].pop("mediation"),
         "/$defs/Process: the value 'mediation' means something else",
@@ -172,7 +172,7 @@ SCHEMA_BREAKS = {
         "/$defs/Recipient/role: its maxLength is tighter",
         KEEP_BOUNDS,
     ),
-    "tighter bounds in one of the alternatives": (
+    "tighter bounds in one alternative": (
         REPORT,
         lambda new: field(new, "text")["anyOf"][0].update(maxLength=10),
         "/text: its maxLength is tighter",

@@ -58,6 +58,6 @@ def broken_copy(root, file, old, new):
     """A copy in whose source one thing is another."""
     copy = Copy(root)
     text = (root / file).read_text(encoding="utf-8")
-    assert old in text, f"{file} no longer says {old}"
+    assert old in text, f"{file} no longer contains {old}"
     (root / file).write_text(text.replace(old, new), encoding="utf-8")
     return copy

@@ -100,7 +100,7 @@ def disclosed(**changes: Any) -> Letter:
 
 
 def person(index: int, **changes: Any) -> Letter:
-    """A mediation letter in which one person is told of differently."""
+    """A mediation letter in which one person is described differently."""
     letter = copy.deepcopy(MEDIATION)
     letter["people"][index] = _changed(letter["people"][index], changes)
     return letter

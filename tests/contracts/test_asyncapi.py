@@ -23,15 +23,15 @@ GOLDEN = sorted((HERE / "golden").glob("*.json"))
 valid = jsonschema.Draft7Validator(METASCHEMA)
 
 
-def refs(told):
-    if isinstance(told, dict):
-        for key, value in told.items():
+def refs(document):
+    if isinstance(document, dict):
+        for key, value in document.items():
             if key == "$ref":
                 yield value
             else:
                 yield from refs(value)
-    elif isinstance(told, list):
-        for each in told:
+    elif isinstance(document, list):
+        for each in document:
             yield from refs(each)
 
 
@@ -67,15 +67,19 @@ def test_each_document_is_valid_asyncapi_3(participant, document):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda told: told.update(asyncapi="2.6.0"),
-        lambda told: told["info"].pop("title"),
-        lambda told: told["operations"]["send_partner_reports"].update(action="publish"),
-        lambda told: told["channels"]["partner_reports"].update(messages=[]),
-        lambda told: told["channels"]["partner_reports"].update(topic="x"),
-        lambda told: told["servers"]["kafka"].pop("host"),
-        lambda told: told["components"]["securitySchemes"]["login"].update(type="scram"),
-        lambda told: told["components"]["messages"]["intake.report_accepted.v1"].update(headers=1),
-        lambda told: told["components"]["schemas"]["intake.report_accepted.v1"].update(type="text"),
+        lambda document: document.update(asyncapi="2.6.0"),
+        lambda document: document["info"].pop("title"),
+        lambda document: document["operations"]["send_partner_reports"].update(action="publish"),
+        lambda document: document["channels"]["partner_reports"].update(messages=[]),
+        lambda document: document["channels"]["partner_reports"].update(topic="x"),
+        lambda document: document["servers"]["kafka"].pop("host"),
+        lambda document: document["components"]["securitySchemes"]["login"].update(type="scram"),
+        lambda document: document["components"]["messages"]["intake.report_accepted.v1"].update(
+            headers=1
+        ),
+        lambda document: document["components"]["schemas"]["intake.report_accepted.v1"].update(
+            type="text"
+        ),
     ],
     ids=range(9),
 )
@@ -104,7 +108,7 @@ def test_a_committed_document_refers_to_the_committed_schema_of_each_type(partic
 
 
 @pytest.mark.parametrize("participant", PARTICIPANTS)
-def test_a_committed_document_says_of_topics_what_the_served_one_says(participant):
+def test_a_committed_document_describes_topics_as_the_served_one_does(participant):
     kept, served = committed(participant), describe(participant)
 
     for part in ("info", "servers", "channels", "operations"):
@@ -117,7 +121,7 @@ def test_a_committed_document_says_of_topics_what_the_served_one_says(participan
 
 
 @pytest.mark.parametrize("service", DECLARED.services)
-def test_a_service_tells_and_reads_what_its_rights_are_for(service):
+def test_a_service_publishes_and_reads_what_its_rights_are_for(service):
     document = describe(service)
     operations = {"send": set(), "receive": set()}
     for operation in document["operations"].values():
@@ -133,9 +137,11 @@ def test_a_service_tells_and_reads_what_its_rights_are_for(service):
 
 
 def test_every_message_has_a_channel_and_every_fact_its_own():
-    told = {ce_type for one in PARTICIPANTS for ce_type in describe(one)["components"]["messages"]}
+    described = {
+        ce_type for one in PARTICIPANTS for ce_type in describe(one)["components"]["messages"]
+    }
 
-    assert told == set(MODELS)
+    assert described == set(MODELS)
     for ce_type, fact in FACTS.items():
         for topic in topics_of(fact):
             assert topic in {one.name for one in DECLARED.topics}, ce_type
@@ -160,7 +166,7 @@ def test_a_partner_sends_letters_to_its_topic_and_reads_the_answers_from_its_own
 
 
 @pytest.mark.parametrize("ce_type", LETTERS)
-def test_a_letter_is_sealed_and_says_what_is_inside(ce_type):
+def test_a_letter_is_sealed_and_its_content_is_described(ce_type):
     document = describe("partner")
     message = document["components"]["messages"][ce_type]
 
@@ -178,11 +184,11 @@ def test_the_report_inside_is_judged_by_the_document_as_by_its_schema():
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
-def test_every_golden_record_is_as_the_document_says(file):
+def test_every_golden_record_is_as_documented(file):
     record = json.loads(file.read_text(encoding="utf-8"))
     ce_type = record["headers"]["ce_type"]
-    teller = "intake" if ce_type in RECEIPTS else record["topic"].partition(".")[0]
-    document = describe(teller)
+    owner = "intake" if ce_type in RECEIPTS else record["topic"].partition(".")[0]
+    document = describe(owner)
     message = document["components"]["messages"][ce_type]
     key = found(document, message["bindings"]["$ref"])["kafka"]["key"]
     headers = within(document, message["headers"])

@@ -1,4 +1,4 @@
-"""The code of each service does what its manifest says: topics, collections, routes, settings."""
+"""The code of each service does what its manifest declares: topics, collections, routes, settings."""
 
 import ast
 from dataclasses import dataclass
@@ -134,7 +134,7 @@ USES = {"load", "save", "add", "touch", "track", "unopened", "CaseStore"}
 
 
 def collections_named(file, module):
-    """The names by which a module reaches into a database, with the places that say them."""
+    """The names by which a module reaches into a database, with the places that use them."""
     for node in ast.walk(ast.parse(file.read_text())):
         named = None
         if isinstance(node, ast.Subscript) and last_name(node.value) in STORES:

@@ -85,7 +85,7 @@ def test_no_two_processes_share_a_topic():
         ("6101900001", None),
     ],
 )
-def test_a_cpr_number_tells_its_century(digits, born):
+def test_a_cpr_number_contains_its_century(digits, born):
     assert birth_date_of(digits) == born
 
 

@@ -1,4 +1,4 @@
-"""What is derived from the manifests is committed as they say it."""
+"""What is derived from the manifests is committed as they declare it."""
 
 import re
 
@@ -21,13 +21,13 @@ def copy(tmp_path):
     return tmp_path
 
 
-def test_every_derived_file_is_committed_as_the_manifests_say():
+def test_every_derived_file_is_committed_as_the_manifests_declare():
     assert list(differing(CLONE)) == [], "write them anew: samraad manifests write"
 
 
 def test_what_differs_is_found_and_written_and_the_rest_stays(copy):
     compose, page = copy / "docker-compose.yml", copy / "docs/services.md"
-    compose.write_text(compose.read_text().replace("PSP_PORT", "PSP_DOOR") + "# by hand\n")
+    compose.write_text(compose.read_text().replace("PSP_PORT", "PSP_OTHER") + "# by hand\n")
     page.unlink()
 
     found = list(differing(copy))

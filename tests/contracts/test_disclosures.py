@@ -17,7 +17,7 @@ def test_a_disclosure_is_complete_or_nothing(field):
 
 
 @pytest.mark.parametrize("field", ["purpose", "necessity", "decided_by"])
-def test_a_disclosure_says_something_in_each_field(field):
+def test_a_disclosure_has_content_in_each_field(field):
     assert faults(disclosed(**{field: " \t\n"}))[0][0] == f"/disclosure/{field}"
     assert faults(disclosed(**{field: ""})) == [(f"/disclosure/{field}", "blank")]
 
@@ -28,7 +28,7 @@ def test_a_disclosure_names_its_items_and_recipients(field):
 
 
 @pytest.mark.parametrize("field", ["what", "kind", "source", "date"])
-def test_every_item_says_what_it_is_and_where_it_is_from(field):
+def test_every_item_names_its_kind_and_its_source(field):
     item = {key: value for key, value in DISCLOSURE["items"][0].items() if key != field}
 
     assert faults(disclosed(items=[item])) == [(f"/disclosure/items/0/{field}", "missing")]

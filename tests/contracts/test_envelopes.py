@@ -1,4 +1,4 @@
-"""What may stand around a value, and what is refused before it is opened."""
+"""What may surround a value, and what is refused before it is opened."""
 
 from datetime import UTC, datetime
 
@@ -68,7 +68,7 @@ def test_names_are_compared_without_case():
         ([b"a\x00b"], "malformed"),
     ],
 )
-def test_what_an_envelope_needs_stands_once_and_can_be_read(name, values, rule):
+def test_what_an_envelope_needs_occurs_once_and_can_be_read(name, values, rule):
     others = [(key, value) for key, value in LETTER.items() if key != name]
 
     assert faults([*others, *((name, value) for value in values)]) == [(f"header:{name}", rule)]
@@ -92,7 +92,7 @@ def test_an_unknown_value_is_a_rejection_and_not_ignored(name, value, rule):
     assert faults((LETTER | {name: value}).items()) == [(f"header:{name}", rule)]
 
 
-def test_all_faults_are_told_and_the_address_is_kept():
+def test_all_errors_are_reported_and_the_address_is_kept():
     headers = [("ce_id", b"1"), ("CE_ID", b"2"), ("ce_type", b"x"), ("ce_subject", b"V-1")]
 
     with pytest.raises(EnvelopeRefused) as refused:
@@ -197,7 +197,7 @@ def read_or_refused(headers):
         [b"0", b"a\nb", b"2026-13-01T00:00:00Z", b"2026-01-01t00:00:60z", b"x" * 1025]
     ),
 )
-def test_headers_say_the_same_in_any_order(envelope, at, value):
+def test_headers_mean_the_same_in_any_order(envelope, at, value):
     headers = write_envelope(envelope)
     if at < len(headers):
         headers[at] = (headers[at][0], value)
@@ -210,11 +210,11 @@ def test_headers_from_anybody_are_read_or_refused(headers):
     try:
         envelope = read(headers)
     except EnvelopeRefused as refused:
-        told = refused.errors
+        result = refused.errors
     else:
-        told = envelope
+        result = envelope
 
-    assert told
+    assert result
 
 
 # under which reference a letter is answered

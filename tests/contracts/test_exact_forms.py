@@ -24,8 +24,8 @@ def born(day):
     return person(1, category="other", birth_date=day)
 
 
-def told_at(now, letter):
-    """What is told of a letter that arrives at that time: field, rule and sentence."""
+def errors_at(now, letter):
+    """The errors of a letter that arrives at that time: field, rule and sentence."""
     try:
         check_report(
             json.dumps(letter).encode(),
@@ -94,12 +94,13 @@ def test_today_is_a_day_of_the_calendar_here(letter):
     within_five_minutes = datetime(2026, 11, 24, 22, 56, tzinfo=UTC)
     summer_night = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 
-    assert [rule for _, rule, _ in told_at(before_midnight, letter("2026-11-25"))] == [
+    assert [rule for _, rule, _ in errors_at(before_midnight, letter("2026-11-25"))] == [
         "in_the_future"
     ]
-    assert told_at(within_five_minutes, letter("2026-11-25")) == []
+    assert errors_at(within_five_minutes, letter("2026-11-25")) == []
     assert (
-        told_at(summer_night, letter("2026-07-02") | {"occurred_at": "2026-07-01T12:00:00Z"}) == []
+        errors_at(summer_night, letter("2026-07-02") | {"occurred_at": "2026-07-01T12:00:00Z"})
+        == []
     )
 
 
@@ -111,11 +112,11 @@ def test_no_day_is_before_1900(day):
     assert faults(born("1900-01-01")) == []
 
 
-def test_the_sentence_says_which_days_are_taken():
+def test_the_sentence_names_the_days_that_are_accepted():
     now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
-    [early] = told_at(now, born("1899-12-31"))
-    [late] = told_at(now, born("2026-11-25"))
+    [early] = errors_at(now, born("1899-12-31"))
+    [late] = errors_at(now, born("2026-11-25"))
 
     assert early == (BORN, "malformed", "Must be a date of 1900 or later: YYYY-MM-DD.")
     assert late == (BORN, "in_the_future", "Must not lie after today.")

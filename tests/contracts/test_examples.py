@@ -1,4 +1,4 @@
-"""The examples are what they say: each valid one is taken, each invalid one is refused for it."""
+"""The examples are what they claim: each valid one is taken, each invalid one is refused for it."""
 
 import json
 from datetime import UTC, datetime

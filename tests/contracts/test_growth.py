@@ -52,7 +52,7 @@ def test_what_partners_write_may_become_wider():
     assert changed(widen) == []
 
 
-def test_the_same_said_at_length_is_no_break():
+def test_the_same_schema_in_a_longer_form_is_no_break():
     def longer(new):
         new["properties"]["municipality"] = {"anyOf": [field(new, "municipality")]}
 
@@ -61,7 +61,7 @@ def test_the_same_said_at_length_is_no_break():
 
 REWORDINGS = {
     "a title": lambda new: new.update(title="Another"),
-    "a description": lambda new: new.update(description="Said better."),
+    "a description": lambda new: new.update(description="Worded better."),
     "a description of a field": lambda new: field(new, "reference").update(description="Better."),
     "examples of a field": lambda new: field(new, "reference").update(examples=["V-1"]),
     "a description of a code list": lambda new: new["$defs"]["Custody"].update(description="X."),

@@ -13,7 +13,7 @@ from shared.contracts.update import Update, check_update
 from tests.contracts.letters import MEDIATION, NOW, PSP, judged
 
 SECRET = "zqxj"
-"""Stands in every string that is put in, and in no message that we wrote."""
+"""Is in every string that is put in, and in no message that we wrote."""
 
 junk = st.recursive(
     st.none()
@@ -67,8 +67,8 @@ def outcome(work):
 
 
 def quotes_nothing(refused):
-    told = str(refused) + "".join(error.message + error.field for error in refused.errors)
-    return SECRET not in told and all(error.message.endswith(".") for error in refused.errors)
+    reported = str(refused) + "".join(error.message + error.field for error in refused.errors)
+    return SECRET not in reported and all(error.message.endswith(".") for error in refused.errors)
 
 
 @given(bent(), st.sampled_from(PartnerKind))

@@ -1,4 +1,4 @@
-"""Manifests: what cannot be is refused by file, field and rule, and the code does what they say."""
+"""Manifests: what cannot be is refused by file, field and rule, and the code does what they declare."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ FREE = next(each.value for each in Process if each not in serving())
 SMALLEST = {"does": "Is an example.", "routes": ["/another/*"]}
 
 
-def services_with(tmp_path, **said):
+def services_with(tmp_path, **added):
     """A copy of all manifests, with one more service or with one that is changed."""
     for each in manifests():
         folder = tmp_path / each.name
         folder.mkdir()
         (folder / FILE).write_text((HERE / each.name / FILE).read_text())
-    for name, declared in said.items():
+    for name, declared in added.items():
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         (folder / FILE).write_text(yaml.safe_dump(declared))

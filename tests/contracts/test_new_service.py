@@ -91,5 +91,5 @@ def test_two_commands_write_what_is_committed_of_it(copy):
     assert run(copy, "-m", "cli.main", "manifests", "check").returncode == 0
     assert run(copy, "-m", "cli.main", "contracts", "check").returncode == 0
     compose = (copy / "docker-compose.yml").read_text()
-    for said in ("command: [services.example]", "secrets-example:/dealt/example", "EXAMPLE_PORT"):
-        assert said in compose
+    for line in ("command: [services.example]", "secrets-example:/dealt/example", "EXAMPLE_PORT"):
+        assert line in compose

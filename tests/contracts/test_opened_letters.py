@@ -1,4 +1,4 @@
-"""The JSON of strangers: what is refused, and the one canonical spelling of what is not."""
+"""JSON from outside: what is refused, and the one canonical spelling of what is not."""
 
 import json
 import time

@@ -13,7 +13,7 @@ from tests.contracts.letters import MEDIATION, NOW, faults, judged, mediation, p
 OTHER_KINDS = sorted(set(PartnerKind) - ACCUSING_KINDS)
 
 
-def test_the_report_of_the_contract_is_taken_as_it_stands():
+def test_the_report_of_the_contract_is_taken_unchanged():
     report = judged(MEDIATION)
 
     assert report.process is Process.MEDIATION
@@ -68,7 +68,7 @@ def test_nothing_is_turned_from_one_type_into_another(field, value):
     assert [fault for fault, _ in faults(mediation(**{field: value}))] == [f"/{field}"]
 
 
-def test_all_faults_are_told_at_once():
+def test_all_errors_are_reported_at_once():
     letter = person(0, name=..., cpr=...)
     letter |= {"municipality": "0101", "occurred_at": "yesterday", "proposed_by": "teacher"}
     letter["people"][1]["label"] = "c"
@@ -84,7 +84,7 @@ def test_all_faults_are_told_at_once():
     ]
 
 
-def test_at_most_fifty_faults_are_told():
+def test_at_most_fifty_errors_are_reported():
     crowd = [{"label": str(n), "role": "x", "category": "y"} for n in range(60)]
 
     assert len(faults(mediation(people=crowd))) == 50
@@ -246,7 +246,7 @@ def test_a_hundred_people_are_enough():
     assert faults(mediation(people=crowd)) == [("/people", "too_many")]
 
 
-# what may be said of whom
+# what may be reported of whom
 
 
 @pytest.mark.parametrize("kind", OTHER_KINDS)
@@ -259,7 +259,7 @@ def test_only_those_who_know_call_anybody_suspect_or_convicted(kind, category):
 
 @pytest.mark.parametrize("kind", OTHER_KINDS)
 @pytest.mark.parametrize("process", ["mediation", "concern", None])
-def test_only_those_who_know_say_that_an_act_was_admitted(kind, process):
+def test_only_those_who_know_report_that_an_act_was_admitted(kind, process):
     letter = person(1, category="other") | {"process": process}
 
     assert faults(letter, kind=kind) == [("/details/acknowledgement", "not_from_this_kind")]
@@ -307,7 +307,7 @@ def test_a_child_may_be_anything_but_suspect_or_convicted():
     assert faults(person(1, birth_date="2020-01-01", category="other")) == []
 
 
-# what is said back
+# what the errors contain
 
 
 def test_no_message_repeats_what_was_sent_and_nothing_prints_it():
@@ -316,10 +316,10 @@ def test_no_message_repeats_what_was_sent_and_nothing_prints_it():
     with pytest.raises(ReportRefused) as refused:
         judged(letter)
 
-    told = str(refused.value) + "".join(error.message for error in refused.value.errors)
-    assert "3112085555" not in told
-    assert "hemmeligt" not in told
-    assert "Navnesen" not in told
+    reported = str(refused.value) + "".join(error.message for error in refused.value.errors)
+    assert "3112085555" not in reported
+    assert "hemmeligt" not in reported
+    assert "Navnesen" not in reported
     assert refused.value.__cause__ is None
     report = judged(MEDIATION)
     assert "Testesen" not in f"{report!r}{report}{report.people!r}{report.people[0].address}"

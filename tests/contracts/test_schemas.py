@@ -1,4 +1,4 @@
-"""The published schemas: committed as generated, true to the models, and said in words."""
+"""The published schemas: committed as generated, true to the models, and described in words."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_the_schema_names_every_code():
 
 
 @pytest.mark.parametrize("ce_type", FACTS)
-def test_facts_have_no_room_for_what_does_not_belong_in_them(ce_type):
+def test_facts_have_no_fields_for_what_does_not_belong_in_them(ce_type):
     words = {"name", "cpr", "address", "phone", "email", "text", "offence", "birth_date"}
 
     def fields(one):
@@ -70,20 +70,20 @@ def test_facts_have_no_room_for_what_does_not_belong_in_them(ce_type):
     assert not words.intersection(fields(schema(ce_type)))
 
 
-def code_lists(told):
+def code_lists(node):
     """Every list of codes in a schema."""
-    if isinstance(told, dict):
-        if "enum" in told:
-            yield told
-        for each in told.values():
+    if isinstance(node, dict):
+        if "enum" in node:
+            yield node
+        for each in node.values():
             yield from code_lists(each)
-    elif isinstance(told, list):
-        for each in told:
+    elif isinstance(node, list):
+        for each in node:
             yield from code_lists(each)
 
 
 @pytest.mark.parametrize("ce_type", MODELS)
-def test_every_code_says_what_it_means(ce_type):
+def test_every_code_has_a_description(ce_type):
     for codes in code_lists(schema(ce_type)):
         assert set(codes["x-meanings"]) == set(codes["enum"])
         assert all(codes["x-meanings"].values())

@@ -175,7 +175,7 @@ def test_a_letter_for_another_key_under_our_key_id_does_not_open():
     assert refusal(seal(OPENED, new_seal_key() | {"kid": KEY["kid"]})) == "seal_broken"
 
 
-def test_what_a_header_says_is_not_repeated():
+def test_the_content_of_a_header_is_not_repeated():
     with pytest.raises(SealRefused) as refused:
         KEYS.open(sealed_elsewhere(kid="031208-4001"))
 

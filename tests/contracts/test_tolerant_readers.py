@@ -2,7 +2,7 @@
 
 Each listed code of each fact is replaced by one that is not on its list: the fact is read, the code is
 kept, and each service that takes the fact in does what it did before. Where a service decides by the
-code, it says so here, and parks that case alone.
+code, that is recorded here, and parks that case alone.
 """
 
 import json
@@ -59,7 +59,7 @@ def golden_facts():
 
 
 def codes_in(part, value, definitions, path=()):
-    """Where codes of a list stand in a value, by what is published of it: path and list."""
+    """Where codes of a list are in a value, by what is published of it: path and list."""
     part = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
     if "enum" in part and value is not None:
         yield path, part["enum"]
@@ -77,8 +77,8 @@ def codes_in(part, value, definitions, path=()):
 CODED = [
     SimpleNamespace(stem=stem, record=record, path=path, codes=codes)
     for stem, record in golden_facts()
-    for told in [schema(record["headers"]["ce_type"])]
-    for path, codes in codes_in(told, record["value"], told.get("$defs", {}))
+    for published in [schema(record["headers"]["ce_type"])]
+    for path, codes in codes_in(published, record["value"], published.get("$defs", {}))
 ]
 EACH = pytest.mark.parametrize(
     "coded", CODED, ids=lambda each: f"{each.stem} /{'/'.join(map(str, each.path))}"
@@ -108,9 +108,12 @@ def field_of(path):
 def test_every_listed_code_of_every_fact_is_replaced_below():
     published = defaultdict(set)
     for ce_type in FACTS:
-        told = schema(ce_type)
-        places = [("", told), *((name, each) for name, each in told.get("$defs", {}).items())]
-        listed = {name for name, each in told.get("$defs", {}).items() if "enum" in each}
+        document = schema(ce_type)
+        places = [
+            ("", document),
+            *((name, each) for name, each in document.get("$defs", {}).items()),
+        ]
+        listed = {name for name, each in document.get("$defs", {}).items() if "enum" in each}
         for _, place in places:
             for name, field in place.get("properties", {}).items():
                 ways = [field, *field.get("anyOf", ())]
@@ -126,7 +129,7 @@ def test_every_listed_code_of_every_fact_is_replaced_below():
 @EACH
 @settings(max_examples=25)
 @given(data=st.data())
-def test_a_code_that_is_not_on_its_list_is_read_and_kept_as_it_was_told(coded, data):
+def test_a_code_that_is_not_on_its_list_is_read_and_kept_as_it_was_published(coded, data):
     code = data.draw(NEW_CODES.filter(lambda new: new not in coded.codes))
     value = replaced(coded.record["value"], coded.path, code)
 
@@ -162,16 +165,16 @@ def test_a_fact_of_our_own_is_made_of_listed_codes_alone(coded):
 def test_a_code_that_was_read_can_be_passed_on():
     code = UnknownCode("book_room")
 
-    told = StepDue(case_id=UUID(ANOTHER), municipality="0630", step=code, due_at=NOW)
+    event = StepDue(case_id=UUID(ANOTHER), municipality="0630", step=code, due_at=NOW)
 
-    assert json.loads(told.write())["step"] == "book_room"
-    assert StepDue.read(told.write()) == told
+    assert json.loads(event.write())["step"] == "book_room"
+    assert StepDue.read(event.write()) == event
 
 
 def test_a_listed_code_is_read_as_a_member_of_its_list():
-    told = StepDue(case_id=UUID(ANOTHER), municipality="0630", step="contact_parties", due_at=NOW)
+    event = StepDue(case_id=UUID(ANOTHER), municipality="0630", step="contact_parties", due_at=NOW)
 
-    assert told.step is StepDue.read(told.write()).step is Step.CONTACT_PARTIES
+    assert event.step is StepDue.read(event.write()).step is Step.CONTACT_PARTIES
 
 
 # What the services make of it
@@ -206,7 +209,7 @@ def effect(service, record, *values):
             timestamp_ms=int(NOW.timestamp() * 1000),
             key=subject.encode(),
             value=json.dumps(value).encode(),
-            headers=tuple((name, told.encode()) for name, told in headers.items()),
+            headers=tuple((name, text.encode()) for name, text in headers.items()),
         )
         with pytest.raises(StopIteration) as prepared:
             facts.prepare([kept]).send(None)
@@ -231,8 +234,8 @@ def seen(unit, code, listed):
         return listed if value == code else value
 
     documents = [
-        (collection, plain(held.fields or {}), held.protocol)
-        for (collection, _), held in unit.changes()
+        (collection, plain(written.fields or {}), written.protocol)
+        for (collection, _), written in unit.changes()
     ]
     messages = [
         (one.topic, one.envelope.type, plain(json.loads(one.value)))
@@ -292,7 +295,7 @@ def taken_with(path, code):
     return {**document, "_id": value["case_id"]}, MEDIATIONS.load(unit, value["case_id"])
 
 
-def test_a_party_of_an_unknown_role_stands_on_no_side_and_keeps_what_it_was_told_to_be():
+def test_a_party_of_an_unknown_role_is_on_no_side_and_keeps_its_published_role():
     before = MEDIATIONS.read(taken_with(("parties", 0, "role"), "harmed")[0])
 
     document, mediation = taken_with(("parties", 0, "role"), "bystander")

@@ -54,7 +54,7 @@ def test_every_topic_keeps_offsets_whole_and_takes_its_own_time(topic):
         ("partner.school-vejle.replies", 14 * DAY),
     ],
 )
-def test_each_topic_keeps_as_long_as_the_contract_says(name, retention):
+def test_each_topic_keeps_as_long_as_the_contract_requires(name, retention):
     assert (TOPICS | PARTNER)[name].config["retention.ms"] == str(retention)
 
 

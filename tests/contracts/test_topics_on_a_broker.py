@@ -1,4 +1,4 @@
-"""Topics and rights on a real broker: made, mended, and enforced."""
+"""Topics and rights on a real broker: made, corrected, and enforced."""
 
 import json
 import secrets
@@ -86,7 +86,7 @@ def test_a_broker_is_as_declared_and_applying_again_changes_nothing(admin):
     assert {topic.name: topic.partitions for topic in load().topics}.items() <= live.items()
 
 
-def test_a_setting_that_was_changed_by_hand_is_put_back(admin):
+def test_a_setting_that_was_changed_by_hand_is_restored(admin):
     Broker(admin).configure({"intake.signals": {"retention.ms": "1000"}})
     assert kinds(plan(admin, inspector=True)) == {ChangeKind.SET_CONFIG}
 
@@ -98,24 +98,24 @@ def test_a_setting_that_was_changed_by_hand_is_put_back(admin):
 def test_a_right_that_was_taken_is_given_and_one_that_is_not_declared_is_taken(admin):
     missing = Right(user="notify", resource="TOPIC", name="psp.cases", operation="READ")
     stray = Right(user="notify", resource="TOPIC", name="psp.cases", operation="WRITE")
-    stranger = Right(user="somebody", resource="TOPIC", name="psp.cases", operation="READ")
+    unknown_user = Right(user="somebody", resource="TOPIC", name="psp.cases", operation="READ")
     foreign = Right(user="somebody", resource="TOPIC", name="another.system", operation="READ")
     broker = Broker(admin)
     broker.revoke([missing])
-    broker.grant([stray, stranger, foreign])
+    broker.grant([stray, unknown_user, foreign])
 
     diff = apply(admin, inspector=True)
 
     assert diff.grant == (missing,)
-    assert set(diff.revoke) == {stray, stranger}
+    assert set(diff.revoke) == {stray, unknown_user}
     rights = broker.rights()
     assert missing in rights
     assert foreign in rights
-    assert not {stray, stranger} & rights
+    assert not {stray, unknown_user} & rights
     broker.revoke([foreign])
 
 
-def test_a_live_topic_keeps_its_partitions_and_that_is_said(admin):
+def test_a_live_topic_keeps_its_partitions_and_that_is_reported(admin):
     declared = load()
     wider = replace(declared.topics[0], partitions=16)
 
@@ -220,14 +220,14 @@ def test_the_inspector_reads_everything_writes_nothing_and_joins_no_group_of_our
     }
 
 
-def test_the_command_shows_and_mends_what_differs(admin, kafka_and_mongo, tmp_path):
+def test_the_command_shows_and_corrects_what_differs(admin, kafka_and_mongo, tmp_path):
     file = tmp_path / "admin.json"
     file.write_text(json.dumps(kafka_and_mongo.kafka("admin")))
     Path(tmp_path / "inspector.json").write_text("{}")
     Broker(admin).configure({"psp.cases": {"segment.ms": "1000000"}})
 
     differs = kafka_and_mongo.run("topics", "diff", "--json", "--kafka", str(file))
-    mended = kafka_and_mongo.run("topics", "apply", "--kafka", str(file))
+    applied = kafka_and_mongo.run("topics", "apply", "--kafka", str(file))
     same = kafka_and_mongo.run("topics", "diff", "--kafka", str(file))
 
     assert differs.returncode == 1
@@ -239,16 +239,16 @@ def test_the_command_shows_and_mends_what_differs(admin, kafka_and_mongo, tmp_pa
             "made_by_apply": True,
         }
     ]
-    assert (mended.returncode, same.returncode) == (0, 0)
+    assert (applied.returncode, same.returncode) == (0, 0)
     assert "as declared" in same.stdout
 
 
-def test_the_command_says_when_nobody_is_there(kafka_and_mongo, tmp_path):
+def test_the_command_reports_when_nobody_answers(kafka_and_mongo, tmp_path):
     file = tmp_path / "admin.json"
     login = kafka_and_mongo.kafka("admin") | {"sasl.password": "wrong"}
     file.write_text(json.dumps(login))
 
-    told = kafka_and_mongo.run("topics", "diff", "--kafka", str(file))
+    ran = kafka_and_mongo.run("topics", "diff", "--kafka", str(file))
 
-    assert told.returncode == 3
-    assert "the login is wrong" in told.stderr
+    assert ran.returncode == 3
+    assert "the login is wrong" in ran.stderr

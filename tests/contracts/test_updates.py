@@ -1,4 +1,4 @@
-"""What a partner may tell about a report it sent before."""
+"""What a partner may add to a report it sent before."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_an_update_is_bound_to_its_envelope_and_names_a_possible_report():
     ]
 
 
-def test_only_those_who_know_tell_of_an_acknowledgement_or_a_suspect():
+def test_only_those_who_know_report_an_acknowledgement_or_a_suspect():
     letter = UPDATE | {
         "kind": "acknowledgement",
         "details": {"acknowledgement": {"given": True, "source": "school"}},

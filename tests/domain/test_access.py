@@ -56,7 +56,7 @@ def test_nobody_without_a_role_may_do_anything(action):
     assert not may(someone("chief-of-everything"), action, municipality="0630", named=["u-1"])
 
 
-def test_every_role_stands_in_the_table():
+def test_every_role_is_in_the_table():
     assert set(TABLE) == set(Role)
 
 

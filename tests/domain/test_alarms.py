@@ -1,4 +1,4 @@
-"""Alarms: one declaration, and all that is written from it says the same."""
+"""Alarms: one declaration, and all that is written from it agrees."""
 
 from pathlib import Path
 
@@ -47,10 +47,10 @@ def test_one_process_of_two_that_does_not_answer_is_enough() -> None:
     assert stands.sentence == "notify: one of its processes does not answer"
 
 
-def test_a_figure_that_is_not_told_is_no_alarm() -> None:
-    told = {UP: [1.0], "samraad_database_answers": [0.0]}
+def test_a_figure_that_is_not_reported_is_no_alarm() -> None:
+    figures = {UP: [1.0], "samraad_database_answers": [0.0]}
 
-    assert [each.alarm.name for each in firing("psp", [told])] == ["database"]
+    assert [each.alarm.name for each in firing("psp", [figures])] == ["database"]
 
 
 def test_halts_of_all_processes_are_counted_together() -> None:

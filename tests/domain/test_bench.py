@@ -22,12 +22,12 @@ def test_what_was_found_is_kept_in_the_page_and_found_again(tmp_path, monkeypatc
     monkeypatch.setattr(page, "_PAGE", tmp_path / "bench.md")
     marks = "<!-- targets -->\n<!-- /targets -->\n<!-- relay -->\nold\n<!-- /relay -->\n"
     (tmp_path / "bench.md").write_text(marks)
-    told = Findings(
+    findings = Findings(
         [{"contender": "bare", "events_per_second": 20_000}],
         [Target.at_least("relay / bare", 0.85, 0.5)],
         {"bare": "Promises little."},
     )
-    found = page.as_found("relay", Subject("The relay", lambda *_: told), told, 5, 0.1)
+    found = page.as_found("relay", Subject("The relay", lambda *_: findings), findings, 5, 0.1)
 
     page.keep({"relay": found})
     page.keep({"relay": found})

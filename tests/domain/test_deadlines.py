@@ -41,7 +41,7 @@ SERVICES = [
         store=MEDIATIONS,
         handlers=mediation_handlers,
         step=mediation_facts.Step.CONTACT_PARTIES,
-        told=mediation_facts.StepDue,
+        emitted_type=mediation_facts.StepDue,
     ),
     SimpleNamespace(
         process=Process.PSP,
@@ -49,7 +49,7 @@ SERVICES = [
         store=PSP_CASES,
         handlers=psp_handlers,
         step=psp_facts.Step.JUDGE_NECESSITY,
-        told=psp_facts.StepDue,
+        emitted_type=psp_facts.StepDue,
     ),
 ]
 BOTH = pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.process.value)
@@ -106,7 +106,7 @@ def test_a_length_on_the_clock_is_exactly_that_long(moment, seconds):
         (" PT2S ", Length(span=timedelta(seconds=2))),
     ],
 )
-def test_a_setting_says_a_length_in_words_or_as_iso_8601(text, length):
+def test_a_setting_gives_a_duration_in_words_or_as_iso_8601(text, length):
     assert TypeAdapter(LengthSetting).validate_python(text) == length
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_length_is_refused_with_what_one_looks_like(text):
 
 
 class Engine:
-    """What the engine does around a step, in memory: documents, due rows, and what was told."""
+    """What the engine does around a step, in memory: documents, due rows, and emitted facts."""
 
     def __init__(self, service):
         self.service = service
@@ -131,13 +131,13 @@ class Engine:
         self.deadlines = service.handlers.make_timers()
         self.document = None
         self.rows = {}
-        self.told = []
+        self.emitted = []
 
     def step(self, case_id, now, does):
         """Run a step; what it set, moved and cancelled counts at its end, as in a transaction."""
         unit = Unit(cases=self.collection, now=now)
-        held = LoadedDocument.stored({**self.document, "version": 1}) if self.document else None
-        unit.track(self.collection, str(case_id), held)
+        loaded = LoadedDocument.stored({**self.document, "version": 1}) if self.document else None
+        unit.track(self.collection, str(case_id), loaded)
         does(unit)
         self.document = unit.load(self.collection, str(case_id))
         if self.document is not None:
@@ -146,8 +146,8 @@ class Engine:
             self.rows.pop(row_id, None)
             if row is not None:
                 self.rows[row_id] = row
-        self.told += [
-            self.service.told.read(message.value)
+        self.emitted += [
+            self.service.emitted_type.read(message.value)
             for message in unit.outgoing.messages
             if message.envelope.type.endswith(".step_due.v1")
         ]
@@ -174,7 +174,7 @@ ACTS = st.lists(
 
 @BOTH
 @given(acts=ACTS)
-def test_whatever_happens_to_a_case_its_deadline_follows_and_each_is_told_at_most_once(
+def test_whatever_happens_to_a_case_its_deadline_follows_and_each_is_published_at_most_once(
     service, acts
 ):
     opened, engine, now = a_case(service), Engine(service), NOW
@@ -204,12 +204,12 @@ def test_whatever_happens_to_a_case_its_deadline_follows_and_each_is_told_at_mos
                 )
         due = {row["name"]: row["due_at"] for row in engine.rows.values()}
         assert due == engine.case.deadlines
-    assert [fact.due_at for fact in engine.told] == expected
+    assert [fact.due_at for fact in engine.emitted] == expected
 
 
 @BOTH
 @given(early=st.integers(1, 10**6))
-def test_a_deadline_that_comes_too_early_tells_nothing_and_stays_set(service, early):
+def test_a_deadline_that_comes_too_early_emits_nothing_and_stays_set(service, early):
     opened, engine = a_case(service), Engine(service)
     case, _ = service.domain.on_case_opened(opened, None, NOW)
     engine.step(opened.case_id, NOW, lambda unit: service.store.save(unit, case))
@@ -218,7 +218,7 @@ def test_a_deadline_that_comes_too_early_tells_nothing_and_stays_set(service, ea
 
     engine.step(opened.case_id, before, lambda unit: engine.deadlines.fire(due, unit))
 
-    assert engine.told == []
+    assert engine.emitted == []
     assert [row["due_at"] for row in engine.rows.values()] == [case.due_at]
 
 
@@ -226,9 +226,13 @@ def test_a_deadline_that_comes_too_early_tells_nothing_and_stays_set(service, ea
 def test_a_case_that_is_repeated_or_overdue_sets_no_deadline_again(service):
     opened = a_case(service)
     case, _ = service.domain.on_case_opened(opened, None, NOW)
-    overdue, [told] = service.domain.on_step_due(case, service.step, case.due_at)
+    overdue, [emitted] = service.domain.on_step_due(case, service.step, case.due_at)
 
-    assert (told.step, told.due_at, told.municipality) == (service.step, case.due_at, "0630")
+    assert (emitted.step, emitted.due_at, emitted.municipality) == (
+        service.step,
+        case.due_at,
+        "0630",
+    )
     assert service.domain.on_step_due(overdue, service.step, case.due_at) == (overdue, ())
     assert service.domain.on_case_opened(opened, overdue, NOW) == (overdue, ())
     assert overdue.deadlines == {}
@@ -241,27 +245,27 @@ def test_the_length_of_the_first_step_is_a_setting(service, days):
     opened = a_case(service)
     within = Length(working_days=days)
 
-    case, [told] = service.domain.on_case_opened(opened, None, NOW, within)
+    case, [emitted] = service.domain.on_case_opened(opened, None, NOW, within)
 
-    assert told.due_at == case.due_at == within.after(opened.reported_at)
+    assert emitted.due_at == case.due_at == within.after(opened.reported_at)
 
 
 # Triage
 
 
 @given(since=MOMENTS, by=SECONDS, overdue=st.booleans())
-def test_a_report_that_waited_too_long_is_told_of_once_and_never_before(since, by, overdue):
+def test_a_report_that_waited_too_long_is_reported_once_and_never_before(since, by, overdue):
     due_at = since + timedelta(hours=24)
     waiting = intake.Waiting(
         report_id=uuid4(), municipality="0746", since=since, due_at=due_at, overdue=overdue
     )
 
-    told = intake.triage_overdue(waiting, due_at + by)
+    emitted = intake.triage_overdue(waiting, due_at + by)
 
     if overdue or by < timedelta(0):
-        assert told is None
+        assert emitted is None
     else:
-        assert told == TriageOverdue(
+        assert emitted == TriageOverdue(
             report_id=waiting.report_id, municipality="0746", since=since, due_at=due_at
         )
 
@@ -288,7 +292,7 @@ def a_notice():
 
 
 def recalled(document):
-    """The notice after its reminder has come due, what was told, and what is still set."""
+    """The notice after its reminder has come due, the emitted fact, and what is still set."""
     unit = Unit(cases="cases", now=NOW + timedelta(hours=2))
     unit.track(NOTICES, document["_id"], LoadedDocument.stored({**document, "version": 1}))
     unit.track("cases", document["subject"])
@@ -302,9 +306,9 @@ def recalled(document):
 
 
 def test_a_notice_that_nobody_acknowledged_is_recalled_once():
-    notice, told, due = recalled(a_notice())
+    notice, emitted, due = recalled(a_notice())
 
-    assert (notice["reminded_at"], told, due) == (
+    assert (notice["reminded_at"], emitted, due) == (
         NOW + timedelta(hours=2),
         ["notify.notice_reminded.v1"],
         [],

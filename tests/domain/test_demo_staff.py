@@ -1,4 +1,4 @@
-"""The synthetic staff of a demo: a file that notify is told of, and starts without outside a demo."""
+"""The synthetic staff of a demo: a file that notify is given, and starts without outside a demo."""
 
 import json
 
@@ -15,7 +15,7 @@ ONE = {"id": "x", "name": "X Y", "title": "T", "does": "D", "roles": [], "places
 
 @pytest.fixture
 def demo(tmp_path, monkeypatch):
-    """A notify that is told everything but its staff; give it some, or none."""
+    """A notify with every setting but its staff; give it some, or none."""
     (tmp_path / "kafka.json").write_text(json.dumps({"bootstrap.servers": "127.0.0.1:9"}))
     (tmp_path / "mongo.uri").write_text("mongodb://127.0.0.1:9/")
     for name, value in {
@@ -61,7 +61,7 @@ def test_without_a_demo_no_staff_is_needed(demo):
         ({"staff": [{"id": "x"}]}, "each of the staff has id, name, title, does, roles, places"),
     ],
 )
-def test_a_demo_without_its_staff_does_not_start_and_says_why(demo, capsys, staff, sentence):
+def test_a_demo_without_its_staff_does_not_start_and_explains_why(demo, capsys, staff, sentence):
     with pytest.raises(SystemExit):
         demo(staff)
 

@@ -33,16 +33,16 @@ SPACE = UUID("5a0c8b7e-0000-4000-8000-000000000000")
 INDEX = BlindIndex(b"k" * 32)
 
 
-def a_person(label="a", **said):
+def a_person(label="a", **changes):
     return {
         "label": label,
         "role": "other",
         "category": "other",
         "name": {"given": "Testa", "family": "Testesen"},
-    } | said
+    } | changes
 
 
-def a_report(**said):
+def a_report(**changes):
     return Report.model_validate(
         {
             "partner": "skole",
@@ -53,7 +53,7 @@ def a_report(**said):
             "proposed_by": "school",
             "people": [a_person()],
         }
-        | said
+        | changes
     )
 
 
@@ -115,7 +115,7 @@ def test_every_letter_gets_one_verdict_whatever_came_before(letter, known):
 
 
 @given(letters, known_before)
-def test_whatever_is_refused_says_why(letter, known):
+def test_every_refusal_gives_its_reason(letter, known):
     verdict = domain.judge(letter, known)
 
     if isinstance(verdict, Rejection | ReferenceConflict):
@@ -143,7 +143,7 @@ def test_what_was_accepted_is_repeated_even_if_the_rules_would_refuse_it_today(s
     assert domain.judge(letter, Known(status=status, content="one")) == Repeated()
 
 
-def test_a_seal_copied_from_another_envelope_is_told_so_and_not_called_a_conflict():
+def test_a_seal_copied_from_another_envelope_is_reported_as_such_and_not_as_a_conflict():
     letter = a_letter(content="other", errors=[an_error("/reference")])
 
     verdict = domain.judge(letter, Known(status=Status.ACCEPTED, content="one"))
@@ -183,7 +183,7 @@ def test_somebody_turns_18_once_and_never_back(born, moment):
         assert domain.is_minor(person, later) is False
 
 
-def test_the_number_alone_tells_the_age():
+def test_the_number_alone_determines_the_age():
     child = Person.model_validate(a_person(cpr="0105094123"))
 
     assert domain.is_minor(child, NOON) is True
@@ -207,7 +207,7 @@ def parties(report, ids, protected=()):
     )
 
 
-def test_custody_is_told_by_pseudonym_and_by_nothing_else():
+def test_custody_is_published_by_pseudonym_and_by_nothing_else():
     child, mother, father = (uuid5(SPACE, name) for name in ("child", "mother", "father"))
     report = a_report(
         people=[
@@ -229,12 +229,12 @@ def test_an_address_that_anybody_called_protected_is_protected_here_too():
     one, other = uuid5(SPACE, "one"), uuid5(SPACE, "other")
     report = a_report(people=[a_person("a"), a_person("b")])
 
-    told = parties(report, [one, other], protected=[other])
+    listed = parties(report, [one, other], protected=[other])
 
-    assert [party.address_protected for party in told] == [False, True]
+    assert [party.address_protected for party in listed] == [False, True]
 
 
-def test_a_person_who_stands_twice_is_one_party_per_role_and_no_guardian_of_oneself():
+def test_a_person_who_is_listed_twice_is_one_party_per_role_and_no_guardian_of_oneself():
     same = uuid5(SPACE, "same")
     report = a_report(
         people=[
@@ -244,12 +244,12 @@ def test_a_person_who_stands_twice_is_one_party_per_role_and_no_guardian_of_ones
         ]
     )
 
-    told = parties(report, [same, same, same])
+    listed = parties(report, [same, same, same])
 
-    assert [party.role for party in told] == [PersonRole.HARMED, PersonRole.RESPONSIBLE]
-    assert {party.party_id for party in told} == {uuid5(SPACE, str(same))}
-    assert all(party.minor for party in told)
-    assert all(party.custody_holders == () for party in told)
+    assert [party.role for party in listed] == [PersonRole.HARMED, PersonRole.RESPONSIBLE]
+    assert {party.party_id for party in listed} == {uuid5(SPACE, str(same))}
+    assert all(party.minor for party in listed)
+    assert all(party.custody_holders == () for party in listed)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_case_is_routed_by_its_municipality(code, process):
     assert (fact.reported_at, fact.reporter_kind) == (NOON, PartnerKind.SCHOOL)
 
 
-def test_no_fact_of_a_case_repeats_what_the_report_said():
+def test_no_fact_of_a_case_repeats_the_text_of_the_report():
     report = a_report(
         text="Overfaldet ved stationen",
         people=[
@@ -290,9 +290,9 @@ def test_no_fact_of_a_case_repeats_what_the_report_said():
         received_at=NOON,
     )
 
-    told = fact.write().decode()
+    published = fact.write().decode()
     for word in ("Testa", "0105094123", "70112233", "example", "Prøvevej", "7100", "station"):
-        assert word not in told
+        assert word not in published
     assert CaseOpened.read(fact.write()) == fact
 
 
@@ -306,7 +306,7 @@ def test_what_is_shared_under_section_115_is_not_for_investigation(process):
     assert (domain.basis_of(report) is LegalBasis.SECTION_115) is barred
 
 
-def test_ids_hold_for_ever_and_tell_nothing():
+def test_ids_are_permanent_and_reveal_nothing():
     person, other = INDEX.person_with("mark"), BlindIndex(b"x" * 32).person_with("mark")
 
     assert INDEX.person_with("mark") == person

@@ -32,19 +32,19 @@ def invented(dice: Random, process: Process | None, now: datetime = NOW) -> tupl
     inventor = Inventor(EXAMPLES, dice)
     kind, example = inventor.example(process, PARTNERS)
     partner = PARTNERS[kind]
-    told = inventor.report(
+    letter = inventor.report(
         example, partner=partner["id"], municipalities=partner["municipalities"], now=now
     )
-    return PartnerKind(kind), told
+    return PartnerKind(kind), letter
 
 
-def judged(kind: PartnerKind, told: dict[str, Any], now: datetime = NOW) -> Report:
+def judged(kind: PartnerKind, letter: dict[str, Any], now: datetime = NOW) -> Report:
     return check_report(
-        json.dumps(told).encode(),
+        json.dumps(letter).encode(),
         partner=PARTNERS[kind]["id"],
         kind=kind,
         municipalities=PARTNERS[kind]["municipalities"],
-        reference=told["reference"],
+        reference=letter["reference"],
         now=now,
     )
 
@@ -52,9 +52,9 @@ def judged(kind: PartnerKind, told: dict[str, Any], now: datetime = NOW) -> Repo
 @pytest.mark.parametrize("process", [*Process, None])
 @pytest.mark.parametrize("seed", range(20))
 def test_every_invented_report_is_one_that_intake_takes(process: Process | None, seed: int) -> None:
-    kind, told = invented(rolled(seed), process)
+    kind, letter = invented(rolled(seed), process)
 
-    report = judged(kind, told)
+    report = judged(kind, letter)
 
     assert report.process is process
     assert timedelta(0) < NOW - report.occurred_at < timedelta(days=11)
@@ -64,10 +64,10 @@ def test_every_invented_report_is_one_that_intake_takes(process: Process | None,
 @pytest.mark.parametrize("seed", range(20))
 def test_every_mistake_is_one_that_intake_rejects(process: Process | None, seed: int) -> None:
     dice = rolled(seed)
-    kind, told = invented(dice, process)
+    kind, letter = invented(dice, process)
 
     with pytest.raises(ReportRefused):
-        judged(kind, with_a_mistake(told, kind, dice))
+        judged(kind, with_a_mistake(letter, kind, dice))
 
 
 def test_invented_people_cannot_be_anybody() -> None:
@@ -94,8 +94,8 @@ def test_the_demo_still_reports_rightly_in_later_years() -> None:
     later = datetime(2031, 2, 28, 12, 0, tzinfo=UTC)
 
     for process in Process:
-        kind, told = invented(rolled(3), process, later)
-        judged(kind, told, later)
+        kind, letter = invented(rolled(3), process, later)
+        judged(kind, letter, later)
 
 
 def test_no_two_reports_share_a_reference() -> None:

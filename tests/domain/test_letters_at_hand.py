@@ -20,8 +20,8 @@ NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
 
 def sender(partner: str) -> Sender:
-    told = PARTNERS[partner]
-    return Sender(partner, PartnerKind(told["kind"]), tuple(told["municipalities"]))
+    declared = PARTNERS[partner]
+    return Sender(partner, PartnerKind(declared["kind"]), tuple(declared["municipalities"]))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_letter_is_sent_byte_by_byte_as_it_was_given() -> None:
     assert (letter.reference, letter.line) == ("A-1", None)
 
 
-def test_reports_one_a_line_keep_their_line_for_whoever_mends_them() -> None:
+def test_reports_one_a_line_keep_their_line_for_correction() -> None:
     letters = read_letters(b'{"reference": "A-1"}\n\n{"reference": \n{"reference": "A-3"}\r\n')
 
     assert [(letter.line, letter.reference) for letter in letters] == [
@@ -74,7 +74,7 @@ def test_a_broken_report_over_many_lines_is_one_letter() -> None:
 @pytest.mark.parametrize(
     "reference", ["260312-4000", "2603124000", "", "a\nb", 7, None, "x" * 1001]
 )
-def test_a_reference_that_may_not_stand_in_the_open_is_never_read_out(reference: object) -> None:
+def test_a_reference_that_may_not_be_shown_openly_is_never_printed(reference: object) -> None:
     (letter,) = read_letters(json.dumps({"reference": reference}).encode())
 
     assert letter.reference is None

@@ -40,13 +40,13 @@ def a_party(role, *, holders=(), party_id: UUID | None = None):
 
 
 @given(st.sampled_from(sorted(MUNICIPALITIES)))
-def test_a_case_that_arrives_is_proposed_and_told_once(municipality):
+def test_a_case_that_arrives_is_proposed_and_published_once(municipality):
     case = a_case(municipality=municipality)
 
-    taken, told = mediation.on_case_opened(case, None, NOW)
+    taken, emitted = mediation.on_case_opened(case, None, NOW)
 
     assert taken.stage is mediation.Stage.PROPOSED
-    assert told == (
+    assert emitted == (
         CaseReceived(case_id=case.case_id, municipality=municipality, due_at=taken.due_at),
     )
     assert mediation.on_case_opened(case, taken, NOW) == (taken, ())
@@ -65,14 +65,14 @@ def test_a_case_of_another_process_never_becomes_a_psp_case(process):
 
 
 def test_a_psp_case_is_not_for_investigation_from_birth():
-    taken, told = psp.on_case_opened(a_case(Process.PSP), None, NOW)
+    taken, emitted = psp.on_case_opened(a_case(Process.PSP), None, NOW)
 
     assert taken.not_for_investigation
-    assert [fact.type for fact in told] == ["psp.case_received.v1"]
+    assert [fact.type for fact in emitted] == ["psp.case_received.v1"]
     assert psp.on_case_opened(a_case(Process.PSP), taken, NOW) == (taken, ())
 
 
-def test_a_custody_holder_stands_on_the_side_of_their_child_only():
+def test_a_custody_holder_is_on_the_side_of_their_child_only():
     guardian = a_party(PersonRole.GUARDIAN)
     harmed = a_party(PersonRole.HARMED, holders=(guardian.party_id,))
     responsible = a_party(PersonRole.RESPONSIBLE)

@@ -1,4 +1,4 @@
-"""The night's run goes on after a failure, says how each target ended, and leaves nothing out."""
+"""The night's run goes on after a failure, reports how each target ended, and leaves nothing out."""
 
 import io
 import re
@@ -54,7 +54,7 @@ def test_a_name_that_there_is_not_is_wrong_use(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda each: each.name)
-def test_each_make_target_of_the_night_stands_in_the_makefile(target: Target) -> None:
+def test_each_make_target_of_the_night_is_in_the_makefile(target: Target) -> None:
     if target.command[0] == "make":
         assert re.search(rf"^{target.command[-1]}:", MAKEFILE, re.MULTILINE)
 

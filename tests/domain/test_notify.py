@@ -51,7 +51,7 @@ def someone(role, *places, staff_id="u-1"):
     return Staff(id=staff_id, name="Prøve Prøvesen", title="", roles=(role,), places=places)
 
 
-def delivered(fact, *, sequence, told_at):
+def delivered(fact, *, sequence, published_at):
     envelope = Envelope(
         id=str(uuid4()),
         source=source_of(fact.topic()),
@@ -64,7 +64,7 @@ def delivered(fact, *, sequence, told_at):
         topic=fact.topic(),
         partition=0,
         offset=sequence,
-        timestamp_ms=int(told_at.timestamp() * 1000),
+        timestamp_ms=int(published_at.timestamp() * 1000),
         key=fact.subject().encode(),
         value=fact.write(),
         headers=tuple(write_envelope(envelope)),
@@ -81,10 +81,10 @@ def await_none(coroutine):
 
 
 def taken_in(*deliveries):
-    """What one unit of work holds after it took these facts in, each with its told time."""
+    """What one unit of work holds after it took these facts in, each with its publication time."""
     unit = Unit(cases=CASES, now=NOW)
-    for number, (fact, told_at) in enumerate(deliveries, start=1):
-        arrival = delivered(fact, sequence=number, told_at=told_at)
+    for number, (fact, published_at) in enumerate(deliveries, start=1):
+        arrival = delivered(fact, sequence=number, published_at=published_at)
         for collection, ids in facts.needs(arrival).items():
             for each in ids:
                 hold(unit, collection, each)
@@ -98,10 +98,10 @@ def hold(unit, collection, document_id):
 
 
 def notices_in(unit):
-    return [held.fields for (collection, _), held in unit.changes() if collection == NOTICES]
+    return [loaded.fields for (collection, _), loaded in unit.changes() if collection == NOTICES]
 
 
-def test_a_waiting_report_is_told_to_the_secretariat_and_nobody_else():
+def test_a_waiting_report_notifies_the_secretariat_and_nobody_else():
     [notice] = notices_of(a_triage_waiting())
     document = stored(notice, NOW, LATER)
 
@@ -110,7 +110,7 @@ def test_a_waiting_report_is_told_to_the_secretariat_and_nobody_else():
         assert not is_for(document, someone(role, "1463"))
 
 
-def test_a_mediation_is_told_to_the_coordinator_of_the_district():
+def test_a_mediation_notifies_the_coordinator_of_the_district():
     [notice] = notices_of(a_mediation_received("0746"))
     document = stored(notice, NOW, LATER)
 
@@ -119,7 +119,7 @@ def test_a_mediation_is_told_to_the_coordinator_of_the_district():
     assert not is_for(document, someone("triage", "1463"))
 
 
-def test_a_report_that_waits_too_long_is_told_to_the_secretariat_and_nobody_else():
+def test_a_report_that_waits_too_long_notifies_the_secretariat_and_nobody_else():
     [notice] = notices_of(a_triage_overdue())
     document = stored(notice, NOW, LATER)
 
@@ -128,7 +128,7 @@ def test_a_report_that_waits_too_long_is_told_to_the_secretariat_and_nobody_else
     assert not is_for(document, someone("psp-police", "0621"))
 
 
-def test_a_step_of_a_mediation_that_is_overdue_is_told_to_the_coordinator():
+def test_a_step_of_a_mediation_that_is_overdue_notifies_the_coordinator():
     [notice] = notices_of(a_step_due(mediation))
     document = stored(notice, NOW, LATER)
 
@@ -139,7 +139,7 @@ def test_a_step_of_a_mediation_that_is_overdue_is_told_to_the_coordinator():
 
 
 @pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
-def test_a_step_of_a_psp_case_that_is_overdue_is_told_to_its_police_only(place):
+def test_a_step_of_a_psp_case_that_is_overdue_notifies_its_police_only(place):
     [notice] = notices_of(a_step_due(psp, "0630"))
     document = stored(notice, NOW, LATER)
 
@@ -156,7 +156,7 @@ def test_each_time_that_passes_for_a_step_is_a_notice_of_its_own():
 
 
 @pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
-def test_a_psp_case_is_told_to_the_police_of_its_own_municipality_only(place):
+def test_a_psp_case_notifies_the_police_of_its_own_municipality_only(place):
     [notice] = notices_of(a_psp_received("0630"))
     document = stored(notice, NOW, LATER)
 
@@ -170,7 +170,7 @@ def test_no_other_authority_hears_of_a_psp_case_before_something_is_disclosed(ro
     assert not is_for(stored(notice, NOW, LATER), someone(role, "0630", "syddanmark", "1463"))
 
 
-def test_one_cause_makes_one_notice_however_often_it_is_told():
+def test_one_cause_makes_one_notice_however_often_it_is_published():
     fact = a_triage_waiting()
     unit = taken_in((fact, NOW), (fact, NOW))
 
@@ -180,7 +180,7 @@ def test_one_cause_makes_one_notice_however_often_it_is_told():
     ]
 
 
-def test_a_notice_is_told_to_the_others_with_its_reference_only():
+def test_a_notice_is_published_with_its_reference_only():
     fact = a_psp_received("0630")
     unit = taken_in((fact, NOW))
     [message] = unit.outgoing.messages
@@ -221,7 +221,7 @@ def test_a_notice_names_the_case_by_reference_and_holds_no_more():
     }
 
 
-def test_each_person_acknowledges_once_and_the_first_time_stands():
+def test_each_person_acknowledges_once_and_the_first_time_is_kept():
     [notice] = notices_of(a_triage_waiting())
     document = stored(notice, NOW, LATER)
 

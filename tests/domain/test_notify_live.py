@@ -31,7 +31,7 @@ async def soon(stream):
     return await asyncio.wait_for(anext(stream), 1)
 
 
-async def test_a_browser_is_told_of_its_persons_notices_by_id_only():
+async def test_a_browser_receives_its_persons_notices_by_id_only():
     live, notice = Live(None), a_notice()
     stream = await opened(live, SOFIE)
     waiting = asyncio.ensure_future(soon(stream))
@@ -45,7 +45,7 @@ async def test_a_browser_is_told_of_its_persons_notices_by_id_only():
     await stream.aclose()
 
 
-async def test_a_silent_stream_says_that_it_is_there(monkeypatch):
+async def test_a_silent_stream_sends_a_heartbeat(monkeypatch):
     monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     stream = await opened(Live(None), SOFIE)
 
@@ -80,7 +80,7 @@ async def test_a_stream_ends_with_its_session(monkeypatch):
         await soon(stream)
 
 
-async def test_a_role_that_was_taken_away_tells_no_more(monkeypatch):
+async def test_a_role_that_was_taken_away_receives_no_more(monkeypatch):
     monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     monkeypatch.setattr(module, "RIGHTS_HOLD", 0.0)
     live = Live(None)

@@ -1,4 +1,4 @@
-"""The table of whom facts concern: a row says all of a notice, and no fact is left out of it."""
+"""The table of whom facts concern: a row describes a whole notice, and no fact is left out of it."""
 
 import json
 import pkgutil
@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
 
 
-def told_types():
+def published_types():
     """Every fact that a module of the contracts defines with a type of its own."""
     for module in pkgutil.iter_modules(shared.contracts.__path__):
         for kind in vars(import_module(f"shared.contracts.{module.name}")).values():
@@ -32,7 +32,7 @@ def told_types():
                 yield kind
 
 
-FACT_TYPES = sorted(set(told_types()), key=lambda fact: fact.type)
+FACT_TYPES = sorted(set(published_types()), key=lambda fact: fact.type)
 
 
 @pytest.mark.parametrize("fact", FACT_TYPES, ids=lambda fact: fact.type)

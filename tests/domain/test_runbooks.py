@@ -10,19 +10,19 @@ import typer
 from cli.main import command_line
 from deploy.alarms import ALARMS
 from tests.runbooks.breaks import BREAKS
-from tests.runbooks.pages import LOOK, MEND, OVER, PLACEHOLDERS, commands, page, sections
+from tests.runbooks.pages import LOOK, OVER, PLACEHOLDERS, REMEDY, commands, page, sections
 from tests.runbooks.walks import ENDS, WALKS
 
 ELSEWHERE = {"parked", "halted"}
-"""Pages that tell the whole story of their subject, in an order of their own."""
+"""Pages that cover their whole subject, in an order of their own."""
 OURS = [alarm.name for alarm in ALARMS if alarm.name not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_page_says_what_it_means_how_to_look_what_to_do_and_when_it_is_over(name: str) -> None:
+def test_a_page_explains_the_alarm_how_to_look_what_to_do_and_when_it_is_over(name: str) -> None:
     text = page(name).read_text()
 
-    assert list(sections(text)) == [LOOK, MEND, OVER]
+    assert list(sections(text)) == [LOOK, REMEDY, OVER]
     assert text.startswith(f"# {name}: ")
     assert "**For the people in the cases.**" in text
     assert (
@@ -50,10 +50,10 @@ def known_options(words: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("name", [*OURS, *sorted(ELSEWHERE)])
 def test_the_commands_on_a_page_are_commands_that_there_are(name: str) -> None:
-    told = commands(page(name).read_text())
+    listed = commands(page(name).read_text())
 
-    assert told
-    for command in told:
+    assert listed
+    for command in listed:
         words = shlex.split(PLACEHOLDERS.sub("x", command))
         if words[0] == "samraad":
             options = {word for word in words[1:] if word.startswith("--")}

@@ -109,8 +109,8 @@ def opened(service):
 
 def a_unit(service, document=None, now=NOW):
     unit = Unit(cases=service.store.collection, now=now)
-    held = LoadedDocument.stored({**document, "version": 1}) if document else LoadedDocument()
-    unit.track(service.store.collection, CASE, held)
+    loaded = LoadedDocument.stored({**document, "version": 1}) if document else LoadedDocument()
+    unit.track(service.store.collection, CASE, loaded)
     return unit
 
 
@@ -134,14 +134,14 @@ def test_a_document_that_was_stored_long_ago_is_read_as_the_case_it_was(service)
 
 @BOTH
 def test_saving_a_case_keeps_what_was_fetched_about_it(service):
-    held = {"status": "held", "sealed": b"sealed", "fetched_at": NOW}
-    unit = a_unit(service, {**service.stored, "details": held})
+    details = {"status": "held", "sealed": b"sealed", "fetched_at": NOW}
+    unit = a_unit(service, {**service.stored, "details": details})
 
     case = service.store.load(unit, CASE)
     service.store.save(unit, replace(case, municipality="0746"))
 
     stored = unit.load(service.store.collection, CASE)
-    assert stored == {**service.stored, "details": held, "municipality": "0746"}
+    assert stored == {**service.stored, "details": details, "municipality": "0746"}
 
 
 @BOTH

@@ -1,4 +1,4 @@
-"""A letter that can never get a receipt is told of all the same, and is no success."""
+"""A letter that can never get a receipt is reported all the same, and is no success."""
 
 import json
 
@@ -20,7 +20,7 @@ UNANSWERABLE = {
 }
 
 
-def told(opened, capsys, *, wait=True, as_json=True):
+def outcome(opened, capsys, *, wait=True, as_json=True):
     """Exit code, standard output and standard error once the broker has taken the letter."""
     letter = Letter(opened)
     with pytest.raises(typer.Exit) as ended:
@@ -33,8 +33,8 @@ def told(opened, capsys, *, wait=True, as_json=True):
     ("opened", "fault"), UNANSWERABLE.items(), ids=[each.decode() for each in UNANSWERABLE]
 )
 @pytest.mark.parametrize("wait", [True, False], ids=["waiting", "not waiting"])
-def test_programs_and_people_are_told_why_no_receipt_can_come(opened, fault, wait, capsys):
-    code, out, err = told(opened, capsys, wait=wait)
+def test_programs_and_people_see_why_no_receipt_can_come(opened, fault, wait, capsys):
+    code, out, err = outcome(opened, capsys, wait=wait)
 
     assert code == 1
     [line] = [json.loads(each) for each in out.splitlines()]
@@ -44,8 +44,8 @@ def test_programs_and_people_are_told_why_no_receipt_can_come(opened, fault, wai
     assert "031208" not in out + err
 
 
-def test_a_table_tells_it_too(capsys):
-    code, out, _ = told(b"{}", capsys, as_json=False)
+def test_a_table_shows_it_too(capsys):
+    code, out, _ = outcome(b"{}", capsys, as_json=False)
 
     assert code == 1
     assert "cannot be answered" in out

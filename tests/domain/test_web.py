@@ -21,8 +21,8 @@ SOFIE = Staff(id="sofie", name="Sofie Testesen", title="x", roles=("triage",), p
 
 
 def in_words(due, language="da"):
-    said = clock.deadline(due, NOW, language, catalogue(language))
-    return said.kind, said.relative, said.absolute
+    formatted = clock.deadline(due, NOW, language, catalogue(language))
+    return formatted.kind, formatted.relative, formatted.absolute
 
 
 def a_request(cookie):
@@ -36,7 +36,7 @@ def cookie_of(sessions, staff):
     return response.headers["set-cookie"].split(";")[0].partition("=")[2]
 
 
-def test_every_word_of_the_pages_stands_in_english_with_all_its_plurals():
+def test_every_word_of_the_pages_has_english_with_all_its_plurals():
     with CATALOGUE.open("rb") as source:
         english = read_po(source, locale="en")
 
@@ -51,7 +51,7 @@ def test_every_word_of_the_pages_stands_in_english_with_all_its_plurals():
         assert len(forms) == (2 if isinstance(text, tuple) else 1), text
 
 
-def test_english_keeps_the_places_where_values_stand():
+def test_english_keeps_the_placeholders_of_values():
     with CATALOGUE.open("rb") as source:
         english = read_po(source, locale="en")
 
@@ -65,14 +65,14 @@ def test_english_keeps_the_places_where_values_stand():
             assert places(danish) == places(translated), danish
 
 
-def test_no_word_waits_in_english_for_a_page_that_no_longer_says_it():
+def test_no_english_text_is_kept_for_a_page_that_no_longer_shows_it():
     with CATALOGUE.open("rb") as source:
         english = read_po(source, locale="en")
-    said = {text[0] if isinstance(text, tuple) else text for _, _, text in written()}
+    used = {text[0] if isinstance(text, tuple) else text for _, _, text in written()}
 
-    held = {m.id[0] if isinstance(m.id, tuple) else m.id for m in english if m.id}
+    translated = {m.id[0] if isinstance(m.id, tuple) else m.id for m in english if m.id}
 
-    assert held == said
+    assert translated == used
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_no_word_waits_in_english_for_a_page_that_no_longer_says_it():
         (timedelta(days=21), "Om 3 uger", "In 3 weeks"),
     ],
 )
-def test_a_deadline_is_said_as_people_say_it(due, danish, english):
+def test_a_deadline_is_written_as_people_speak(due, danish, english):
     assert in_words(NOW + due)[1] == danish
     assert in_words(NOW + due, "en")[1] == english
 
 
-def test_a_deadline_says_the_clock_of_the_district():
+def test_a_deadline_shows_the_local_time_of_the_district():
     assert in_words(datetime(2026, 11, 24, 11, 15, tzinfo=UTC)) == (
         "soon",
         "Om 1 time",
@@ -130,7 +130,7 @@ def test_the_login_leads_back_to_the_page_that_was_asked_for():
     assert safe_next("/intake/triage?vis=rejected") == "/intake/triage?vis=rejected"
 
 
-def test_a_session_is_read_by_whoever_holds_the_secret():
+def test_a_session_is_read_by_every_holder_of_the_secret():
     cookie = cookie_of(Sessions(b"secret", secure=False), SOFIE)
 
     assert Sessions(b"secret", secure=True).read(a_request(cookie)) == SOFIE

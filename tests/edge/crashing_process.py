@@ -1,4 +1,4 @@
-"""The test service in a process of its own that dies at crash points, and does what it is told.
+"""The test service in a process of its own that dies at crash points, and does what it is asked.
 
 Each line on its standard input is one thing for it to do, as an operator or staff would ask for it
 over HTTP; each is tried until it is done.
@@ -17,34 +17,34 @@ from shared.errors import Rejected, ServiceError
 from tests.edge.engine_world import Behaviour, Emitted, an_app, until
 
 
-async def main(said):
-    arm(said["instance"])
+async def main(options):
+    arm(options["instance"])
     app, engine = an_app(
-        said["name"],
-        said["topics"],
-        Behaviour(said["told"]),
-        kafka_file=said["kafka_file"],
-        mongo_file=said["mongo_file"],
-        instance=said["instance"],
-        group=said["group"],
+        options["name"],
+        options["topics"],
+        Behaviour(options["facts_topic"]),
+        kafka_file=options["kafka_file"],
+        mongo_file=options["mongo_file"],
+        instance=options["instance"],
+        group=options["group"],
     )
     async with app.router.lifespan_context(app):
         await until(lambda: engine.ready, "the service is ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
-            await until_done(engine, said, json.loads(line))
+            await until_done(engine, options, json.loads(line))
         await asyncio.Event().wait()
 
 
-async def until_done(engine, said, asked):
+async def until_done(engine, options, asked):
     while True:
         with suppress(ServiceError):
             with suppress(Rejected):  # it was done in an earlier life
-                await do(engine, said, **asked)
+                await do(engine, options, **asked)
             return
         await asyncio.sleep(0.05)
 
 
-async def do(engine, said, *, redrive=None, case=None, number=None, beside=None):
+async def do(engine, options, *, redrive=None, case=None, number=None, beside=None):
     if redrive is not None:
         await engine.parking_lot.redrive(redrive)
         return
@@ -53,7 +53,7 @@ async def do(engine, said, *, redrive=None, case=None, number=None, beside=None)
         document = unit.load("cases", case) or {"_id": case, "numbers": []}
         unit.save("cases", document | {"numbers": [*document["numbers"], number]})
         unit.add("effects", {"_id": f"{case}-{number}", "case_id": case, "number": number})
-        unit.emit(Emitted(case_id=UUID(case), number=number, on=said["told"]))
+        unit.emit(Emitted(case_id=UUID(case), number=number, on=options["facts_topic"]))
         if beside is not None:
             letter = Envelope(id=f"{number}", source="/test", type="test.letter.v1", subject=case)
             unit.send(Message(beside, case, letter, b"{}"))

@@ -1,6 +1,6 @@
 """The test service in a process of its own, which may be stopped, killed and left for dead.
 
-Says "ready" on its standard output; what it is to read comes as one JSON argument:
+Prints "ready" on its standard output; what it is to read comes as one JSON argument:
 `stuck_s` is the patience of its watchdog, `serve` the port of a service with pages, as it is run in
 earnest, `kafka_gate` the port of a gate that all its connections to the broker pass, `grace_s` what
 it has to end, and `deaf` how it does not let itself be ended: "task" or "loop".
@@ -22,26 +22,26 @@ from shared.runtime.process import run
 from tests.edge.engine_world import Behaviour, an_app, until
 
 
-async def main(said):
-    crash_points.arm(said["instance"])
-    app, engine = make(said)
+async def main(options):
+    crash_points.arm(options["instance"])
+    app, engine = make(options)
     async with app.router.lifespan_context(app):
         await until(lambda: engine.ready, "the service is ready")
-        say_ready()
+        print_ready()
         await asyncio.Event().wait()
 
 
-def serve(said):
-    app, engine = make(said, port=said["serve"])
+def serve(options):
+    app, engine = make(options, port=options["serve"])
 
-    async def say_when_ready():
+    async def print_when_ready():
         await until(lambda: engine.ready, "the service is ready")
-        say_ready()
+        print_ready()
 
-    process.GRACE_S = said.get("grace_s", process.GRACE_S)
-    engine.background.append(say_when_ready)
-    if "deaf" in said:
-        engine.background.append(DEAF[said["deaf"]])
+    process.GRACE_S = options.get("grace_s", process.GRACE_S)
+    engine.background.append(print_when_ready)
+    if "deaf" in options:
+        engine.background.append(DEAF[options["deaf"]])
     run(app, engine.settings)
 
 
@@ -59,28 +59,28 @@ async def block():
 DEAF = {"task": swallow, "loop": block}
 
 
-def make(said, **settings):
-    watchdog.STUCK_S = said.get("stuck_s", watchdog.STUCK_S)
-    if "kafka_gate" in said:
+def make(options, **settings):
+    watchdog.STUCK_S = options.get("stuck_s", watchdog.STUCK_S)
+    if "kafka_gate" in options:
 
         async def through_the_gate(_host, _port, **more):
-            return await create_conn("127.0.0.1", said["kafka_gate"], **more)
+            return await create_conn("127.0.0.1", options["kafka_gate"], **more)
 
         client.create_conn = through_the_gate
     names = ("kafka_file", "mongo_file", "instance", "group")
-    behaviour = Behaviour(said["told"])
-    known = {name: said[name] for name in names}
-    return an_app(said["name"], said["topics"], behaviour, **known, **settings)
+    behaviour = Behaviour(options["facts_topic"])
+    known = {name: options[name] for name in names}
+    return an_app(options["name"], options["topics"], behaviour, **known, **settings)
 
 
-def say_ready():
+def print_ready():
     sys.stdout.write("ready\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    said = json.loads(sys.argv[1])
-    if "serve" in said:
-        serve(said)
+    options = json.loads(sys.argv[1])
+    if "serve" in options:
+        serve(options)
     else:
-        asyncio.run(main(said))
+        asyncio.run(main(options))

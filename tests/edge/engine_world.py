@@ -1,7 +1,7 @@
 """A small service on the engine, and the broker and database around it: what the attacks are on.
 
-Its facts say what its handler does with them, so a test writes its own poison. The handler counts
-every effect as a row that nobody loads: an effect that happened twice stands there twice.
+Its facts name what its handler does with them, so a test writes its own poison. The handler counts
+every effect as a row that nobody loads: an effect that happened twice is there twice.
 """
 
 import asyncio
@@ -48,9 +48,9 @@ class Counted(CaseFact):
 
 
 class Emitted(CaseFact):
-    """What the service tells of each effect."""
+    """The event that the service emits for each effect."""
 
-    type: ClassVar[str] = "test.told.v1"
+    type: ClassVar[str] = "test.emitted.v1"
 
     number: int
     on: str
@@ -61,11 +61,11 @@ class Emitted(CaseFact):
 
 
 class Behaviour:
-    """What the handlers do; `mended` is a roll-out of better code."""
+    """What the handlers do; `fixed` is a roll-out of better code."""
 
-    def __init__(self, told):
-        self.told = told
-        self.mended = False
+    def __init__(self, topic):
+        self.facts_topic = topic
+        self.fixed = False
 
     def facts(self):
         facts = Inbox()
@@ -86,30 +86,30 @@ class Behaviour:
         case = unit.load("cases", due.case_id)
         reminded = {"name": due.name, "due_at": due.due_at, "at": unit.now}
         unit.add("effects", {"_id": uuid4().hex, "case_id": due.case_id, "number": due.name})
-        unit.emit(Emitted(case_id=due.subject, number=NAMES.index(due.name), on=self.told))
-        if due.name == "fails" and not self.mended:
+        unit.emit(Emitted(case_id=due.subject, number=NAMES.index(due.name), on=self.facts_topic))
+        if due.name == "fails" and not self.fixed:
             raise ZeroDivisionError("secret")
-        if due.name == "cannot be stored" and not self.mended:
+        if due.name == "cannot be stored" and not self.fixed:
             unit.add("effects", {"_id": uuid4().hex, "number": 2**70})
-        if due.name == "takes a taken id" and not self.mended:
+        if due.name == "takes a taken id" and not self.fixed:
             unit.add("effects", {"_id": "taken", "number": 0})
         left = {name: at for name, at in case.get("due", {}).items() if name != due.name}
         log = [*case.get("reminded", []), reminded]
         unit.save("cases", case | {"due": left, "reminded": log})
 
     def _needs(self, fact):
-        if fact.does == "need badly" and not self.mended:
+        if fact.does == "need badly" and not self.fixed:
             raise KeyError(fact.number)
         return {"helpers": [f"helper-{fact.number}"]} if fact.does == "help" else {}
 
     def _count(self, fact, unit):
         case = unit.load("cases", fact.subject()) or {"_id": fact.subject(), "numbers": []}
-        if fact.does == "change and fail" and not self.mended:
+        if fact.does == "change and fail" and not self.fixed:
             case["numbers"].append(-1)
             case["trace"] = "of a failed attempt"
         unit.add("effects", {"_id": uuid4().hex, "case_id": case["_id"], "number": fact.number})
-        unit.emit(Emitted(case_id=fact.case_id, number=fact.number, on=self.told))
-        if not self.mended:
+        unit.emit(Emitted(case_id=fact.case_id, number=fact.number, on=self.facts_topic))
+        if not self.fixed:
             self._fail(fact, unit)
         follow_fact(fact, case, unit)
         unit.save("cases", case | {"numbers": [*case["numbers"], fact.number]})
@@ -122,11 +122,11 @@ class Behaviour:
                 raise Rejected("this can never be")
             case "take a taken id":
                 unit.add("effects", {"_id": "taken", "case_id": "nobody", "number": fact.number})
-            case "tell too much":
-                told = Emitted(
-                    case_id=fact.case_id, number=0, on=self.told, padding="x" * 1_100_000
+            case "emit too much":
+                event = Emitted(
+                    case_id=fact.case_id, number=0, on=self.facts_topic, padding="x" * 1_100_000
                 )
-                unit.emit(told)
+                unit.emit(event)
             case "write what cannot be stored":
                 unit.add("effects", {"_id": uuid4().hex, "number": 2**70})
             case _:
@@ -154,7 +154,7 @@ class Service:
         self.workers = engine.subscriptions[0].workers
 
     def operator(self, **headers):
-        """A client at the operator's door."""
+        """A client of the operator's interface."""
         token = self.engine.settings.operator_token
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
@@ -177,7 +177,7 @@ class EngineWorld:
     def __init__(self, stack):
         self.name = f"test_{uuid4().hex[:10]}"
         self.topic = f"{self.name}.cases"
-        self.told = f"{self.name}.told"
+        self.facts_topic = f"{self.name}.facts"
         self.home = stack.home
         self.kafka_file = stack.home.secrets / "kafka" / "admin.json"
         self.mongo_file = stack.home.secrets / "mongo" / "admin.uri"
@@ -185,7 +185,7 @@ class EngineWorld:
         self.admin = AdminClient(self.login)
         self.client = AsyncMongoClient(stack.mongo("admin"), tz_aware=True)
         self.db = self.client[self.name]
-        self.behaviour = Behaviour(self.told)
+        self.behaviour = Behaviour(self.facts_topic)
         self._refused = []
         self.use_codec("none")
 
@@ -229,13 +229,13 @@ class EngineWorld:
     ):
         """Run it in a process of its own, which a test may stop and kill.
 
-        `crash` is what SAMRAAD_CRASH says: where it is to die, or to stand still, by itself; who has
+        `crash` is the value of SAMRAAD_CRASH: where it is to die, or to stop, by itself; who has
         it `heard` reads its standard error too; `more` is for `engine_process`.
         """
-        said = {
+        options = {
             "name": self.name,
             "topics": topics or [self.topic],
-            "told": self.told,
+            "facts_topic": self.facts_topic,
             "kafka_file": str(self.kafka_file),
             "mongo_file": str(self.mongo_file),
             "instance": instance,
@@ -245,7 +245,7 @@ class EngineWorld:
         faults = {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": crash} if crash else {}
         process = await create_forked_process(
             "tests.edge.engine_process",
-            json.dumps(said),
+            json.dumps(options),
             environment={**os.environ, **faults},
             pipes={"stdout", "stderr"} if heard else {"stdout"},
         )
@@ -258,10 +258,10 @@ class EngineWorld:
                 process.kill()
             await process.wait()
 
-    def send(self, case, *numbers, **said):
+    def send(self, case, *numbers, **changes):
         """Send facts of a case under these sequence numbers, as an upstream relay does."""
         for number in numbers:
-            self.post(case, number, **said)
+            self.post(case, number, **changes)
         self.flush()
 
     def post(
@@ -291,19 +291,19 @@ class EngineWorld:
         """Send any record."""
         place = {} if partition is None else {"partition": partition}
         self._producer.produce(
-            topic, value, key=key, headers=headers, on_delivery=self._told, **place, **more
+            topic, value, key=key, headers=headers, on_delivery=self._on_delivery, **place, **more
         )
 
     def flush(self):
         assert self._producer.flush(60) == 0
         assert self._refused == []
 
-    def _told(self, error, _):
+    def _on_delivery(self, error, _):
         if error is not None:
             self._refused.append(str(error))
 
     async def numbers(self, case):
-        """What the case's own document says it took in, in that order."""
+        """The events that the case's own document has taken in, in that order."""
         document = await self.db.cases.find_one({"_id": str(case)})
         return (document or {}).get("numbers", [])
 
@@ -353,7 +353,9 @@ class EngineWorld:
 
     async def published(self, topic=None):
         """Every record of a topic, oldest first within each partition."""
-        return [Published(each) for each in await asyncio.to_thread(self.raw, topic or self.told)]
+        return [
+            Published(each) for each in await asyncio.to_thread(self.raw, topic or self.facts_topic)
+        ]
 
     def raw(self, topic):
         """Every record of a topic as the client library gives it."""
@@ -416,7 +418,7 @@ def an_app(name, topics, behaviour, *, group, **settings):
         subscriptions=[subscription],
         inbox=facts,
         timers=behaviour.deadlines(),
-        owned_topics={behaviour.told: "cases"},
+        owned_topics={behaviour.facts_topic: "cases"},
     )
     return make_service(engine, title="test"), engine
 
@@ -429,7 +431,7 @@ def settings_class(name):
 async def an_engine_world(stack, partitions=1):
     world = EngineWorld(stack)
     await world.make_topic(world.topic, partitions)
-    await world.make_topic(world.told, partitions)
+    await world.make_topic(world.facts_topic, partitions)
     # one that its first transaction makes is not seen by all at the moment when its rows are
     await world.db.create_collection("effects")
     try:
@@ -439,7 +441,7 @@ async def an_engine_world(stack, partitions=1):
 
 
 async def until(condition, what, *, seconds=SECONDS, was=None):
-    """Look again and again until it is so; say what was not, and what was there instead."""
+    """Look again and again until it is so; else fail with what was there instead."""
     end = time.monotonic() + seconds
     while True:
         found = condition()

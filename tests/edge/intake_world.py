@@ -65,16 +65,16 @@ def a_mongod():
             process.wait(20)
 
 
-def a_person(label="a", **said):
+def a_person(label="a", **changes):
     return {
         "label": label,
         "role": "harmed",
         "category": "victim",
         "name": {"given": "Testa", "family": "Prøvesen"},
-    } | said
+    } | changes
 
 
-def a_report(**said):
+def a_report(**changes):
     return {
         "partner": "skole",
         "reference": "S-1",
@@ -85,7 +85,7 @@ def a_report(**said):
         "people": [a_person()],
         "details": {},
         "text": "de mødtes ved stationen",
-    } | said
+    } | changes
 
 
 class World:
@@ -133,9 +133,9 @@ class World:
     def public_key(self):
         return self.seal_keys.published()["keys"][-1]
 
-    def letter(self, report=None, *, key=None, **said):
+    def letter(self, report=None, *, key=None, **changes):
         """Seal a report (or bytes), as a partner does."""
-        report = a_report() | said if report is None else report
+        report = a_report() | changes if report is None else report
         opened = report if isinstance(report, bytes) else json.dumps(report).encode()
         return seal(opened, key or self.public_key)
 
@@ -149,11 +149,11 @@ class World:
         headers=None,
         without=(),
         change=None,
-        **said,
+        **changes,
     ):
-        """A record as it lies on the partner's topic: right in everything but what is said here."""
+        """A record as it lies on the partner's topic: valid in everything but these changes."""
         if value is ...:
-            value = self.letter(partner=partner, reference=reference, **said)
+            value = self.letter(partner=partner, reference=reference, **changes)
         if headers is None:
             envelope = Envelope(
                 id=str(uuid4()),
@@ -183,10 +183,10 @@ class World:
         for topic in dict.fromkeys(record.topic for record in records):
             mine = [record for record in records if record.topic == topic]
             for start in range(0, len(mine), batch_of):
-                await self._slice(topic, mine[start : start + batch_of])
+                await self._batch(topic, mine[start : start + batch_of])
         return (await self.sent())[before:]
 
-    async def _slice(self, topic, records):
+    async def _batch(self, topic, records):
         if topic not in self.marks:
             self.marks[topic] = await offset_store.take(
                 self.store, topic=topic, topic_id=topic, partition=0, log_start=0, log_end=10**6

@@ -31,7 +31,7 @@ class PackageIndex(FileServer):
         self.add("uv", installed.version, content)
 
     def add(self, name, version="1.0.0", content=None):
-        """Publish a package; without content it has one module that says its version."""
+        """Publish a package; without content it has one module with its version."""
         folder = f"{name}-{version}.dist-info"
         content = dict(content or {f"{name}.py": f"VERSION = {version!r}\n".encode()})
         content[f"{folder}/METADATA"] = (
@@ -53,5 +53,5 @@ class PackageIndex(FileServer):
         self.locked[name] = f"{name}=={version} \\\n    --hash=sha256:{digest}\n"
 
     def lock(self, *names):
-        """What a lock of these says."""
+        """The content of a lock of these."""
         return "".join(self.locked[name] for name in names)

@@ -102,7 +102,7 @@ def roles(answer):
     return [part.partition("</strong>")[0] for part in main.split("<p><strong>")[1:]]
 
 
-async def test_a_party_of_an_unknown_role_stands_on_neither_side_of_a_mediation(show):
+async def test_a_party_of_an_unknown_role_is_on_neither_side_of_a_mediation(show):
     parties = [a_party("harmed", "of-later"), a_party("bystander"), a_party("responsible")]
 
     assert roles(await show(MEDIATION, parties=parties)) == ["Forurettet", "Gerningsperson"]

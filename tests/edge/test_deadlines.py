@@ -38,7 +38,7 @@ PATIENCE_S = 60.0
 
 
 class Service:
-    """One service's store, its door for facts, and its scheduler."""
+    """One service's store, its inbox, and its scheduler."""
 
     def __init__(self, client, cases, facts, deadlines):
         self.store = Store(client, f"test_{uuid4().hex[:10]}", cases=cases)
@@ -68,18 +68,18 @@ class Service:
         record = Record(topic, 0, mark.offset, now, key, fact.write(), headers)
         self.marks[topic], _ = await self.committer.commit(mark, [record])
 
-    async def tick(self, until_told=0):
-        """Fire what is due, until something more was told."""
+    async def tick(self, until_published=0):
+        """Fire what is due, until so many events are published."""
         end = monotonic() + PATIENCE_S
         while monotonic() < end:
             if await self.scheduler.owns() and await self.scheduler.is_due():
                 await self.scheduler.fire()
-            if len(await self.told()) >= until_told:
+            if len(await self.published_types()) >= until_published:
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError(f"after {PATIENCE_S} s {await self.told()} is told")
+        raise AssertionError(f"after {PATIENCE_S} s {await self.published_types()} is published")
 
-    async def told(self):
+    async def published_types(self):
         """The types of what lies in the outbox, in order."""
         packed = await self.db.outbox.find().sort("at", 1).to_list()
         return [Sent(message).envelope.type for one in packed for message in one["messages"]]
@@ -152,16 +152,19 @@ def cases_of(of, service_of):
     return make
 
 
-async def test_the_time_for_the_first_step_passes_and_is_told_once(of, cases_of):
+async def test_the_time_for_the_first_step_passes_and_is_published_once(of, cases_of):
     service, case = cases_of(Length(span=SOON)), a_case(of)
 
     await service.take(case)
     assert list(await service.due()) == [of.step]
-    await service.tick(until_told=2)
+    await service.tick(until_published=2)
     await service.take(case)
     await service.tick()
 
-    assert await service.told() == [f"{of.name}.case_received.v1", f"{of.name}.step_due.v1"]
+    assert await service.published_types() == [
+        f"{of.name}.case_received.v1",
+        f"{of.name}.step_due.v1",
+    ]
     stored = await of.store.find(service.db, case.case_id)
     assert (stored.overdue, await service.due()) == (True, {})
 
@@ -187,7 +190,7 @@ async def test_a_case_whose_next_step_changes_moves_its_deadline_and_one_closed_
     assert await service.due() == {of.step: later}
 
 
-async def test_a_report_that_waits_for_triage_too_long_is_told_of_once(intake):
+async def test_a_report_that_waits_for_triage_too_long_is_published_once(intake):
     now = (await intake.store.client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
     intake.now = now - timedelta(hours=23)
     await intake.arrive(intake.record(process=None, reference="S-1"))
@@ -203,8 +206,8 @@ async def test_a_report_that_waits_for_triage_too_long_is_told_of_once(intake):
     await intake.arrive(intake.record(process=None, reference="S-2"))
     await scheduler.fire()
 
-    told = [each.envelope.type for each in await intake.sent()]
-    assert told.count("intake.triage_overdue.v1") == 1
+    published = [each.envelope.type for each in await intake.sent()]
+    assert published.count("intake.triage_overdue.v1") == 1
     reports = {each["reference"]: each async for each in intake.db.reports.find()}
     assert {name: each.get("overdue") for name, each in reports.items()} == {
         "S-1": False,
@@ -229,11 +232,14 @@ async def test_a_notice_that_nobody_acknowledges_is_recalled_once(notify):
     fact = a_received()
 
     await notify.take(fact)
-    await notify.tick(until_told=2)
+    await notify.tick(until_published=2)
     await notify.take(fact)
     await notify.tick()
 
-    assert await notify.told() == ["notify.notice_created.v1", "notify.notice_reminded.v1"]
+    assert await notify.published_types() == [
+        "notify.notice_created.v1",
+        "notify.notice_reminded.v1",
+    ]
     [notice] = await notify.db.notices.find().to_list()
     assert notice["reminded_at"] >= notice["remind_at"]
     assert await notify.due() == {}
@@ -252,7 +258,7 @@ async def test_a_notice_that_somebody_acknowledged_in_time_is_not(notify):
 
     await notify.act(NOTICES, seen["_id"], decide)
     assert list(await notify.due()) == [REMINDER]
-    await notify.tick(until_told=3)
+    await notify.tick(until_published=3)
 
     recalled = notify.db.notices.find({"reminded_at": {"$ne": None}})
     assert [each["_id"] != seen["_id"] async for each in recalled] == [True]

@@ -55,32 +55,32 @@ def a_jar(url, content=CONTENT):
 
 
 def fetched(remote, target):
-    """What has arrived, and how far it was each time it was told."""
-    told = []
+    """What has arrived, and the progress each time it was reported."""
+    progress = []
     with client() as opened:
-        fetch_file(opened, remote, target, lambda done, total: told.append((done, total)))
-    return target.read_bytes(), told
+        fetch_file(opened, remote, target, lambda done, total: progress.append((done, total)))
+    return target.read_bytes(), progress
 
 
 def test_a_download_whose_connection_breaks_goes_on_where_it_stopped(server, url, tmp_path):
     server.breaks[PATH] = 100_000
 
-    content, told = fetched(a_jar(url), tmp_path / "jar")
+    content, progress = fetched(a_jar(url), tmp_path / "jar")
 
     assert content == CONTENT
     assert server.ranges(PATH) == [None, "bytes=100000-"]
-    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert progress[-1] == (len(CONTENT), len(CONTENT))
     assert [file.name for file in tmp_path.iterdir()] == ["jar"]
 
 
 def test_the_next_run_asks_only_for_what_a_killed_run_did_not_get(server, url, tmp_path):
     part_of(a_jar(url), tmp_path).write_bytes(CONTENT[:250_000])
 
-    content, told = fetched(a_jar(url), tmp_path / "jar")
+    content, progress = fetched(a_jar(url), tmp_path / "jar")
 
     assert content == CONTENT
     assert server.ranges(PATH) == ["bytes=250000-"]
-    assert told[0] == (250_000, len(CONTENT))
+    assert progress[0] == (250_000, len(CONTENT))
 
 
 @pytest.mark.parametrize("answer", [200, 400])
@@ -98,14 +98,14 @@ def test_a_part_that_belongs_to_nothing_is_thrown_away(server, url, tmp_path):
     assert server.ranges(PATH) == ["bytes=8-", None]
 
 
-def test_a_file_that_is_not_what_its_sum_says_is_refused(url, tmp_path):
+def test_a_file_that_differs_from_its_checksum_is_refused(url, tmp_path):
     with pytest.raises(StackProblem, match="jar 1 from the shelf has a wrong sum"):
         fetched(a_jar(url, b"another"), tmp_path / "jar")
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_registry_without_the_file_is_told_with_its_answer(server, url, tmp_path):
+def test_a_registry_without_the_file_is_reported_with_its_answer(server, url, tmp_path):
     del server.files[PATH]
 
     with pytest.raises(StackProblem, match=r"could not be fetched from the shelf \(HTTP 404\)"):
@@ -138,7 +138,7 @@ def test_a_package_comes_from_the_registry_that_the_environment_names(
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_package_that_is_not_what_its_sum_says_is_refused(server, url, tmp_path, monkeypatch):
+def test_a_package_that_differs_from_its_checksum_is_refused(server, url, tmp_path, monkeypatch):
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", url)
     a_package(server)
 
@@ -198,7 +198,7 @@ def test_a_bare_machine_uses_the_public_registry():
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_registry_out_of_reach_is_told_in_one_sentence(downloads, tmp_path):
+def test_a_registry_out_of_reach_is_reported_in_one_sentence(downloads, tmp_path):
     (tmp_path / "kafka").symlink_to(downloads.jars)
 
     done = subprocess.run(

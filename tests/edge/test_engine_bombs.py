@@ -1,4 +1,4 @@
-"""Attacks by size: batches of some KB that unpack to more than a consumer has room for."""
+"""Attacks by size: batches of some KB that unpack to more than a consumer has memory for."""
 
 import json
 import time
@@ -42,12 +42,12 @@ class Bomber:
                 key=key,
                 partition=0,
                 headers=list(headers),
-                on_delivery=self._told,
+                on_delivery=self._on_delivery,
             )
         assert self.producer.flush(60) == 0
         assert self.refused == []
 
-    def _told(self, error, _):
+    def _on_delivery(self, error, _):
         if error is not None:
             self.refused.append(str(error))
 
@@ -71,7 +71,7 @@ def a_fact(world, case, number, padding):
 
 
 def peak_mib(process):
-    """The most memory that a process ever held."""
+    """The most memory that a process ever used."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
     return int(peak) // 1024

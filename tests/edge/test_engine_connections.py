@@ -52,13 +52,13 @@ async def _ask_until_refused(connection, unanswered):
 
 
 async def _bare(port, gone):
-    """A connection as the client makes it, to a peer that says nothing."""
+    """A connection as the client makes it, to a silent peer."""
 
-    async def say_nothing(self):
+    async def stay_silent(self):
         self._versions = {MetadataRequest.API_KEY: (0, 1)}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AIOKafkaConnection, "_do_version_lookup", say_nothing)
+        patch.setattr(AIOKafkaConnection, "_do_version_lookup", stay_silent)
         return await create_conn("127.0.0.1", port, on_close=lambda *_: gone.append(1))
 
 

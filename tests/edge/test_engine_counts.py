@@ -1,4 +1,4 @@
-"""Attacks on what is told of a service: a database that died miscounts what it holds."""
+"""Attacks on the figures of a service: a database that died miscounts its documents."""
 
 import signal
 import socket

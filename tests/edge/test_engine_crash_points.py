@@ -18,7 +18,7 @@ from shared.contracts.envelope import Envelope, write_envelope
 from shared.crash_points import POINTS
 from tests.edge.engine_world import Emitted, a_case, an_engine_world
 from tests.edge.test_engine_relay import firsts
-from tests.edge.test_engine_unreadable import damage
+from tests.edge.test_engine_undecodable import damage
 from tests.forked import create_forked_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -91,10 +91,10 @@ class Lives:
 
     async def _begin(self):
         world = self._world
-        said = {
+        options = {
             "name": world.name,
             "topics": [world.topic],
-            "told": world.told,
+            "facts_topic": world.facts_topic,
             "kafka_file": str(world.kafka_file),
             "mongo_file": str(world.mongo_file),
             "instance": "one",
@@ -102,7 +102,7 @@ class Lives:
         }
         return await create_forked_process(
             "tests.edge.crashing_process",
-            json.dumps(said),
+            json.dumps(options),
             environment=self._environment,
             pipes={"stdin"},
         )
@@ -176,7 +176,7 @@ async def test_dying_where_staff_act(world, tmp_path):
     await whole(world, case, numbers)
 
 
-async def test_dying_where_a_part_of_what_is_told_has_no_topic(world, tmp_path):
+async def test_dying_where_a_part_of_the_outbox_has_no_topic(world, tmp_path):
     case, lives = a_case(), Lives(world, tmp_path, PARTED)
     beside = f"partner.{world.name.replace('_', '-')}.replies"
 
@@ -221,13 +221,13 @@ async def test_dying_where_a_record_is_tried_again(world, tmp_path):
 
 async def test_dying_where_what_could_not_be_delivered_is_sent_again(world, tmp_path):
     case, lives = a_case(), Lives(world, tmp_path, REQUEUED)
-    source = f"/{world.name}/told"
+    source = f"/{world.name}/facts"
     envelope = Envelope(id="x", source=source, type=Emitted.type, subject=str(case), sequence=1)
     message = {
-        "topic": world.told,
+        "topic": world.facts_topic,
         "key": str(case),
         "headers": dict(write_envelope(envelope)),
-        "value": Emitted(case_id=case, number=1, on=world.told).write(),
+        "value": Emitted(case_id=case, number=1, on=world.facts_topic).write(),
     }
     row = {"_id": uuid4().hex, "state": "undeliverable", "messages": [message]}
     await world.db.parked.insert_one(row | {"at": Timestamp(0, 0)})

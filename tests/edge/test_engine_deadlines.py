@@ -1,4 +1,4 @@
-"""Deadlines: set with what they are about, fired once by whoever is the owner, on mongod's clock."""
+"""Deadlines: set with what they are about, fired once by the owner, on mongod's clock."""
 
 import asyncio
 import signal
@@ -41,7 +41,7 @@ async def scheduler_of(world, kafka_and_mongo):
         clients.append(client)
         clock = lambda: datetime.now(UTC) + clock_is_off_by  # noqa: E731 - the shape of Store's
         store = Store(client, world.name, cases="cases", clock=clock)
-        return Scheduler(store, Behaviour(world.told).deadlines(), holder=name)
+        return Scheduler(store, Behaviour(world.facts_topic).deadlines(), holder=name)
 
     yield make
     for client in clients:
@@ -50,12 +50,12 @@ async def scheduler_of(world, kafka_and_mongo):
 
 async def now(world):
     """What time it is to mongod."""
-    told = await world.client.admin.command("hello")
-    return told["localTime"].replace(tzinfo=UTC)
+    hello = await world.client.admin.command("hello")
+    return hello["localTime"].replace(tzinfo=UTC)
 
 
 async def reminded(world, case):
-    """Which deadlines the case's own document says have fired, in that order."""
+    """The deadlines that have fired by the case's own document, in that order."""
     document = await world.db.cases.find_one({"_id": str(case)})
     return [each["name"] for each in (document or {}).get("reminded", [])]
 
@@ -66,7 +66,7 @@ async def due(world, case=None):
 
 
 async def fired_once(world, cases, *names):
-    """Wait until every case has fired these deadlines in this order, each once, and told so once."""
+    """Wait until every case has fired these deadlines in this order, each once, and published it once."""
 
     ids = set(map(str, cases))
 
@@ -78,8 +78,8 @@ async def fired_once(world, cases, *names):
     await world.settled()
     for case in ids:
         assert await world.effects(case) == sorted(names), case
-    told = {(each.case, each.sequence): each.number for each in await world.published()}
-    heard = sorted((case, NAMES[number]) for (case, _), number in told.items() if case in ids)
+    published = {(each.case, each.sequence): each.number for each in await world.published()}
+    heard = sorted((case, NAMES[number]) for (case, _), number in published.items() if case in ids)
     assert heard == sorted((case, name) for case in ids for name in names)
 
 
@@ -128,7 +128,7 @@ async def _counts(world, case, numbers):
     return await world.numbers(case) == numbers
 
 
-async def test_a_case_that_is_closed_or_gets_a_new_date_is_not_told_of_the_old_one(world):
+async def test_a_case_that_is_closed_or_gets_a_new_date_does_not_fire_the_old_one(world):
     closed, moved, moved_up = (a_case() for _ in range(3))
 
     async with world.service():
@@ -154,7 +154,7 @@ async def test_a_step_whose_commit_fails_sets_no_deadline(world):
         at = await now(world) + HOUR
         async with world.failing("commitTransaction", errorCode=INTERRUPTED):
             world.send(case, 1, does="first", at=at)
-            await until(lambda: _is_held_up(service), "it was tried in vain", seconds=SECONDS)
+            await until(lambda: _is_blocked(service), "it was tried in vain", seconds=SECONDS)
             assert await due(world) == []
             assert await world.numbers(case) == []
         await world.counted(case, 1, seconds=SECONDS)
@@ -162,7 +162,7 @@ async def test_a_step_whose_commit_fails_sets_no_deadline(world):
     assert await due(world, case) == ["first"]
 
 
-async def _is_held_up(service):
+async def _is_blocked(service):
     return (await service.health())["halted"] != []
 
 
@@ -206,11 +206,11 @@ async def test_what_staff_cancel_or_move_at_the_last_moment_never_fires_after_th
         assert await due(world, case) == (["first"] if outcome == "move" else [])
 
 
-# Once, whoever dies
+# Once, whichever process dies
 
 
 @pytest.mark.parametrize("point", CRASHES)
-async def test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once(world, point):
+async def test_a_scheduler_that_is_killed_leaves_each_deadline_to_fire_once(world, point):
     cases = [a_case() for _ in range(30)]
     await set_passed(world, cases, "first", "second")
 
@@ -222,7 +222,7 @@ async def test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once(world, 
     assert await due(world) == []
 
 
-async def test_two_tickers_side_by_side_fire_each_deadline_once(world):
+async def test_two_schedulers_side_by_side_fire_each_deadline_once(world):
     cases = [a_case() for _ in range(300)]
 
     async with world.service(instance="one"), world.service(instance="two"):
@@ -230,15 +230,17 @@ async def test_two_tickers_side_by_side_fire_each_deadline_once(world):
         await fired_once(world, cases, "first", "second")
 
 
-async def test_an_owner_that_stood_still_writes_nothing_when_it_wakes(world):
+async def test_an_owner_that_was_suspended_writes_nothing_when_it_wakes(world):
     cases = [a_case() for _ in range(30)]
     await set_passed(world, cases, "first")
 
-    group = f"{world.name}.zombie"  # that of the heir waits for nobody who stands still
+    group = f"{world.name}.zombie"  # that of the heir waits for no suspended member
     stops = "ticker.before_commit:1:stop"
     async with world.process(instance="zombie", group=group, crash=stops) as zombie:
         stands = psutil.Process(zombie.pid)
-        await until(lambda: stands.status() == psutil.STATUS_STOPPED, "it stands", seconds=SECONDS)
+        await until(
+            lambda: stands.status() == psutil.STATUS_STOPPED, "it is suspended", seconds=SECONDS
+        )
         async with world.service(instance="heir"):
             await fired_once(world, cases, "first")
             zombie.send_signal(signal.SIGCONT)
@@ -250,7 +252,7 @@ async def test_an_owner_that_stood_still_writes_nothing_when_it_wakes(world):
 async def test_an_owner_whose_lease_was_taken_over_is_fenced(world, scheduler_of):
     case = a_case()
     first, heir = scheduler_of("first"), scheduler_of("heir")
-    await until(first.owns, "the first ticker is the owner")
+    await until(first.owns, "the first scheduler is the owner")
     has_run_out = {"$set": {"until": datetime(2026, 1, 1, tzinfo=UTC)}}
     await world.db.leases.update_one({"_id": "ticker"}, has_run_out)
     await until(heir.owns, "the heir is the owner")
@@ -316,8 +318,8 @@ async def test_a_service_that_was_away_for_days_fires_each_once_and_in_order(wor
     async with world.service():
         await fired_once(world, cases, "first", "third", "second")
 
-    told = [each for each in await world.published() if each.case in set(map(str, cases))]
-    assert [each.case for each in told if NAMES[each.number] == "first"] == [
+    published = [each for each in await world.published() if each.case in set(map(str, cases))]
+    assert [each.case for each in published if NAMES[each.number] == "first"] == [
         str(case) for case in reversed(cases)
     ], "the oldest first, over all cases"
 
@@ -341,7 +343,7 @@ async def test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_cas
         await until(lambda: _is_waiting(world, parked), "it is put off", seconds=SECONDS)
         assert await reminded(world, parked) == []
 
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         assert await service.parking_lot.redrive_case(str(parked)) == (1, 0)
         at_once = "it fires at once, and not when it would have been looked at again"
         await until(lambda: _has(world, parked, "second"), at_once, seconds=SECONDS / 2)
@@ -356,7 +358,7 @@ async def _is_waiting(world, case):
 
 
 @pytest.mark.parametrize("bad", ["fails", "cannot be stored", "takes a taken id"])
-async def test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended(world, bad):
+async def test_a_deadline_that_fails_blocks_its_own_case_only_and_fires_once_fixed(world, bad):
     cases, broken = [a_case() for _ in range(10)], a_case()
     await world.db.effects.insert_one({"_id": "taken", "case_id": "nobody"})
 
@@ -370,7 +372,7 @@ async def test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_m
         [row, _] = await world.db.due.find().sort("due_at", 1).to_list()
         assert "secret" not in row["waits"]
 
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         await fired_once(world, [broken], bad, "second")
 
     assert await due(world) == []
@@ -391,7 +393,7 @@ async def test_a_deadline_that_this_code_does_not_know_waits_for_code_that_does(
 # Many at once
 
 
-async def test_ten_thousand_at_once_are_taken_in_slices_and_the_lane_goes_on(world):
+async def test_ten_thousand_at_once_are_taken_in_batches_and_the_partition_goes_on(world):
     cases, busy = [a_case() for _ in range(10_000)], [a_case() for _ in range(50)]
     await set_passed(world, cases, "first")
 
@@ -461,14 +463,14 @@ async def test_how_late_the_oldest_is_can_be_seen(world, scheduler_of):
     assert 3_600 <= oldest < 3_700
     async with world.service() as service:
         await until(lambda: _fewer_than(world, 2), "what is due has fired", seconds=SECONDS)
-        await until(lambda: _tells(service), "the figures follow", seconds=SECONDS)
+        await until(lambda: _shows_no_overdue(service), "the figures follow", seconds=SECONDS)
 
 
-async def _tells(service):
-    told = (await service.get("/metrics")).text
+async def _shows_no_overdue(service):
+    metrics = (await service.get("/metrics")).text
     return (
-        'samraad_deadlines{what="overdue"} 0.0' in told
-        and "samraad_deadline_oldest_overdue_seconds 0.0" in told
-        and 'samraad_deadlines{what="waiting"} 1.0' in told
-        and 'samraad_deadlines_fired_total{name="first"}' in told
+        'samraad_deadlines{what="overdue"} 0.0' in metrics
+        and "samraad_deadline_oldest_overdue_seconds 0.0" in metrics
+        and 'samraad_deadlines{what="waiting"} 1.0' in metrics
+        and 'samraad_deadlines_fired_total{name="first"}' in metrics
     )

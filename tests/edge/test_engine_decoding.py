@@ -34,7 +34,7 @@ def bounded():
 
 
 def a_batch(codec, *values, headers=()):
-    """A batch as it stands in a log, in the format that is written today."""
+    """A batch as it is in a log, in the format that is written today."""
     builder = DefaultRecordBatchBuilder(
         2,
         CODECS[codec],
@@ -88,7 +88,7 @@ def bombs():
 
 
 @pytest.mark.parametrize(("batch", "until"), list(bombs()))
-def test_the_client_in_use_unpacks_no_bomb_and_says_where_it_ends(batch, until):
+def test_the_client_in_use_unpacks_no_bomb_and_reports_where_it_ends(batch, until):
     with pytest.raises(UndecodableBatch) as refused:
         read(batch())
 

@@ -1,4 +1,4 @@
-"""Figures of the engine, as whoever watches a service reads them: each moves when its cause does."""
+"""Figures of the engine, as an operator reads them: each moves when its cause does."""
 
 import re
 
@@ -31,7 +31,7 @@ async def figures(service):
 
 
 async def reaches(service, name, value):
-    """Wait until a figure is what it should be; what is not told is None."""
+    """Wait until a figure is what it should be; what is not exposed is None."""
     seen = {}
 
     async def look():
@@ -52,21 +52,21 @@ def at(name, world):
     return f'{name}{{partition="0",topic="{world.topic}"}}'
 
 
-async def test_events_and_what_is_told_of_them_are_counted(world):
+async def test_events_and_the_published_facts_are_counted(world):
     case = a_case()
 
     async with world.service() as service:
         world.send(case, 1, 2, 3)
         await world.counted(case, 1, 2, 3)
         await world.settled()
-        told = await figures(service)
+        shown = await figures(service)
 
-    assert told[of("samraad_events_total", world)] == 3
-    assert told[of("samraad_slice_seconds_count", world)] >= 1
-    assert told[of("samraad_transaction_seconds_count", world)] >= 1
-    assert told[f'samraad_published_total{{topic="{world.told}"}}'] == 3
-    assert told["samraad_last_step_timestamp_seconds"] > 1e9
-    assert told["samraad_ready"] == told["samraad_database_answers"] == 1
+    assert shown[of("samraad_events_total", world)] == 3
+    assert shown[of("samraad_slice_seconds_count", world)] >= 1
+    assert shown[of("samraad_transaction_seconds_count", world)] >= 1
+    assert shown[f'samraad_published_total{{topic="{world.facts_topic}"}}'] == 3
+    assert shown["samraad_last_step_timestamp_seconds"] > 1e9
+    assert shown["samraad_ready"] == shown["samraad_database_answers"] == 1
 
 
 async def test_repeats_are_counted_as_they_are_dropped(world):
@@ -98,10 +98,10 @@ async def test_what_waits_behind_a_parked_event_is_no_gap(world):
         world.send(case, 2, 3)
         await reaches(service, "samraad_parked_events", 1)
         await reaches(service, at("samraad_lag_events", world), 0)
-        told = await figures(service)
+        shown = await figures(service)
 
-    assert told[of("samraad_parked_total", world)] == 1
-    assert told["samraad_gaps_held_events"] == 0
+    assert shown[of("samraad_parked_total", world)] == 1
+    assert shown["samraad_gaps_held_events"] == 0
 
 
 async def test_a_record_that_no_case_can_be_found_for_is_counted_as_refused(world):
@@ -118,7 +118,7 @@ async def test_a_halt_shows_until_it_is_lifted(world):
         world.flush()
         await reaches(service, "samraad_halted_partitions", 1)
         assert (await figures(service))[of("samraad_halts_total", world)] == 1
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         for worker in service.workers.values():
             worker.resume()
         await reaches(service, "samraad_halted_partitions", 0)
@@ -146,8 +146,8 @@ async def test_lag_and_delay_stand_while_the_database_is_away_and_go_with_it(wor
         async with world.failing("find", "commitTransaction", errorCode=AWAY):
             world.send(case, 2, 3)
             await reaches(service, at("samraad_lag_events", world), 2)
-            told = await figures(service)
-            assert told[at("samraad_delay_seconds", world)] > 0
+            shown = await figures(service)
+            assert shown[at("samraad_delay_seconds", world)] > 0
             await reaches(service, "samraad_database_answers", 0)
             assert "samraad_outbox_oldest_seconds" not in await figures(service)
         await world.counted(case, 1, 2, 3)
@@ -157,7 +157,7 @@ async def test_lag_and_delay_stand_while_the_database_is_away_and_go_with_it(wor
 
 async def test_an_outbox_that_cannot_be_emptied_grows_old(world):
     case = a_case()
-    await world.remove_topic(world.told)
+    await world.remove_topic(world.facts_topic)
 
     async with world.service() as service:
         world.send(case, 1)
@@ -168,7 +168,7 @@ async def test_an_outbox_that_cannot_be_emptied_grows_old(world):
 
         await until(is_old, "the oldest message is two seconds old")
         assert (await figures(service))["samraad_outbox_documents"] == 1
-        await world.make_topic(world.told)
+        await world.make_topic(world.facts_topic)
         await reaches(service, "samraad_outbox_oldest_seconds", 0)
 
 
@@ -179,11 +179,11 @@ async def test_restarts_and_endings_are_read_from_beside_the_process(world, monk
     restart_counter.endings(tmp_path / "one").add()
 
     async with world.service() as service:
-        told = await figures(service)
+        shown = await figures(service)
 
-    assert (told["samraad_restarts_total"], told["samraad_restarts_last_hour"]) == (2, 2)
-    assert told["samraad_watchdog_endings_total"] == 1
-    assert told["samraad_watchdog_endings_last_hour"] == 1
+    assert (shown["samraad_restarts_total"], shown["samraad_restarts_last_hour"]) == (2, 2)
+    assert shown["samraad_watchdog_endings_total"] == 1
+    assert shown["samraad_watchdog_endings_last_hour"] == 1
 
 
 def test_a_tally_keeps_the_whole_count_and_the_last_times_alone(tmp_path, monkeypatch):

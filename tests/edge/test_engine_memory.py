@@ -1,4 +1,4 @@
-"""Attacks by backlog: a process holds what its budget says, however many hold a part of it."""
+"""Attacks by backlog: a process keeps within its budget, however many share it."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ SMALL_MIB = 16
 
 
 def bound_mib(budget_mib):
-    """What a process may grow by: what it holds stands there in two forms, and a reply of MongoDB."""
+    """What a process may grow by: what it holds is there in two forms, and a reply of MongoDB."""
     return 64 + 2 * budget_mib
 
 
 @pytest.fixture
 async def world(kafka_and_mongo):
     async with an_engine_world(kafka_and_mongo, PARTITIONS) as world:
-        world.use_codec("lz4")  # what is sent need not be large, what is held is
+        world.use_codec("lz4")  # what is sent need not be large, what is kept is
         yield world
 
 
@@ -108,16 +108,16 @@ def small(monkeypatch):
 
 
 @pytest.mark.usefixtures("small")
-async def test_an_outbox_of_the_largest_documents_is_told_a_few_at_a_time(world, usual):
+async def test_an_outbox_of_the_largest_documents_is_published_a_few_at_a_time(world, usual):
     documents, messages = 16, 8
     cases = [str(a_case()) for _ in range(messages)]
     for sequence in range(1, documents + 1):
         packed = [
             {
-                "topic": world.told,
+                "topic": world.facts_topic,
                 "key": case,
                 "value": Emitted(
-                    case_id=case, number=sequence, on=world.told, padding="x" * LARGE
+                    case_id=case, number=sequence, on=world.facts_topic, padding="x" * LARGE
                 ).write(),
                 "id": f"{case}/{sequence}",
                 "type": Emitted.type,
@@ -133,14 +133,16 @@ async def test_an_outbox_of_the_largest_documents_is_told_a_few_at_a_time(world,
         await world.settled()
         grown = peak_mib(process) - usual
 
-    told = await asyncio.to_thread(sequences, world, world.told)
-    assert {case: told[case] for case in cases} == {
+    published = await asyncio.to_thread(sequences, world, world.facts_topic)
+    assert {case: published[case] for case in cases} == {
         case: list(range(1, documents + 1)) for case in cases
     }
     assert grown < bound_mib(SMALL_MIB)
 
 
-async def test_a_room_of_the_largest_events_goes_on_a_few_at_a_time(world, usual, monkeypatch):
+async def test_a_parking_lot_of_the_largest_events_is_resumed_a_few_at_a_time(
+    world, usual, monkeypatch
+):
     case, last = a_case(), 100
     for number in range(2, last + 1):
         post(world, case, number, 0)

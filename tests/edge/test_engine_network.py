@@ -33,20 +33,20 @@ async def world(kafka_and_mongo):
 
 @asynccontextmanager
 async def between(world, monkeypatch, tmp_path):
-    """Put doors between the service and its broker and database; everybody else goes straight."""
-    async with AsyncExitStack() as doors:
+    """Put gates between the service and its broker and database; everybody else goes straight."""
+    async with AsyncExitStack() as stack:
         host, port = world.login["bootstrap.servers"].split(":")
-        kafka = await doors.enter_async_context(Gate(host, int(port)).stand())
+        kafka = await stack.enter_async_context(Gate(host, int(port)).stand())
         uri = world.mongo_file.read_text().strip()
         credentials, _, rest = uri.removeprefix("mongodb://").partition("@")
         place = rest.partition("/")[0]
-        mongo = await doors.enter_async_context(Gate("127.0.0.1", int(place.split(":")[1])).stand())
+        mongo = await stack.enter_async_context(Gate("127.0.0.1", int(place.split(":")[1])).stand())
 
-        async def through_the_door(_host, _port, **more):
+        async def through_the_gate(_host, _port, **more):
             return await create_conn("127.0.0.1", kafka.port, **more)
 
-        monkeypatch.setattr(client, "create_conn", through_the_door)
-        world.mongo_file = tmp_path / "through-the-door.uri"
+        monkeypatch.setattr(client, "create_conn", through_the_gate)
+        world.mongo_file = tmp_path / "through-the-gate.uri"
         world.mongo_file.write_text(
             f"mongodb://{credentials}@127.0.0.1:{mongo.port}/?directConnection=true&authSource=admin"
         )
@@ -82,17 +82,17 @@ async def test_a_slow_network_delays_everything_and_changes_nothing(world, monke
 
 
 @pytest.mark.parametrize("which", ["kafka", "mongo"])
-async def test_a_cut_that_nobody_tells_of_costs_nothing(world, monkeypatch, tmp_path, which):
-    """Half open: both ends keep connections that say nothing, for longer than a session lasts."""
+async def test_a_half_open_connection_costs_nothing(world, monkeypatch, tmp_path, which):
+    """Half open: both ends keep silent connections, for longer than a session lasts."""
     cases = [a_case() for _ in range(CASES)]
 
-    async with between(world, monkeypatch, tmp_path) as doors, world.service():
-        door = doors[["kafka", "mongo"].index(which)]
+    async with between(world, monkeypatch, tmp_path) as gates, world.service():
+        gate = gates[["kafka", "mongo"].index(which)]
         await send_all(world, cases, 1, FACTS)
-        door.hold_back()
+        gate.hold_back()
         await send_all(world, cases, FACTS + 1, 2 * FACTS)
         await asyncio.sleep(LONGER_THAN_A_SESSION_S)
-        door.let_through()
+        gate.let_through()
         await whole(world, cases, 2 * FACTS)
 
 
@@ -152,16 +152,16 @@ def headers(world, case, number, type_=Counted.type):
 
 
 async def test_writers_of_the_version_before_and_the_version_after_are_read_side_by_side(world):
-    """N-1 leaves out what is new and may be; N+1 adds a field, and tells of types nobody knows yet."""
+    """N-1 leaves out what is new and may be; N+1 adds a field, and sends types that nobody knows yet."""
     case = a_case()
-    said = {"case_id": str(case), "on": world.topic}
+    common = {"case_id": str(case), "on": world.topic}
     bodies = [
-        (Counted.type, {"number": 1, **said}),  # before `does` there was none
-        (Counted.type, {"number": 2, "does": "count", **said}),
-        (Counted.type, {"number": 3, "does": "count", "weather": {"rain": True}, **said}),
-        ("test.counted.v2", {"counted": {"is": 4}, **said}),
-        ("test.weathered.v1", {"rain": True, **said}),
-        (Counted.type, {"number": 6, **said}),
+        (Counted.type, {"number": 1, **common}),  # before `does` there was none
+        (Counted.type, {"number": 2, "does": "count", **common}),
+        (Counted.type, {"number": 3, "does": "count", "weather": {"rain": True}, **common}),
+        ("test.counted.v2", {"counted": {"is": 4}, **common}),
+        ("test.weathered.v1", {"rain": True, **common}),
+        (Counted.type, {"number": 6, **common}),
     ]
 
     async with world.service():
@@ -177,7 +177,7 @@ async def test_writers_of_the_version_before_and_the_version_after_are_read_side
 
 
 @pytest.mark.parametrize("megabytes", [1, 4, 15.9, 17])
-async def test_a_record_that_is_too_large_is_refused_at_the_door_and_holds_up_nobody(
+async def test_a_record_that_is_too_large_is_refused_by_the_broker_and_blocks_nobody(
     world, megabytes
 ):
     case = a_case()
@@ -204,7 +204,7 @@ async def test_a_record_that_is_too_large_is_refused_at_the_door_and_holds_up_no
     assert await world.parked() == []
 
 
-async def test_a_service_ends_when_it_is_told_to_though_its_broker_says_nothing(
+async def test_a_service_shuts_down_on_request_though_its_broker_is_silent(
     world, monkeypatch, tmp_path
 ):
     async with between(world, monkeypatch, tmp_path) as (kafka, _):

@@ -27,8 +27,8 @@ async def test_a_fact_that_is_repeated_at_new_offsets_has_one_effect(world):
         await world.counted(case, 1, 2, 3, 4)
         await world.settled()
 
-    told = await world.published()
-    assert [(each.sequence, each.number) for each in told] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    published = await world.published()
+    assert [(each.sequence, each.number) for each in published] == [(1, 1), (2, 2), (3, 3), (4, 4)]
     assert await world.parked() == []
 
 
@@ -87,7 +87,7 @@ async def test_a_fact_of_an_unknown_type_moves_the_mark(world):
 POISON = {
     "fail": "failed with ZeroDivisionError",
     "reject": "this can never be",
-    "tell too much": "exceeds what",
+    "emit too much": "exceeds what",
     "write what cannot be stored": "cannot be written",
     "need badly": "failed with KeyError",
     "take a taken id": "",
@@ -140,7 +140,7 @@ async def test_a_failed_attempt_leaves_no_trace_even_of_what_it_changed_in_place
         await world.counted(case, 1)
         assert "trace" not in await world.db.cases.find_one({"_id": str(case)})
 
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         assert await service.parking_lot.redrive_case(str(case)) == (1, 0)
         await world.counted(case, 1, 2)
         await world.settled()
@@ -157,7 +157,7 @@ async def test_a_redrive_applies_what_waited_in_order_while_facts_keep_coming(wo
     async with world.service() as service:
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
         (failed,) = await world.parked(state="failed")
-        assert await service.parking_lot.redrive_case(str(case)) == (0, 3), "not mended yet"
+        assert await service.parking_lot.redrive_case(str(case)) == (0, 3), "not fixed yet"
 
         async def traffic():
             for number in range(6, 60):
@@ -165,7 +165,7 @@ async def test_a_redrive_applies_what_waited_in_order_while_facts_keep_coming(wo
 
         going = asyncio.create_task(traffic())
         await asyncio.sleep(0.05)
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         done, _ = await service.parking_lot.redrive(failed["_id"])
         await going
         await world.counted(case, *range(1, 60))
@@ -221,8 +221,8 @@ async def test_a_parked_case_of_two_streams_goes_on_in_both(world):
     async with world.service(world.topic, second) as service:
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
         world.send(case, 1, 2, topic=second)
-        await until(lambda: _parked(world, 4), "four facts stand still")
-        world.behaviour.mended = True
+        await until(lambda: _parked(world, 4), "four facts are parked")
+        world.behaviour.fixed = True
         await service.parking_lot.redrive_case(str(case))
 
         assert sorted(await world.effects(case)) == [1, 1, 2, 2]

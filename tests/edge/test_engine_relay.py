@@ -23,10 +23,10 @@ async def world(kafka_and_mongo):
         yield world
 
 
-def firsts(told):
+def firsts(records):
     """First occurrences by case, in the topic's order, and the repeats that differ from them."""
     seen, differing = {}, []
-    for each in told:
+    for each in records:
         known = seen.setdefault(each.case, {})
         if known.setdefault(each.sequence, each).bytes != each.bytes:
             differing.append(each)
@@ -43,9 +43,9 @@ async def test_a_relay_that_fails_between_acknowledgement_and_delete_repeats_the
             await world.counted(case, *range(1, 21))
             await world.settled()
 
-    told = await world.published()
-    order, differing = firsts(told)
-    assert len(told) > 20, "it did repeat"
+    records = await world.published()
+    order, differing = firsts(records)
+    assert len(records) > 20, "it did repeat"
     assert order == {str(case): list(range(1, 21))}
     assert differing == []
 
@@ -56,25 +56,25 @@ async def test_a_relay_killed_between_acknowledgement_and_delete_repeats_the_sam
 
     fails = {"errorCode": INTERRUPTED}
     async with world.failing("delete", **fails), world.process(instance="one") as process:
-        await until(lambda: _told(world, 20), "all is published", seconds=20)
+        await until(lambda: _is_published(world, 20), "all is published", seconds=20)
         process.kill()
         await process.wait()
     assert await world.db.outbox.count_documents({}) > 0, "it died before the delete"
     async with world.service():
         await world.settled()
 
-    told = await world.published()
-    order, differing = firsts(told)
-    assert len(told) > 20, "it did repeat"
+    records = await world.published()
+    order, differing = firsts(records)
+    assert len(records) > 20, "it did repeat"
     assert order == {str(case): list(range(1, 21))}
     assert differing == []
 
 
-async def _told(world, count):
+async def _is_published(world, count):
     return len(await world.published()) >= count
 
 
-async def test_the_outbox_is_published_in_commit_order_whatever_the_clocks_say(world, stack_uri):
+async def test_the_outbox_is_published_in_commit_order_whatever_the_clocks_show(world, stack_uri):
     """Two processes, their clocks hours apart, decide on the same cases side by side."""
     cases = [a_case() for _ in range(3)]
     skews = [timedelta(hours=-3), timedelta(hours=2), timedelta(0)]
@@ -85,14 +85,14 @@ async def test_the_outbox_is_published_in_commit_order_whatever_the_clocks_say(w
         for act in range(12):
             case = cases[act % len(cases)]
             await store.act(
-                f"{who}-{act}", {"cases": [str(case)]}, lambda unit, case=case: _tell(unit, case)
+                f"{who}-{act}", {"cases": [str(case)]}, lambda unit, case=case: _emit(unit, case)
             )
 
-    def _tell(unit, case):
+    def _emit(unit, case):
         document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
         number = len(document["numbers"]) + 1
         unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-        unit.emit(Emitted(case_id=case, number=number, on=world.told))
+        unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic))
 
     async with world.service():
         await asyncio.gather(*(decide(store, who) for who, store in enumerate(stores)))
@@ -100,9 +100,9 @@ async def test_the_outbox_is_published_in_commit_order_whatever_the_clocks_say(w
     for client in clients:
         await client.close()
 
-    told = await world.published()
-    assert all(each.number == each.sequence for each in told)
-    order, differing = firsts(told)
+    records = await world.published()
+    assert all(each.number == each.sequence for each in records)
+    order, differing = firsts(records)
     assert order == {str(case): list(range(1, 13)) for case in cases}
     assert differing == []
 
@@ -121,7 +121,7 @@ async def test_two_relays_side_by_side_break_no_order(world):
 
     async with (
         world.service(instance="a", group=f"{world.name}.a"),
-        world.service(f"{world.name}.told", instance="b", group=f"{world.name}.b"),
+        world.service(f"{world.name}.facts", instance="b", group=f"{world.name}.b"),
     ):
         for number in range(1, 31):
             for case in cases:
@@ -151,7 +151,7 @@ async def test_a_letter_to_a_topic_that_is_gone_holds_up_nobody_else(world):
         )
         world.send(case, 1)
         await world.counted(case, 1)
-        await until(lambda: _told(world, 1), "the fact is published", seconds=2)
+        await until(lambda: _is_published(world, 1), "the fact is published", seconds=2)
         await until(lambda: world.db.parked.count_documents({}), "the letter is kept", seconds=30)
 
         (row,) = await world.parked()
@@ -166,7 +166,7 @@ async def test_a_letter_to_a_topic_that_is_gone_holds_up_nobody_else(world):
 
 
 async def test_facts_wait_for_their_topic_in_order_while_all_others_go_out(world):
-    """Each action tells something there and something here; more of them than one reading holds."""
+    """Each action emits something there and something here; more of them than one reading holds."""
     case, later, count = a_case(), f"{world.name}.later", 60
 
     async with world.service() as service:
@@ -176,13 +176,13 @@ async def test_facts_wait_for_their_topic_in_order_while_all_others_go_out(world
                 document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
                 unit.save("cases", document | {"numbers": [*document["numbers"], number]})
                 unit.emit(Emitted(case_id=case, number=number, on=later))
-                unit.emit(Emitted(case_id=case, number=number, on=world.told))
+                unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic))
 
             return decide
 
         for number in range(1, count + 1):
             await service.store.act(f"fact-{number}", {"cases": [str(case)]}, decide(number))
-        await until(lambda: _told(world, count), "all that can go out is out", seconds=10)
+        await until(lambda: _is_published(world, count), "all that can go out is out", seconds=10)
         assert await world.db.outbox.count_documents({}) == count
         assert len(await world.published()) == count, "and it goes out once"
         await world.make_topic(later)
@@ -197,14 +197,14 @@ async def _is_empty(world):
 
 
 async def test_a_message_that_was_packed_by_an_older_hand_goes_out_as_it_is(world):
-    """The outbox is read as it stands: a second process may have written it."""
+    """The outbox is read as stored: a second process may have written it."""
     case = str(uuid4())
     envelope = Envelope(
-        id="x", source=f"/{world.name}/told", type=Emitted.type, subject=case, sequence=1
+        id="x", source=f"/{world.name}/facts", type=Emitted.type, subject=case, sequence=1
     )
-    fact = Emitted(case_id=case, number=1, on=world.told)
+    fact = Emitted(case_id=case, number=1, on=world.facts_topic)
     message = {
-        "topic": world.told,
+        "topic": world.facts_topic,
         "key": case,
         "headers": dict(write_envelope(envelope)),
         "value": fact.write(),

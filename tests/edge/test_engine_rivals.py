@@ -73,7 +73,7 @@ async def test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_awa
             document = unit.load("cases", str(case))
             document["numbers"].append(number)
             unit.save("cases", document)
-            unit.emit(Emitted(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic))
             return number
 
         return decide
@@ -98,9 +98,9 @@ async def test_staff_act_on_a_case_while_facts_arrive_and_nothing_is_written_awa
     numbers = await world.numbers(case)
     assert [number for number in numbers if number < 1_000] == list(range(1, 62))
     assert sorted(number for number in numbers if number >= 1_000) == list(range(1_000, 1_040))
-    told = list({each.bytes: each for each in await world.published()}.values())  # once each
-    assert [each.sequence for each in told] == list(range(1, 102))
-    assert [each.number for each in told] == numbers, "told in the order in which it was decided"
+    published = list({each.bytes: each for each in await world.published()}.values())  # once each
+    assert [each.sequence for each in published] == list(range(1, 102))
+    assert [each.number for each in published] == numbers, "published in the order of the decisions"
 
 
 async def _length(world, case, length):
@@ -112,17 +112,17 @@ async def test_an_action_with_one_key_happens_once_however_often_it_is_tried(wor
 
     def decide(unit):
         unit.save("cases", {"_id": str(case), "numbers": [7]})
-        unit.emit(Emitted(case_id=case, number=7, on=world.told))
+        unit.emit(Emitted(case_id=case, number=7, on=world.facts_topic))
         return {"was": 7}
 
     async with world.service() as service:
         needs = {"cases": [str(case)]}
-        told = await asyncio.gather(
+        outcomes = await asyncio.gather(
             *(service.store.act("key-1", needs, decide) for _ in range(6)), return_exceptions=True
         )
         await world.settled()
 
-    assert told == [{"was": 7}] * 6
+    assert outcomes == [{"was": 7}] * 6
     assert len(await world.published()) == 1
 
 
@@ -131,7 +131,7 @@ async def test_a_commit_of_which_nobody_knows_counts_once_for_staff_and_for_fact
 
     def decide(unit):
         unit.save("cases", {"_id": str(other), "numbers": [7]})
-        unit.emit(Emitted(case_id=other, number=7, on=world.told))
+        unit.emit(Emitted(case_id=other, number=7, on=world.facts_topic))
         return 7
 
     async with world.service() as service:
@@ -155,7 +155,7 @@ async def test_a_connection_that_breaks_in_the_middle_of_an_action_leaves_no_cas
         def decide(unit):
             document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
             unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-            unit.emit(Emitted(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic))
 
         return decide
 
@@ -185,24 +185,24 @@ async def test_a_database_that_goes_away_in_the_middle_costs_nothing(world):
             await world.counted(case, *range(1, 31))
 
 
-async def test_when_many_cases_fail_of_one_cause_the_lane_halts_and_parks_none_of_them(world):
+async def test_when_many_cases_fail_of_one_cause_the_partition_halts_and_parks_none_of_them(world):
     cases = [a_case() for _ in range(30)]
     for case in cases:
         world.send(case, 1, does="fail")
 
     async with world.service() as service:
         await until(
-            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+            lambda: any(worker.halted for worker in service.workers.values()), "the partition halts"
         )
-        told = await service.health()
-        assert told["state"] == "degraded"
-        assert told["lag"] > 0, "a halt does not hide what waits behind it"
-        (sentence,) = told["halted"]
+        health = await service.health()
+        assert health["state"] == "degraded"
+        assert health["lag"] > 0, "a halt does not hide what waits behind it"
+        (sentence,) = health["halted"]
         assert "ZeroDivisionError" in sentence
         assert "secret" not in sentence
-        assert told["parked"] < 20
+        assert health["parked"] < 20
 
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         for worker in service.workers.values():
             worker.resume()
         for case in cases:
@@ -225,7 +225,7 @@ async def test_cases_that_are_to_park_after_all_park_at_an_operators_word(world,
                 worker.resume()
             return await service.parking_lot.count() == len(cases)
 
-        await until(lambda: worker.halted, "the lane halts")
+        await until(lambda: worker.halted, "the partition halts")
         await until(all_stand, "all of them park", seconds=60)
         await until(lambda: not worker.lag, "nothing waits")
         assert worker.halted is None
@@ -242,7 +242,7 @@ async def test_a_watermark_outside_the_log_halts_with_a_sentence_until_a_person_
 
     async with world.service() as service:
         await until(
-            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+            lambda: any(worker.halted for worker in service.workers.values()), "the partition halts"
         )
         (sentence,) = (await service.health())["halted"]
         assert "the position 2 lies outside the log, which goes from 4 to 6" in sentence
@@ -270,7 +270,7 @@ async def test_a_new_reader_of_a_log_without_its_beginning_halts(world):
 
     async with world.service() as service:
         await until(
-            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+            lambda: any(worker.halted for worker in service.workers.values()), "the partition halts"
         )
         (sentence,) = (await service.health())["halted"]
         assert "the log starts at 2" in sentence
@@ -300,7 +300,7 @@ async def test_a_topic_that_is_removed_and_made_again_is_read_from_its_start(wor
 
 
 async def test_a_topic_that_is_made_again_at_once_is_read_from_its_start_too(world):
-    """It is there again before anybody looked: only its id tells."""
+    """It is there again before anybody looked: only its id shows it."""
     first, second = a_case(), a_case()
 
     async with world.service():

@@ -35,19 +35,19 @@ async def other(world, kafka_and_mongo):
         yield Store(client, world.name, cases="cases")
 
 
-def telling(world, case, number, padding=0):
-    """A decision that tells one fact of a case, and counts it there."""
+def emitting(world, case, number, padding=0):
+    """A decision that emits one fact of a case, and counts it there."""
 
     def decide(unit):
         document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
         unit.save("cases", document | {"numbers": [*document["numbers"], number]})
-        unit.emit(Emitted(case_id=case, number=number, on=world.told, padding="x" * padding))
+        unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic, padding="x" * padding))
 
     return decide
 
 
-async def tell(store, world, case, number, padding=0):
-    decide = telling(world, case, number, padding)
+async def emit_one(store, world, case, number, padding=0):
+    decide = emitting(world, case, number, padding)
     await store.act(f"{case}-{number}", {"cases": [str(case)]}, decide)
 
 
@@ -57,25 +57,25 @@ async def uncommitted(store, world, case, number):
     async with store.transaction() as session:
         unit = store.unit()
         await store.load(unit, {"cases": [str(case)]}, session)
-        telling(world, case, number)(unit)
+        emitting(world, case, number)(unit)
         await store.write(unit, session)
         yield
 
 
-async def told_of(world, case):
-    """What the topic first told of the case, in that order."""
-    told = [each.number for each in await world.published() if each.case == str(case)]
-    return list(dict.fromkeys(told))
+async def published_of(world, case):
+    """The first occurrences on the topic for the case, in that order."""
+    numbers = [each.number for each in await world.published() if each.case == str(case)]
+    return list(dict.fromkeys(numbers))
 
 
-async def has_told(world, case, *numbers):
-    return await told_of(world, case) == list(numbers)
+async def has_published(world, case, *numbers):
+    return await published_of(world, case) == list(numbers)
 
 
 # Rule 1: one transaction
 
 
-async def test_a_fact_is_told_even_if_the_outbox_could_not_be_written_at_first(world):
+async def test_a_fact_is_published_even_if_the_outbox_could_not_be_written_at_first(world):
     case = a_case()
 
     outbox = {"namespace": f"{world.name}.outbox", "mode": {"times": 3}}
@@ -84,10 +84,10 @@ async def test_a_fact_is_told_even_if_the_outbox_could_not_be_written_at_first(w
         await world.counted(case, 1, 2, 3)
         await world.settled()
 
-    assert await told_of(world, case) == [1, 2, 3]
+    assert await published_of(world, case) == [1, 2, 3]
 
 
-async def test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits(world):
+async def test_a_batch_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits(world):
     case = a_case()
 
     async with world.service():
@@ -100,7 +100,7 @@ async def test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_w
         await world.settled()
 
     assert await world.parked() == []
-    assert await told_of(world, case) == [1, 2, 3]
+    assert await published_of(world, case) == [1, 2, 3]
     assert len({each.bytes for each in await world.published()}) == 3, "a repeat is the same"
 
 
@@ -111,16 +111,16 @@ async def _stands_at(world, offset):
 # Rules 5 and 6: the order in which the outbox is read
 
 
-async def test_a_process_whose_clock_is_slow_does_not_tell_before_what_it_decided_upon(
+async def test_a_process_whose_clock_is_slow_does_not_publish_before_what_it_decided_upon(
     world, other, monkeypatch
 ):
     case = a_case()
-    await tell(other, world, case, 1)
+    await emit_one(other, world, case, 1)
     with monkeypatch.context() as slow:
         now = time.time
         slow.setattr(time, "time", lambda: now() - HOURS)
-        await tell(other, world, case, 2)
-    await tell(other, world, case, 3)
+        await emit_one(other, world, case, 2)
+    await emit_one(other, world, case, 3)
 
     async with world.service():
         await world.settled()
@@ -128,8 +128,10 @@ async def test_a_process_whose_clock_is_slow_does_not_tell_before_what_it_decide
     assert [each.number for each in await world.published()] == [1, 2, 3]
 
 
-async def test_what_commits_behind_the_relays_back_is_told_before_what_follows_it(world, other):
-    """The relay reads slowly, while a case commits twice: behind where it stands, and before it."""
+async def test_what_commits_behind_the_relays_position_is_published_before_what_follows_it(
+    world, other
+):
+    """The relay reads slowly, while a case commits twice: behind its position, and ahead of it."""
     case, many = a_case(), [a_case() for _ in range(20)]
     async with world.service():
         pass  # its indexes are made
@@ -138,20 +140,20 @@ async def test_what_commits_behind_the_relays_back_is_told_before_what_follows_i
         await stack.enter_async_context(_patient_server(world))
         async with uncommitted(other, world, case, 1):
             for each in many:
-                await tell(other, world, each, 1)
+                await emit_one(other, world, each, 1)
             await stack.enter_async_context(_slow_reading(world, milliseconds=150))
             await stack.enter_async_context(world.service())
             await asyncio.sleep(0.5)
-        await tell(other, world, case, 2)
-        await until(lambda: has_told(world, many[-1], 1), "it has read to the end")
+        await emit_one(other, world, case, 2)
+        await until(lambda: has_published(world, many[-1], 1), "it has read to the end")
         await world.settled()
 
-    assert await told_of(world, case) == [1, 2]
+    assert await published_of(world, case) == [1, 2]
 
 
 @asynccontextmanager
 async def _slow_reading(world, *, milliseconds):
-    """Whoever reads the outbox rests after each document, as on a machine that has much to do."""
+    """The reader of the outbox rests after each document, as on a busy machine."""
     admin, point = world.client.admin, "setYieldAllLocksWait"
     rests = {"namespace": f"{world.name}.outbox", "waitForMillis": milliseconds}
     before = await admin.command({"setParameter": 1, "internalQueryExecYieldIterations": 1})
@@ -173,38 +175,42 @@ async def test_after_a_send_that_failed_nothing_later_lands_and_nothing_is_given
 
     async with world.service() as service:
         await _limit(world, 300_000)
-        await tell(service.store, world, case, 1, padding=900_000)
-        await tell(service.store, world, case, 2, padding=200_000)
+        await emit_one(service.store, world, case, 1, padding=900_000)
+        await emit_one(service.store, world, case, 2, padding=200_000)
         await asyncio.sleep(2)
-        assert await told_of(world, case) == []
+        assert await published_of(world, case) == []
         await _limit(world, 1_048_588)
-        await until(lambda: has_told(world, case, 1, 2), "both are told in order", seconds=60)
+        await until(
+            lambda: has_published(world, case, 1, 2), "both are published in order", seconds=60
+        )
 
 
 async def _limit(world, size):
     entry = ConfigEntry("max.message.bytes", str(size))
     entry.incremental_operation = AlterConfigOpType.SET
-    topic = ConfigResource(ResourceType.TOPIC, world.told, incremental_configs=[entry])
+    topic = ConfigResource(ResourceType.TOPIC, world.facts_topic, incremental_configs=[entry])
     for altered in world.admin.incremental_alter_configs([topic]).values():
         await asyncio.to_thread(altered.result, 10)
 
 
-async def test_what_commits_with_an_earlier_stamp_is_not_deleted_with_what_was_told(world, other):
+async def test_what_commits_with_an_earlier_stamp_is_not_deleted_with_what_was_published(
+    world, other
+):
     early, late = a_case(), a_case()
 
     slow = {"blockConnection": True, "blockTimeMS": 1_500}
     async with world.service(), world.failing("delete", **slow):
         async with uncommitted(other, world, early, 1):
-            await tell(other, world, late, 1)
-            await until(lambda: has_told(world, late, 1), "it is told")
-        await until(lambda: has_told(world, early, 1), "the other is told too")
+            await emit_one(other, world, late, 1)
+            await until(lambda: has_published(world, late, 1), "it is published")
+        await until(lambda: has_published(world, early, 1), "the other is published too")
         await world.settled()
 
 
 # Rules 10 to 13: the watermark and its owner
 
 
-async def test_a_slice_that_begins_elsewhere_than_the_watermark_stands_is_refused_whole(world):
+async def test_a_batch_that_does_not_begin_at_the_watermark_is_refused_whole(world):
     case = a_case()
     world.send(case, 1)
 
@@ -312,7 +318,7 @@ async def _take(store, world):
 # Rule 14: what staff decide while a batch is on its way
 
 
-async def test_what_staff_decide_while_a_slice_is_on_its_way_is_not_written_away(world, other):
+async def test_what_staff_decide_while_a_batch_is_open_is_not_overwritten(world, other):
     case = a_case()
 
     async with world.service():
@@ -323,32 +329,32 @@ async def test_what_staff_decide_while_a_slice_is_on_its_way_is_not_written_away
             async with world.failing("update", **slow):
                 world.send(case, number)
                 await asyncio.sleep(0.3)
-                await tell(other, world, case, 100 * number)
+                await emit_one(other, world, case, 100 * number)
             await until(lambda number=number: _took_in(world, case, number), "it is taken in")
         await world.settled()
 
     numbers = await world.numbers(case)
     assert sorted(numbers) == [1, 2, 3, 200, 300]
-    assert [each for each in await told_of(world, case) if each >= 100] == [200, 300]
-    assert sorted(await told_of(world, case)) == sorted(numbers)
+    assert [each for each in await published_of(world, case) if each >= 100] == [200, 300]
+    assert sorted(await published_of(world, case)) == sorted(numbers)
 
 
 async def _took_in(world, case, number):
     return number in await world.numbers(case)
 
 
-# Rule 17: the room
+# Rule 17: the parking lot
 
 
 async def test_what_is_kept_while_a_redrive_passes_by_is_not_left_behind(world, other):
-    """The redrive has seen the room without the fact that arrives before it commits."""
+    """The redrive has seen the parked rows without the fact that arrives before it commits."""
     case = a_case()
     world.send(case, 1)
     world.send(case, 2, does="fail")
 
     async with world.service():
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         operator = ParkingLot(other, world.behaviour.facts(), {})
         slow = {"blockConnection": True, "blockTimeMS": 1_500, "appName": f"{world.name}-other"}
         async with world.failing("commitTransaction", **slow):
@@ -368,18 +374,18 @@ async def test_a_redrive_writes_away_nothing_that_was_decided_since_it_looked(wo
 
     async with world.service() as service:
         await until(lambda: world.db.parked.count_documents({"state": "failed"}), "it is parked")
-        world.behaviour.mended = True
+        world.behaviour.fixed = True
         operator = ParkingLot(other, world.behaviour.facts(), {})
         slow = {"blockConnection": True, "blockTimeMS": 1_000, "appName": f"{world.name}-other"}
         async with world.failing("update", **slow):
             redriven = asyncio.create_task(operator.redrive_case(str(case)))
             await asyncio.sleep(0.4)
-            await tell(service.store, world, case, 100)
+            await emit_one(service.store, world, case, 100)
             await asyncio.sleep(1.0)
-            await tell(service.store, world, case, 101)
+            await emit_one(service.store, world, case, 101)
         assert await redriven == (1, 0)
         await world.settled()
 
     numbers = await world.numbers(case)
     assert sorted(numbers) == [1, 2, 100, 101]
-    assert await told_of(world, case) == numbers
+    assert await published_of(world, case) == numbers

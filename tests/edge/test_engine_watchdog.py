@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def watched(service):
-    """The watchdog, which tells whom it would end instead of ending the tests."""
+    """The watchdog, which records the reason instead of ending the tests."""
     (subscription,) = service.engine.subscriptions
     ended = []
     subscription.watchdog.end = ended.append
@@ -96,7 +96,7 @@ async def test_a_halt_is_left_alone(world):
         for case in cases:
             world.send(case, 1, does="fail")
         await until(
-            lambda: any(worker.halted for worker in service.workers.values()), "the lane halts"
+            lambda: any(worker.halted for worker in service.workers.values()), "the partition halts"
         )
         (halted, *_) = [worker for worker in service.workers.values() if worker.halted]
         await until(lambda: halted.lag, "something waits behind it")
@@ -174,10 +174,10 @@ async def test_who_alone_cannot_reach_the_database_is_ended_and_followed_by_an_h
         world.failing("find", "update", "commitTransaction", closeConnection=True),
     ):
         world.send(case, 1)
-        told = await asyncio.wait_for(process.stdout.read(), SECONDS)
+        output = await asyncio.wait_for(process.stdout.read(), SECONDS)
         assert await process.wait() == -SIGKILL
 
-    assert b"MongoDB cannot answer now" in told
-    assert b"but others are answered" in told
+    assert b"MongoDB cannot answer now" in output
+    assert b"but others are answered" in output
     async with world.process(instance="stuck"):
         await world.counted(case, 1, seconds=SECONDS)

@@ -38,7 +38,9 @@ async def test_ten_arrivals_of_one_report_are_one_case_and_ten_equal_receipts(in
     assert (await intake.db.reports.find_one())["arrivals"] == 10
 
 
-async def test_other_content_under_an_accepted_reference_is_a_conflict_and_the_first_stands(intake):
+async def test_other_content_under_an_accepted_reference_is_a_conflict_and_the_first_is_kept(
+    intake,
+):
     first = await intake.arrive(intake.record())
 
     second = await intake.arrive(intake.record(text="noget andet"), intake.record())
@@ -49,7 +51,7 @@ async def test_other_content_under_an_accepted_reference_is_a_conflict_and_the_f
     assert facts(second) == []
 
 
-async def test_a_conflict_is_found_within_one_slice_too(intake):
+async def test_a_conflict_is_found_within_one_batch_too(intake):
     sent = await intake.arrive(intake.record(), intake.record(municipality="0621"), intake.record())
 
     assert [each.envelope.type.split(".")[1] for each in sent if not each.envelope.sequence] == [
@@ -60,7 +62,7 @@ async def test_a_conflict_is_found_within_one_slice_too(intake):
     assert len(facts(sent)) == 1
 
 
-async def test_a_rejected_report_is_mended_and_taken_under_the_same_reference(intake):
+async def test_a_rejected_report_is_corrected_and_taken_under_the_same_reference(intake):
     wrong = intake.record(municipality="9999")
 
     sent = await intake.arrive(wrong, intake.record(), wrong)
@@ -84,7 +86,7 @@ async def test_a_redelivered_rejection_has_the_same_id(intake):
     assert again[0].envelope.id == before.envelope.id
 
 
-async def test_a_report_without_a_process_waits_whole_and_is_told_of(intake):
+async def test_a_report_without_a_process_waits_whole_and_is_published(intake):
     sent = await intake.arrive(
         intake.record(process=None, details={"danger_to_life": True, "offence": "violence"})
     )
@@ -96,19 +98,19 @@ async def test_a_report_without_a_process_waits_whole_and_is_told_of(intake):
     assert fact.envelope.subject == fact.body["report_id"] == report["_id"]
     assert (report["status"], report["why_waiting"]) == ("waiting", "no_process")
     assert report["danger_to_life"] is True
-    said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
-    assert said.letter["text"] == "de mødtes ved stationen"
-    assert said.letter["details"]["offence"] == "violence"
-    assert said.people[0].content == a_person()
+    read = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
+    assert read.letter["text"] == "de mødtes ved stationen"
+    assert read.letter["details"]["offence"] == "violence"
+    assert read.people[0].content == a_person()
 
 
 @pytest.mark.parametrize("process", ["concern", "youth-council", "youth-board", "honour", "ssp"])
 async def test_a_process_that_no_service_runs_waits_in_triage_and_is_not_dropped(intake, process):
-    said = {"process": process}
+    changes = {"process": process}
     if process == "ssp":
-        said["disclosure"] = a_disclosure("SSP", "115-1-1")
+        changes["disclosure"] = a_disclosure("SSP", "115-1-1")
 
-    sent = await intake.arrive(intake.record(**said))
+    sent = await intake.arrive(intake.record(**changes))
 
     assert accepted(sent)[0].body["case_id"] is None
     report = await intake.db.reports.find_one()
@@ -161,12 +163,16 @@ async def test_the_same_number_is_the_same_person_under_another_name_in_each_pro
     assert await intake.db.persons.count_documents({}) == 1
     assert set(person["party_ids"]) == {"mediation", "psp"}
     assert person["_id"] not in (first, third)
-    said = await intake.vault.read_person(person["_id"], by="staff:sofie", purpose="a request")
-    assert sorted(each.content["cpr"] for each in said) == ["010509-4123"] * 2 + ["0105094123"]
-    assert {each.partner for each in said} == {"skole"}
+    statements = await intake.vault.read_person(
+        person["_id"], by="staff:sofie", purpose="a request"
+    )
+    assert sorted(each.content["cpr"] for each in statements) == ["010509-4123"] * 2 + [
+        "0105094123"
+    ]
+    assert {each.partner for each in statements} == {"skole"}
 
 
-async def test_people_without_a_number_are_told_apart_by_report_and_label(intake):
+async def test_people_without_a_number_are_distinguished_by_report_and_label(intake):
     await intake.arrive(
         intake.record(people=[a_person("a"), a_person("b")]),
         intake.record(reference="S-2", people=[a_person("a")]),
@@ -235,7 +241,7 @@ async def test_two_seals_of_one_report_are_one_report_and_key_order_is_no_conten
     assert accepted(sent)[0] == accepted(sent)[1]
 
 
-async def test_what_was_accepted_is_repeated_when_the_partner_has_lost_its_standing(intake):
+async def test_what_was_accepted_is_repeated_when_the_partner_has_lost_its_authority(intake):
     people = [a_person(category="suspect", role="responsible", birth_date="1990-01-01")]
     first = await intake.arrive(intake.record(partner="anklager", people=people))
     await intake.add_partner("anklager", PartnerKind.DEFENCE)
@@ -262,7 +268,7 @@ async def test_a_crowd_is_taken_in_several_steps_and_nobody_is_left_out(intake):
     assert intake.marks["partner.skole.reports"].offset == 8
 
 
-async def test_of_a_crowd_of_crowds_each_slice_opens_one_letter_in_vain_at_most(
+async def test_of_a_crowd_of_crowds_each_batch_opens_one_letter_in_vain_at_most(
     intake, monkeypatch
 ):
     crowd = [a_person(str(place)) for place in range(60)]

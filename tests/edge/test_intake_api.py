@@ -174,10 +174,10 @@ async def test_details_of_no_case_are_nowhere(site):
 
 
 async def test_an_operator_registers_a_partner_once_and_again(intake, site):
-    said = {"kind": "municipality", "municipalities": ["0630", "0621", "0630"]}
+    registration = {"kind": "municipality", "municipalities": ["0630", "0621", "0630"]}
 
-    first = await site.put("/operator/partners/kommunen", json=said, headers=OPERATOR)
-    again = await site.put("/operator/partners/kommunen", json=said, headers=OPERATOR)
+    first = await site.put("/operator/partners/kommunen", json=registration, headers=OPERATOR)
+    again = await site.put("/operator/partners/kommunen", json=registration, headers=OPERATOR)
 
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json() == again.json()
@@ -195,7 +195,7 @@ async def test_an_operator_registers_a_partner_once_and_again(intake, site):
     assert await intake.db.audit.count_documents({"action": "changed"}) == 1
 
 
-async def test_the_log_tells_what_each_registration_changed(intake, site):
+async def test_the_log_records_what_each_registration_changed(intake, site):
     secrets = ["1" * 64, "2" * 64]
     kommunen = {"kind": "municipality", "municipalities": ["0630"]}
     steps = [
@@ -208,8 +208,8 @@ async def test_the_log_tells_what_each_registration_changed(intake, site):
         kommunen,
     ]
 
-    for said in steps:
-        answer = await site.put("/operator/partners/kommunen", json=said, headers=OPERATOR)
+    for registration in steps:
+        answer = await site.put("/operator/partners/kommunen", json=registration, headers=OPERATOR)
         assert answer.status_code == 200
 
     log = intake.db.audit.find({"action": "changed"}).sort("$natural", 1)
@@ -223,7 +223,7 @@ async def test_the_log_tells_what_each_registration_changed(intake, site):
 
 
 @pytest.mark.parametrize(
-    ("partner_id", "said"),
+    ("partner_id", "registration"),
     [
         ("Kommunen", {"kind": "municipality", "municipalities": []}),
         ("k", {"kind": "municipality", "municipalities": []}),
@@ -235,14 +235,14 @@ async def test_the_log_tells_what_each_registration_changed(intake, site):
         ("kommunen", {"kind": "municipality", "municipalities": [], "more": 1}),
     ],
 )
-async def test_what_is_no_partner_is_not_registered(intake, site, partner_id, said):
-    answer = await site.put(f"/operator/partners/{partner_id}", json=said, headers=OPERATOR)
+async def test_what_is_no_partner_is_not_registered(intake, site, partner_id, registration):
+    answer = await site.put(f"/operator/partners/{partner_id}", json=registration, headers=OPERATOR)
 
     assert answer.status_code == 422
     assert await intake.db.partners.count_documents({"_id": {"$nin": ["skole", "anklager"]}}) == 0
 
 
-async def test_an_id_never_comes_to_stand_for_somebody_else(intake, site):
+async def test_an_id_is_never_reused_for_somebody_else(intake, site):
     other_kind = {"kind": "police", "municipalities": []}
     answer = await site.put("/operator/partners/skole", json=other_kind, headers=OPERATOR)
     assert answer.status_code == 409
@@ -257,11 +257,11 @@ async def test_an_id_never_comes_to_stand_for_somebody_else(intake, site):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mediation-token"}])
-async def test_the_operators_door_is_not_there_for_others(site, headers):
-    said = {"kind": "school", "municipalities": []}
+async def test_the_operators_interface_is_not_there_for_others(site, headers):
+    registration = {"kind": "school", "municipalities": []}
 
     assert (await site.get("/operator/partners", headers=headers)).status_code == 404
-    answer = await site.put("/operator/partners/skole", json=said, headers=headers)
+    answer = await site.put("/operator/partners/skole", json=registration, headers=headers)
     assert answer.status_code == 404
 
 
@@ -282,7 +282,7 @@ def test_wrong_settings_stop_the_start_with_a_sentence_each(tmp_path, monkeypatc
         from_environment(Settings)
 
     assert stopped.value.code == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 5
+    sentences = capsys.readouterr().err.splitlines()
+    assert len(sentences) == 5
     for name in ("MONGO_FILE", "MASTER_KEY", "INDEX_KEY", "SEAL_KEYS_DIR", "SERVICE_TOKENS_DIR"):
-        assert any(f"INTAKE_{name}" in sentence for sentence in told)
+        assert any(f"INTAKE_{name}" in sentence for sentence in sentences)

@@ -12,14 +12,14 @@ MANY = 60
 
 
 async def spoil(intake, *references):
-    """Let what stands under the references be such that judging a letter fails on it."""
+    """Store something under the references on which judging a letter fails."""
     for reference in references:
         report_id = str(intake.index.report_id("skole", reference))
         row = {"_id": report_id, "version": 1, "partner": "skole", "reference": reference}
         await intake.db.reports.insert_one(row | {"status": "of another release", "content": None})
 
 
-async def mend(intake):
+async def repair(intake):
     await intake.db.reports.delete_many({"status": "of another release"})
 
 
@@ -35,12 +35,12 @@ async def test_one_letter_that_judging_fails_on_is_set_aside_and_the_others_flow
     assert [each.key for each in accepted(sent)] == ["S-9"]
     (row,) = await intake.parked()
     assert "ValueError" in row["reason"]
-    await mend(intake)
+    await repair(intake)
     assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
     assert [each.key for each in accepted(await intake.sent())] == ["S-9", "S-1"]
 
 
-async def test_when_judging_fails_for_every_letter_intake_stands_still_and_loses_none(intake):
+async def test_when_judging_fails_for_every_letter_intake_halts_and_loses_none(intake):
     references = [f"S-{n}" for n in range(MANY)]
     records = [intake.record(reference=reference) for reference in references]
     await spoil(intake, *references)
@@ -49,13 +49,13 @@ async def test_when_judging_fails_for_every_letter_intake_stands_still_and_loses
         await intake.arrive(*records)
     assert await intake.parked() == []
 
-    await mend(intake)
+    await repair(intake)
     assert [each.key for each in accepted(await intake.arrive(*records))] == references
 
 
 @pytest.mark.parametrize(("batch_of", "early"), [(1, 19), (50, 0)])
 @pytest.mark.parametrize(("where", "what"), [(opening, "check_report"), (preparing, "part")])
-async def test_when_reading_fails_for_every_letter_intake_stands_still_and_loses_none(
+async def test_when_reading_fails_for_every_letter_intake_halts_and_loses_none(
     intake, monkeypatch, where, what, batch_of, early
 ):
     records = [intake.record(reference=f"S-{n}") for n in range(MANY)]
@@ -74,7 +74,7 @@ async def test_when_reading_fails_for_every_letter_intake_stands_still_and_loses
 
 
 @pytest.mark.parametrize("value", [b"rubbish", None, b"\x00" * 2_000])
-async def test_what_a_partner_does_wrong_never_makes_intake_stand_still(intake, value):
+async def test_what_a_partner_does_wrong_never_halts_intake(intake, value):
     nameless = [intake.record(value, reference=None) for _ in range(MANY)]
     unknown = [intake.record(partner="retten") for _ in range(MANY)]
     refused = [intake.record(value, reference=f"S-{n}") for n in range(MANY)]
@@ -109,7 +109,7 @@ async def test_what_a_failure_of_ours_sets_aside_is_unreadable_and_can_be_taken_
     (row,) = await intake.parked()
     assert SECRET.encode() not in await intake.everything()
     assert (row["topic"], row["partition"], row["offset"]) == (record.topic, 0, 0)
-    await mend(intake)
+    await repair(intake)
     assert await intake.parking_lot.redrive(row["_id"]) == (1, 0)
     (answer,) = [each for each in await intake.sent() if each.envelope.sequence is None]
     assert answer.key == "S-1"

@@ -8,8 +8,8 @@ from shared.security.sealed_letters import new_seal_key, public_seal_key
 from tests.edge.intake_world import a_person, a_report, accepted, facts, rejected
 
 
-def as_bytes(**said):
-    return json.dumps(a_report(**said)).encode()
+def as_bytes(**changes):
+    return json.dumps(a_report(**changes)).encode()
 
 
 HEADERS = {
@@ -52,9 +52,9 @@ HEADERS = {
 
 @pytest.mark.parametrize("shape", HEADERS)
 async def test_a_bad_envelope_is_answered_with_the_header_that_is_wrong(intake, shape):
-    said, fault = HEADERS[shape]
+    changes, fault = HEADERS[shape]
 
-    sent = await intake.arrive(intake.record(**said), intake.record(reference="S-9"))
+    sent = await intake.arrive(intake.record(**changes), intake.record(reference="S-9"))
 
     (refused,) = rejected(sent)
     assert fault in refused.faults
@@ -64,7 +64,7 @@ async def test_a_bad_envelope_is_answered_with_the_header_that_is_wrong(intake, 
 
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_type", "ce_source", "content-type"])
-async def test_a_header_that_stands_twice_is_refused_whatever_its_case(intake, name):
+async def test_a_header_that_occurs_twice_is_refused_whatever_its_case(intake, name):
     headers = (*intake.record().headers, (name.upper(), b"again"))
 
     (refused,) = rejected(await intake.arrive(intake.record(headers=headers)))
@@ -184,11 +184,11 @@ BODIES = {
         as_bytes(people=[a_person(category="suspect")]),
         ("/people/0/category", "not_from_this_kind"),
     ),
-    "an admission told by a school": (
+    "an admission reported by a school": (
         as_bytes(details={"acknowledgement": {"given": True, "source": "x"}}),
         ("/details/acknowledgement", "not_from_this_kind"),
     ),
-    "nobody to tell apart": (
+    "people that cannot be distinguished": (
         as_bytes(people=[a_person(name=None)]),
         ("/people/0", "name_or_cpr_missing"),
     ),

@@ -102,8 +102,8 @@ def partner(process, kafka_and_mongo):
     """A partner that intake reads: its name and login."""
     admin = AdminClient(kafka_and_mongo.kafka("admin") | {"log_level": 0})
     name, password = f"skole-{secrets.token_hex(3)}", secrets.token_urlsafe(16)
-    said = {"kind": "school", "municipalities": ["0630"]}
-    assert process.http.put(f"/operator/partners/{name}", json=said).status_code == 200
+    registration = {"kind": "school", "municipalities": ["0630"]}
+    assert process.http.put(f"/operator/partners/{name}", json=registration).status_code == 200
     user = apply_partner(admin, name, password)
     login = kafka_and_mongo.kafka("admin") | {"sasl.username": user, "sasl.password": password}
 
@@ -151,7 +151,7 @@ def read(login, topic, wanted, group):
     return found
 
 
-def told(message):
+def content_of(message):
     return (message.key(), message.value(), tuple(sorted(message.headers())))
 
 
@@ -177,7 +177,7 @@ def test_a_partner_is_answered_over_kafka_once_per_arrival_and_across_a_kill(
     replies = read(login, f"partner.{name}.replies", 40, f"partner.{name}.look")
     answers = {}
     for reply in replies:
-        answers.setdefault(reply.key(), []).append(told(reply))
+        answers.setdefault(reply.key(), []).append(content_of(reply))
     assert len(answers) == 31
     assert len(answers[b"S-1"]) >= 10
     assert len(set(answers[b"S-1"])) == 1
@@ -188,7 +188,7 @@ def test_a_partner_is_answered_over_kafka_once_per_arrival_and_across_a_kill(
     mine = {json.loads(reply.value())["case_id"] for reply in replies}
     opened = [fact for fact in facts if fact.key().decode() in mine]
     assert len({fact.key() for fact in opened}) == 31
-    assert len({told(fact) for fact in opened}) == 31
+    assert len({content_of(fact) for fact in opened}) == 31
 
 
 def test_what_intake_logs_names_nobody(process, partner):

@@ -27,8 +27,10 @@ async def test_letters_read_again_by_an_older_store_are_answered_with_the_very_s
     again = await intake.arrive(*letters)
 
     answers = [accepted(sent) + rejected(sent) for sent in (first, again)]
-    assert answers[0] == answers[1], "byte by byte, whatever the clock says now"
+    assert answers[0] == answers[1], "byte by byte, whatever the time is now"
     assert {each.key for each in rejected(first)} == {"S-2", "S-4"}
-    told = [[(each.topic, each.key, each.value) for each in facts(sent)] for sent in (first, again)]
-    assert told[0] == told[1]
-    assert len(told[0]) == 3
+    published = [
+        [(each.topic, each.key, each.value) for each in facts(sent)] for sent in (first, again)
+    ]
+    assert published[0] == published[1]
+    assert len(published[0]) == 3

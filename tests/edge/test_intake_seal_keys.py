@@ -80,7 +80,7 @@ def test_a_key_that_is_none_takes_nothing_away_either(tmp_path, wrong):
     assert keys.published() == before
 
 
-def test_what_else_stands_in_a_key_file_is_not_published(tmp_path):
+def test_what_else_is_in_a_key_file_is_not_published(tmp_path):
     more = {"key_ops": ["deriveKey"], "note": "in the safe of the second floor", "p": "x", "q": "y"}
     (tmp_path / "first.json").write_text(json.dumps(new_seal_key() | more))
 

@@ -68,7 +68,7 @@ async def test_a_forged_mark_opens_nothing(intake):
 
 
 @pytest.mark.parametrize("first", range(20))
-async def test_a_record_that_says_it_was_set_aside_stops_nobody(intake, first):
+async def test_a_record_that_claims_to_be_set_aside_stops_nobody(intake, first):
     mark = (("samraad-withheld", b"1"),)
     forged = [intake.record(value, headers=mark) for value in (bytes([first]), None, b"")]
     nameless = intake.record(bytes([first]), headers=mark, key=None)
@@ -94,7 +94,7 @@ async def test_a_copy_of_what_was_set_aside_is_not_opened_where_it_comes_from_th
     assert ("header:ce_type", "missing") in refused.faults, "also at the very same position"
 
 
-async def test_what_was_set_aside_and_no_longer_opens_says_so_and_stays(intake):
+async def test_what_was_set_aside_and_no_longer_opens_is_reported_and_stays(intake):
     await intake.arrive(intake.record(reference="0105094123"))
     (row,) = await intake.parked()
     damaged = row["value"][:-1] + bytes([row["value"][-1] ^ 1])
@@ -118,9 +118,9 @@ HUGE = {
 
 
 @pytest.mark.parametrize("shape", HUGE)
-async def test_what_is_too_large_to_be_kept_is_told_by_place_size_and_digest(intake, shape):
-    said = {"value": b"", "key": None, "headers": ()} | HUGE[shape]
-    record = intake.record(**said)
+async def test_what_is_too_large_to_be_kept_is_reported_by_place_size_and_digest(intake, shape):
+    parts = {"value": b"", "key": None, "headers": ()} | HUGE[shape]
+    record = intake.record(**parts)
 
     sent = await intake.arrive(record, intake.record(reference="S-9"))
 

@@ -32,15 +32,15 @@ def traced(intake, tmp_path):
     return lambda: [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def with_trace(intake, value, **said):
-    return intake.record(change={"traceparent": value}, **said)
+def with_trace(intake, value, **changes):
+    return intake.record(change={"traceparent": value}, **changes)
 
 
 def trace_of(sent):
     return sent.envelope.traceparent[3:35]
 
 
-async def test_a_partners_trace_goes_on_in_the_fact_and_stands_in_its_step(intake, tmp_path):
+async def test_a_partners_trace_goes_on_in_the_fact_and_in_its_span(intake, tmp_path):
     steps = traced(intake, tmp_path)
 
     sent = await intake.arrive(with_trace(intake, PARTNERS.encode()))
@@ -85,7 +85,7 @@ async def test_a_trace_that_may_not_travel_is_ignored_and_a_new_one_begins(intak
     assert len(accepted(sent)) == 1, "its letter is as good as any other"
 
 
-async def test_a_trace_that_stands_twice_is_ignored(intake, tmp_path):
+async def test_a_trace_that_occurs_twice_is_ignored(intake, tmp_path):
     steps = traced(intake, tmp_path)
     record = intake.record()
     twice = (("traceparent", PARTNERS.encode()), ("TraceParent", PARTNERS.encode()))
@@ -157,7 +157,7 @@ async def test_a_letter_that_was_set_aside_has_its_step_once_it_is_redriven(inta
     assert fact.envelope.traceparent == f"00-{TRACE}-{step['span']}-01"
 
 
-async def test_a_trace_says_nothing_of_people_or_of_what_a_letter_holds(intake, tmp_path):
+async def test_a_trace_contains_nothing_of_people_or_of_a_letters_content(intake, tmp_path):
     traced(intake, tmp_path)
 
     await intake.arrive(with_trace(intake, PARTNERS.encode(), reference="Testa-Proevesen"))

@@ -27,7 +27,7 @@ WORDS = {
 }
 
 
-def a_telling_report(**said):
+def a_detailed_report(**changes):
     person = a_person(
         label=WORDS["label"],
         name={"given": WORDS["given"], "family": WORDS["family"]},
@@ -51,7 +51,7 @@ def a_telling_report(**said):
         text=WORDS["text"],
         details={"offence": WORDS["detail"]},
         extra=WORDS["unknown"],
-        **said,
+        **changes,
     )
 
 
@@ -78,8 +78,8 @@ async def everywhere(intake):
 
 @pytest.mark.parametrize("process", ["mediation", "psp", None, "honour"])
 async def test_nothing_personal_is_anywhere_in_clear(intake, process):
-    said = {"disclosure": A_DISCLOSURE} if process == "psp" else {}
-    report = a_telling_report(process=process, **said)
+    changes = {"disclosure": A_DISCLOSURE} if process == "psp" else {}
+    report = a_detailed_report(process=process, **changes)
 
     sent = await intake.arrive(intake.record(intake.letter(report)))
 
@@ -91,7 +91,7 @@ async def test_nothing_personal_is_anywhere_in_clear(intake, process):
 
 
 async def test_nothing_personal_of_a_refused_report_is_kept_at_all(intake):
-    good, bad = a_telling_report(reference="S-1"), a_telling_report(municipality="0101")
+    good, bad = a_detailed_report(reference="S-1"), a_detailed_report(municipality="0101")
     await intake.arrive(intake.record(intake.letter(bad)))
     await intake.arrive(intake.record(json.dumps(good).encode()))
     await intake.arrive(intake.record(json.dumps(good).encode(), reference=WORDS["digits"]))
@@ -105,29 +105,29 @@ async def test_nothing_personal_of_a_refused_report_is_kept_at_all(intake):
 
 
 async def test_the_vault_gives_the_whole_report_back(intake):
-    report = a_telling_report(process="psp", disclosure=A_DISCLOSURE)
+    report = a_detailed_report(process="psp", disclosure=A_DISCLOSURE)
     await intake.arrive(intake.record(intake.letter(report)))
     report_id = (await intake.db.reports.find_one())["_id"]
 
-    said = await intake.vault.read_report(report_id, by="staff:sofie", purpose="triage")
+    read = await intake.vault.read_report(report_id, by="staff:sofie", purpose="triage")
 
-    assert {**said.letter, "people": [person.content for person in said.people]} == report
+    assert {**read.letter, "people": [person.content for person in read.people]} == report
 
 
 async def test_the_service_of_a_case_gets_its_details_and_no_other_does(intake):
-    report = a_telling_report()
+    report = a_detailed_report()
     (fact,) = facts(await intake.arrive(intake.record(intake.letter(report))))
     case_id = fact.body["case_id"]
 
-    said = await intake.vault.disclose_case(
+    disclosed = await intake.vault.disclose_case(
         case_id, processes={Process.MEDIATION}, to="service:mediation"
     )
     to_others = await intake.vault.disclose_case(case_id, processes={Process.PSP}, to="service:psp")
 
-    assert said.details == {"offence": WORDS["detail"]}
-    assert (said.text, said.disclosure) == (WORDS["text"], None)
-    assert said.parties == fact.body["parties"]
-    assert WORDS["given"] not in json.dumps(said.parties)
+    assert disclosed.details == {"offence": WORDS["detail"]}
+    assert (disclosed.text, disclosed.disclosure) == (WORDS["text"], None)
+    assert disclosed.parties == fact.body["parties"]
+    assert WORDS["given"] not in json.dumps(disclosed.parties)
     assert to_others is None
 
 
@@ -137,8 +137,10 @@ async def test_a_service_of_several_processes_gets_the_cases_of_each_and_of_no_o
     others = set(Process) - {Process.MEDIATION}
 
     for processes, found in ((set(Process), True), (others, False), (frozenset(), False)):
-        said = await intake.vault.disclose_case(case_id, processes=processes, to="service:youth")
-        assert (said is not None) is found
+        disclosed = await intake.vault.disclose_case(
+            case_id, processes=processes, to="service:youth"
+        )
+        assert (disclosed is not None) is found
 
 
 async def test_every_reading_is_logged_with_who_what_and_why(intake):
@@ -151,8 +153,8 @@ async def test_every_reading_is_logged_with_who_what_and_why(intake):
 
     log = await intake.db.audit.find().sort("at", 1).to_list()
 
-    told = [(row["who"], row["action"], row["why"]) for row in log]
-    assert set(told) == {
+    entries = [(row["who"], row["action"], row["why"]) for row in log]
+    assert set(entries) == {
         ("partner:skole", "collected", "a report was taken in"),
         (
             "service:mediation",
@@ -205,29 +207,29 @@ async def test_without_a_log_row_nothing_is_taken_in_either(intake):
     assert len(accepted(await intake.sent())) == 1
 
 
-async def test_what_is_said_of_a_person_ends_with_the_key_and_the_others_stay(intake):
-    await intake.arrive(intake.record(intake.letter(a_telling_report())))
+async def test_what_is_kept_of_a_person_ends_with_the_key_and_the_others_stay(intake):
+    await intake.arrive(intake.record(intake.letter(a_detailed_report())))
     report = await intake.db.reports.find_one()
     first, second = (person["person_id"] for person in report["people"])
 
     await intake.keys.destroy(f"person:{first}")
 
-    said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
-    assert said.people[0].content is None
-    assert said.people[1].content["name"] == {"given": "Mor"}
+    read = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
+    assert read.people[0].content is None
+    assert read.people[1].content["name"] == {"given": "Mor"}
     (gone,) = await intake.vault.read_person(first, by="staff:sofie", purpose="a request")
     assert (gone.content, gone.partner) == (None, "skole")
     assert second != first
 
 
 async def test_what_is_printed_of_a_reading_shows_nothing_of_it(intake):
-    await intake.arrive(intake.record(intake.letter(a_telling_report())))
+    await intake.arrive(intake.record(intake.letter(a_detailed_report())))
     report = await intake.db.reports.find_one()
 
-    said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
+    read = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
 
-    assert WORDS["given"] not in repr(said)
-    assert WORDS["text"] not in repr(said)
+    assert WORDS["given"] not in repr(read)
+    assert WORDS["text"] not in repr(read)
 
 
 async def _damage(collection, query):
@@ -237,15 +239,15 @@ async def _damage(collection, query):
     await collection.update_one({"_id": row["_id"]}, {"$set": {"sealed": damaged}})
 
 
-async def test_a_damaged_part_is_said_to_be_damaged_and_hides_nothing_of_the_others(intake):
-    await intake.arrive(intake.record(intake.letter(a_telling_report())))
+async def test_a_damaged_part_is_reported_as_damaged_and_hides_nothing_of_the_others(intake):
+    await intake.arrive(intake.record(intake.letter(a_detailed_report())))
     report = await intake.db.reports.find_one()
     first, second = (person["person_id"] for person in report["people"])
 
     await _damage(intake.db.said, {"person_id": first})
 
-    said = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
-    assert [(person.content is None, person.damaged) for person in said.people] == [
+    read = await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
+    assert [(person.content is None, person.damaged) for person in read.people] == [
         (True, True),
         (False, False),
     ]

@@ -55,7 +55,7 @@ async def test_a_destroyed_key_opens_nothing_in_the_very_process_that_used_it(va
     assert await keys.destroy("person:a") is False
 
 
-async def test_what_is_sealed_after_the_keys_were_put_back_opens_in_another_process(
+async def test_what_is_sealed_after_the_keys_were_restored_opens_in_another_process(
     vault, intake_mongo
 ):
     keys, open_again = vault
@@ -116,13 +116,13 @@ async def test_keys_of_another_master_are_a_reason_to_wait_and_no_lost_key(
     blob = await keys.encrypt("person:a", b"a")
     (tmp_path / "other.key").write_bytes(os.urandom(96))
 
-    stranger = Keys(intake_mongo, "vault", MasterKey.read(tmp_path / "other.key"))
+    with_another_master = Keys(intake_mongo, "vault", MasterKey.read(tmp_path / "other.key"))
 
     with pytest.raises(Unavailable):
-        await stranger.decrypt(blob)
+        await with_another_master.decrypt(blob)
 
 
-async def test_a_database_that_is_away_is_told_as_such(vault, tmp_path):
+async def test_a_database_that_is_away_is_reported_as_such(vault, tmp_path):
     keys, _ = vault
     await keys.ensure(["person:a"])
     blob = await keys.encrypt("person:a", b"a")

@@ -79,7 +79,7 @@ def row_of(page, notice):
 
 
 @pytest.mark.parametrize(
-    ("language", "says"),
+    ("language", "sentence"),
     [("da", "Der er nyt at se på"), ("en", "There is something new to look at")],
 )
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def row_of(page, notice):
     ids=["of a type that this code does not know", "of a service that this code does not know"],
 )
 async def test_a_notice_of_another_version_is_shown_plainly_and_takes_no_page_down(
-    database, inbox, changes, language, says
+    database, inbox, changes, language, sentence
 ):
     known, strange = a_notice(), a_notice(**changes)
     await database[NOTICES].insert_many([known, strange])
@@ -99,13 +99,13 @@ async def test_a_notice_of_another_version_is_shown_plainly_and_takes_no_page_do
     page = await inbox(language=language)
 
     row = row_of(page, strange)
-    assert says in row
+    assert sentence in row
     assert strange["reference"] in row
     assert "<a " not in row
     assert f'href="/mediation/cases/{known["subject"]}"' in row_of(page, known)
 
 
-async def test_a_step_that_this_code_does_not_know_is_told_in_general_words(database, inbox):
+async def test_a_step_that_this_code_does_not_know_is_described_in_general_words(database, inbox):
     notice = a_notice(about="mediation.step_due.v1", step="book_room")
     await database[NOTICES].insert_one(notice)
 

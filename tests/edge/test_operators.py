@@ -1,4 +1,4 @@
-"""The operator's door: who is let in, what a reason may say, and what is answered."""
+"""The operator's interface: access, reasons and answers."""
 
 import pytest
 
@@ -42,8 +42,8 @@ async def test_who_acts_and_why_is_kept_and_a_reason_names_nobody(world):
 async def test_to_others_nothing_is_here_and_no_name_is_taken_that_is_none(world):
     async with world.service() as service:
         for shown in ("", "Bearer another", "Bearer "):
-            async with service.operator(Authorization=shown) as stranger:
-                assert (await stranger.get("/halts")).status_code == 404
+            async with service.operator(Authorization=shown) as client:
+                assert (await client.get("/halts")).status_code == 404
         async with service.operator(**{"X-Operator": "a name; with more"}) as processor:
             assert (await processor.post("/resume", json={})).status_code == 422
 
@@ -59,11 +59,11 @@ async def test_what_many_rows_ask_for_is_done_case_by_case(world):
             rows = (await processor.get("/parked")).json()
             return [row["behind"] for row in rows] == [1, 1, 1]
 
-        await until(all_stand, "three cases stand still, with one event behind each")
+        await until(all_stand, "three cases are parked, with one event behind each")
         ids = [row["id"] for row in (await processor.get("/parked")).json()]
         would = (await processor.post("/rehearse", json={"ids": ids})).json()
         assert [(each["done"], each["left"]) for each in would] == [(0, 2)] * 3
-        world.behaviour.mended = True
-        told = (await processor.post("/redrive", json={"ids": [*ids, *ids, "gone"]})).json()
-        assert told == {"redriven": 6, "left": 0}
+        world.behaviour.fixed = True
+        answer = (await processor.post("/redrive", json={"ids": [*ids, *ids, "gone"]})).json()
+        assert answer == {"redriven": 6, "left": 0}
         assert (await processor.get("/causes")).json() == []

@@ -126,7 +126,7 @@ def test_what_is_locked_no_more_goes_and_what_is_new_comes(index, clone):
     assert clone.imports("itself")
 
 
-def test_a_package_that_is_not_what_its_sum_says_is_refused(index, clone):
+def test_a_package_that_differs_from_its_checksum_is_refused(index, clone):
     clone.lock.write_text(index.lock("uv", "little"))
     index.add("little", content={"little.py": b"print('another')\n"})
 
@@ -147,7 +147,7 @@ def test_pip_installs_where_uv_does_not_get_through(index, clone, capfd, monkeyp
     assert clone.imports("little")
 
 
-def test_an_index_out_of_reach_is_told_in_one_sentence(index, clone, monkeypatch):
+def test_an_index_out_of_reach_is_reported_in_one_sentence(index, clone, monkeypatch):
     clone.lock.write_text(index.lock("uv", "little"))
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{draw(())}/")
     monkeypatch.setenv("PIP_RETRIES", "0")

@@ -1,4 +1,4 @@
-"""Steps of the engine: told once they stand, in a file or to a collector, and free of failed attempts."""
+"""Spans of the engine: exported once committed, to a file or a collector, without failed attempts."""
 
 import asyncio
 import json
@@ -55,15 +55,15 @@ async def test_what_a_service_does_and_sends_hangs_below_what_set_it_off(world, 
     async with world.service():
         send_traced(world, case, 1)
         await world.counted(case, 1)
-        await until(lambda: len(traces()) == 2, "both steps are told")
+        await until(lambda: len(traces()) == 2, "both steps are exported")
 
     taken, published = traces()
     assert (taken["trace"], taken["parent"]) == (TRACE, ABOVE)
     assert taken["name"] == "take test.counted.v1"
     assert (published["trace"], published["parent"]) == (TRACE, taken["span"])
-    assert published["name"] == "publish test.told.v1"
-    (told,) = await world.published()
-    assert told.headers["traceparent"].decode() == f"00-{TRACE}-{taken['span']}-01"
+    assert published["name"] == "publish test.emitted.v1"
+    (record,) = await world.published()
+    assert record.headers["traceparent"].decode() == f"00-{TRACE}-{taken['span']}-01"
 
 
 async def test_a_fact_without_a_trace_begins_one(world, traces):
@@ -72,7 +72,7 @@ async def test_a_fact_without_a_trace_begins_one(world, traces):
     async with world.service():
         world.send(case, 1)
         await world.counted(case, 1)
-        await until(lambda: len(traces()) == 2, "both steps are told")
+        await until(lambda: len(traces()) == 2, "both steps are exported")
 
     taken, published = traces()
     assert taken["parent"] is None
@@ -87,12 +87,12 @@ async def test_a_trace_that_is_not_to_be_recorded_is_passed_on_and_not_written(w
         await world.counted(case, 1)
         await world.settled()
 
-    (told,) = await world.published()
-    assert told.headers["traceparent"].decode() == f"00-{TRACE}-{ABOVE}-00"
+    (record,) = await world.published()
+    assert record.headers["traceparent"].decode() == f"00-{TRACE}-{ABOVE}-00"
     assert traces() == []
 
 
-async def test_an_event_that_waited_in_the_room_has_its_step_in_its_own_trace(world, traces):
+async def test_an_event_that_waited_in_the_parking_lot_has_its_step_in_its_own_trace(world, traces):
     case = a_case()
 
     async with world.service():
@@ -100,10 +100,10 @@ async def test_an_event_that_waited_in_the_room_has_its_step_in_its_own_trace(wo
         await until(world.parked, "it waits")
         world.send(case, 1)
         await world.counted(case, 1, 2)
-        await until(lambda: len(traces()) == 4, "all steps are told")
+        await until(lambda: len(traces()) == 4, "all steps are exported")
 
     mine = [step for step in traces() if step["trace"] == TRACE]
-    assert [step["name"] for step in mine] == ["take test.counted.v1", "publish test.told.v1"]
+    assert [step["name"] for step in mine] == ["take test.counted.v1", "publish test.emitted.v1"]
     assert mine[0]["parent"] == ABOVE
 
 
@@ -115,7 +115,7 @@ class Broken:
         pass
 
 
-async def test_a_trace_that_cannot_be_told_stops_nothing(world):
+async def test_a_trace_that_cannot_be_exported_stops_nothing(world):
     case = a_case()
 
     async with world.service() as service:
@@ -137,17 +137,17 @@ async def test_a_repeat_leaves_no_second_step(world, traces):
         world.send(other, 1)
         await world.counted(case, 1)
         await world.counted(other, 1)
-        await until(lambda: len(traces()) == 4, "all steps are told")
+        await until(lambda: len(traces()) == 4, "all steps are exported")
 
     assert [step["trace"] for step in traces()].count(TRACE) == 2
 
 
-async def test_an_attempt_that_failed_is_told_as_one_and_told_once(world, traces):
+async def test_an_attempt_that_failed_is_traced_as_failed_and_traced_once(world, traces):
     case = a_case()
 
     async with world.service():
         send_traced(world, case, 1, does="change and fail")
-        await until(lambda: len(traces()) == 1, "the step is told")
+        await until(lambda: len(traces()) == 1, "the step is exported")
 
     (step,) = traces()
     assert step["failed"] is True
@@ -163,8 +163,8 @@ async def test_without_a_setting_nothing_is_written_and_a_trace_is_passed_on(wor
         await world.settled()
         assert service.store.tracing is None
 
-    (told,) = await world.published()
-    assert told.headers["traceparent"].decode() == f"00-{TRACE}-{ABOVE}-01"
+    (record,) = await world.published()
+    assert record.headers["traceparent"].decode() == f"00-{TRACE}-{ABOVE}-01"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -208,7 +208,7 @@ async def test_a_collector_is_sent_the_same_steps_as_spans(world, monkeypatch):
 
     by_name = {span.name: (about, span) for about, span in spans}
     about, taken = by_name["take test.counted.v1"]
-    _, published = by_name["publish test.told.v1"]
+    _, published = by_name["publish test.emitted.v1"]
     assert (taken.trace_id.hex(), taken.parent_span_id.hex()) == (TRACE, ABOVE)
     assert published.parent_span_id == taken.span_id
     assert about["service.name"] == world.name
@@ -226,8 +226,8 @@ async def test_the_sampler_of_opentelemetry_decides_where_a_trace_begins(
         await world.counted(case, 1)
         await world.settled()
 
-    (told,) = await world.published()
-    assert told.headers["traceparent"].endswith(b"-00")
+    (record,) = await world.published()
+    assert record.headers["traceparent"].endswith(b"-00")
     assert traces() == []
 
 

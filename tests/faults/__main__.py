@@ -1,6 +1,6 @@
 """`make faults SEEDS=n`: break the running system again and again, and judge it from outside.
 
-Ends with 0 when every promise held in every seed, else with 1 and, for each seed that failed, the
+Ends with 0 when every promise was kept in every seed, else with 1 and, for each seed that failed, the
 one command that repeats it.
 """
 
@@ -33,23 +33,23 @@ def main(arguments: list[str] | None = None) -> int:
         key=lambda plan: plan.copies,
     )
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="samraad-faults-"))
-    _say(f"{len(plans)} seeds; everything lies in {folder}")
+    _print(f"{len(plans)} seeds; everything lies in {folder}")
     outcomes: list[Outcome] = []
     with suppress(KeyboardInterrupt):
         for outcome in run_all(plans, folder, time.monotonic() + asked.minutes * 60):
             outcomes.append(outcome)
-            _tell(outcome)
+            _print_outcome(outcome)
             (folder / "outcomes.json").write_text(
                 json.dumps([each.as_document() for each in outcomes], indent=1), encoding="utf-8"
             )
     known = [Outcome.of(each) for file in asked.add for each in json.loads(file.read_text())]
-    _say("", as_markdown([*known, *outcomes]))
+    _print("", as_markdown([*known, *outcomes]))
     if asked.publish:
         publish([*known, *outcomes], PAGE)
-        _say(f"Written: {PAGE}")
+        _print(f"Written: {PAGE}")
     failed = [outcome for outcome in outcomes if not outcome.is_good]
     for outcome in failed:
-        _say(f"Repeat with: {repeat_command(outcome)}")
+        _print(f"Repeat with: {repeat_command(outcome)}")
     return 1 if failed else 0
 
 
@@ -62,7 +62,7 @@ def run_all(plans: Iterable[Plan], folder: Path, until: float) -> Iterable[Outco
     try:
         for number, plan in enumerate(plans):
             if time.monotonic() > until:
-                _say("The time is up: the seeds that are left were not begun.")
+                _print("The time is up: the seeds that are left were not begun.")
                 return
             if rig is None:
                 rig = Rig.start(folder / f"stack-{number}", home.cache, plan.copies)
@@ -95,15 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tell(outcome: Outcome) -> None:
-    _say(line_of(outcome))
+def _print_outcome(outcome: Outcome) -> None:
+    _print(line_of(outcome))
     if outcome.failure:
-        _say(f"  {outcome.failure}")
+        _print(f"  {outcome.failure}")
     for finding in outcome.findings[:FINDINGS_SHOWN]:
-        _say(f"  {finding.kind}: {finding.what}")
+        _print(f"  {finding.kind}: {finding.what}")
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

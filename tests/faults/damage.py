@@ -1,6 +1,6 @@
 """Each kind of damage that a run may take, planted into what was seen: the checker must find it.
 
-A damage takes the observation apart where the promise says it must be whole, and names the kind of
+A damage changes the observation where a promise requires it to be whole, and names the kind of
 finding that has to follow.
 """
 
@@ -28,7 +28,7 @@ def _put(observed, old, new):
 
 
 def _append(observed, record):
-    """Let it stand at its partition's end."""
+    """Put it at its partition's end."""
     offsets = [
         each.offset
         for each in observed.records
@@ -116,7 +116,7 @@ def change_the_id_of_a_repeat(observed):
     _append(observed, replace(fact, headers={**fact.headers, "ce_id": "another"}))
 
 
-def tell_an_effect_twice(observed):
+def publish_an_effect_twice(observed):
     fact = _facts(observed, "mediation.cases")[0]
     headers = {**fact.headers, "ce_id": "another", "ce_sequence": f"{2:010d}"}
     _append(observed, replace(fact, headers=headers))
@@ -143,7 +143,7 @@ def leave_a_gap(observed):
 
 
 def swap_two_facts(observed):
-    """The second fact of a case stands before its first."""
+    """The second fact of a case is before its first."""
     fact = _facts(observed, "intake.cases.mediation")[0]
     second = {**fact.headers, "ce_id": "another", "ce_sequence": f"{fact.sequence + 1:010d}"}
     _put(observed, fact, replace(fact, headers=second))
@@ -199,7 +199,7 @@ DAMAGES = {
     name_another_case: "doubled",
     change_the_bytes_of_a_repeat: "doubled",
     change_the_id_of_a_repeat: "doubled",
-    tell_an_effect_twice: "doubled",
+    publish_an_effect_twice: "doubled",
     notify_twice: "doubled",
     keep_a_notice_twice: "doubled",
     leave_a_gap: "order",

@@ -1,7 +1,7 @@
-"""A door in the network: everything that passes can be slowed down, held back, or cut off.
+"""A gate in the network: everything that passes can be slowed down, delayed, or cut off.
 
-Stands between a client and a server as a small TCP proxy. What is held back is not refused: both
-ends keep a connection that says nothing, as they do when a cable is pulled.
+A small TCP proxy between a client and a server. What is delayed is not refused: both
+ends keep a silent connection, as they do when a cable is pulled.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _AT_ONCE_IS: Final = struct.pack("ii", 1, 0)
 
 
 class Gate:
-    """One server behind a door."""
+    """One server behind a gate."""
 
     def __init__(self, host: str, port: int) -> None:
         self.port = 0
@@ -45,15 +45,15 @@ class Gate:
             await asyncio.sleep(0.1)
 
     def hold_back(self) -> None:
-        """Let no byte through from now on, and tell nobody."""
+        """Let no byte through from now on, and close nothing."""
         self._open.clear()
 
     def let_through(self) -> None:
-        """Let through what was held back, and all that follows."""
+        """Let through what was delayed, and all that follows."""
         self._open.set()
 
     def reset(self) -> None:
-        """Reset every connection that stands, all in one moment, as the kernel does for the killed."""
+        """Reset every open connection, all in one moment, as the kernel does for the killed."""
         for writer in self._writers:
             reset_at_once(writer)
         self._writers.clear()
@@ -77,7 +77,7 @@ class Gate:
 
 def reset_at_once(writer: StreamWriter) -> None:
     """End a connection by a reset instead of a farewell."""
-    held = writer.get_extra_info("socket")
+    raw_socket = writer.get_extra_info("socket")
     with suppress(OSError):
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE_IS)
+        raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE_IS)
     writer.transport.abort()

@@ -60,7 +60,7 @@ class KillsOutcome:
     points: Counter[str] = field(default_factory=Counter)
     facts: int = 0
     records: int = 0
-    """What stands on the topic that it is told on: more than the facts, by what was sent again."""
+    """The records of its output topic: more than the facts, by what was sent again."""
     findings: list[Finding] = field(default_factory=list)
     ready_s: list[float] = field(default_factory=list)
     """Seconds from the birth of an heir until it was ready."""
@@ -83,11 +83,11 @@ class Nursery:
     """Begins lives, and knows which have ended."""
 
     def __init__(self, world: EngineWorld, log: Path) -> None:
-        self._said = {
+        self._options = {
             "log": str(log),
             "service": world.name,
             "topics": [world.topic],
-            "told": world.told,
+            "facts_topic": world.facts_topic,
             "kafka_file": str(world.kafka_file),
             "mongo_file": str(world.mongo_file),
         }
@@ -98,7 +98,7 @@ class Nursery:
 
     async def __aenter__(self) -> Self:
         """Import everything once."""
-        command = (sys.executable, "-m", "tests.faults.nursery", json.dumps(self._said))
+        command = (sys.executable, "-m", "tests.faults.nursery", json.dumps(self._options))
         self._process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -117,7 +117,7 @@ class Nursery:
         await self._listening
 
     async def begin(self, instance: str, crash: str = "") -> int:
-        """Begin a life; it dies or stands still at a crash point, if one is named."""
+        """Begin a life; it dies or stops at a crash point, if one is named."""
         assert self._process.stdin is not None
         self._number += 1
         name = f"{instance}/{self._number}"
@@ -151,15 +151,15 @@ class Nursery:
     async def _listen(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            told = json.loads(line)
-            if "born" in told:
-                self._ends[told["pid"]] = asyncio.get_running_loop().create_future()
-                self._ready[told["pid"]] = asyncio.Event()
-                self._births.pop(told["born"]).set_result(told["pid"])
-            elif "ready" in told:
-                self._ready[told["ready"]].set()
+            line_read = json.loads(line)
+            if "born" in line_read:
+                self._ends[line_read["pid"]] = asyncio.get_running_loop().create_future()
+                self._ready[line_read["pid"]] = asyncio.Event()
+                self._births.pop(line_read["born"]).set_result(line_read["pid"])
+            elif "ready" in line_read:
+                self._ready[line_read["ready"]].set()
             else:
-                self._ends[told["pid"]].set_result(told["code"])
+                self._ends[line_read["pid"]].set_result(line_read["code"])
 
 
 class Storm:
@@ -199,7 +199,7 @@ class Storm:
         seen = await self._look()
         self.outcome.findings = judge_counts(self._acknowledged, seen)
         self.outcome.facts = len(set(self._acknowledged))
-        self.outcome.records = len(seen.told)
+        self.outcome.records = len(seen.published)
         self.outcome.digest = hashlib.sha256(await asyncio.to_thread(ledger.read_bytes)).hexdigest()
         self.outcome.whole_s = round(time.monotonic() - began, 1)
 
@@ -294,14 +294,16 @@ class Storm:
             sequence=number,
         )
 
-        def told(error: Any, _: Any) -> None:
+        def on_delivery(error: Any, _: Any) -> None:
             if error is not None:
                 raise KafkaException(error)
             self._acknowledged.append((case, number))
             self._lines.write(json.dumps({"acked": number, "case": case}) + "\n")
 
         headers: Any = write_envelope(envelope)
-        self._producer.produce(topic, fact.write(), key=case, headers=headers, on_delivery=told)
+        self._producer.produce(
+            topic, fact.write(), key=case, headers=headers, on_delivery=on_delivery
+        )
 
     def _flush(self) -> None:
         assert self._producer.flush(90) == 0, "the broker did not take every fact"
@@ -327,12 +329,13 @@ class Storm:
 
     async def _look(self) -> Counted:
         db = self._world.db
-        told = await self._world.published()
+        records = await self._world.published()
         return Counted(
             documents={row["_id"]: row async for row in db.cases.find()},
             effects=[(row["case_id"], row["number"]) async for row in db.effects.find()],
-            told=[
-                (each.case, each.sequence, each.number, repr(each.bytes).encode()) for each in told
+            published=[
+                (each.case, each.sequence, each.number, repr(each.bytes).encode())
+                for each in records
             ],
             outbox=await db.outbox.count_documents({}),
             parked=await db.parked.count_documents({}),
@@ -342,7 +345,7 @@ class Storm:
 
 
 async def run_lives(stack: LiveStack, seed: int, kills: int, folder: Path) -> KillsOutcome:
-    """Carry a seed out on brokers that run, and say what came of it."""
+    """Carry a seed out on brokers that run, and return its outcome."""
     async with an_engine_world(stack, partitions=PARTITIONS) as world:
         storm = Storm(stack, world, seed, kills)
         await storm.run(folder / f"lives-{seed}.jsonl")

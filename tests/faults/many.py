@@ -1,6 +1,6 @@
 """`make kills SEEDS=n KILLS=k`: many deaths beneath one engine, on brokers of its own.
 
-Ends with 0 when every promise held in every seed, else with 1 and the commands that repeat what
+Ends with 0 when every promise was kept in every seed, else with 1 and the commands that repeat what
 failed.
 """
 
@@ -40,19 +40,19 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="samraad-kills-"))
     folder.mkdir(exist_ok=True)
     known = [json.loads(file.read_text()) for file in asked.add]
-    told: list[dict[str, Any]] = [each for file in known for each in file]
+    outcomes: list[dict[str, Any]] = [each for file in known for each in file]
     failed = []
     for outcome in _run(seeds, asked.kills, folder, time.monotonic() + asked.minutes * 60):
-        told.append(outcome.as_document())
-        (folder / "kills.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
-        _say(_line(outcome))
-        _say(*(f"  {each.kind}: {each.what}" for each in outcome.findings[:FINDINGS_SHOWN]))
+        outcomes.append(outcome.as_document())
+        (folder / "kills.json").write_text(json.dumps(outcomes, indent=1), encoding="utf-8")
+        _print(_line(outcome))
+        _print(*(f"  {each.kind}: {each.what}" for each in outcome.findings[:FINDINGS_SHOWN]))
         if outcome.findings:
             failed.append(outcome.seed)
-    _say("", as_markdown(told))
+    _print("", as_markdown(outcomes))
     if asked.publish:
-        put_between(PAGE, BEGINS, ENDS, as_markdown(told))
-    _say(*(f"Repeat with: make kills SEED={seed} KILLS={asked.kills}" for seed in failed))
+        put_between(PAGE, BEGINS, ENDS, as_markdown(outcomes))
+    _print(*(f"Repeat with: make kills SEED={seed} KILLS={asked.kills}" for seed in failed))
     return 1 if failed else 0
 
 
@@ -64,35 +64,35 @@ def _run(seeds: Sequence[int], kills: int, folder: Path, until: float) -> Any:
     try:
         for seed in seeds:
             if time.monotonic() > until:
-                _say("The time is up: the seeds that are left were not begun.")
+                _print("The time is up: the seeds that are left were not begun.")
                 return
             yield asyncio.run(run_lives(live, seed, kills, folder))
     finally:
         live.discard()
 
 
-def as_markdown(told: Sequence[dict[str, Any]]) -> str:
+def as_markdown(outcomes: Sequence[dict[str, Any]]) -> str:
     """The tables of a run."""
-    kills: Counter[str] = sum((Counter(each["kills"]) for each in told), Counter())
-    points: Counter[str] = sum((Counter(each["points"]) for each in told), Counter())
-    found = Counter(finding["kind"] for each in told for finding in each["findings"])
-    settled = sorted(each["settle_s"] for each in told)
+    kills: Counter[str] = sum((Counter(each["kills"]) for each in outcomes), Counter())
+    points: Counter[str] = sum((Counter(each["points"]) for each in outcomes), Counter())
+    found = Counter(finding["kind"] for each in outcomes for finding in each["findings"])
+    settled = sorted(each["settle_s"] for each in outcomes)
     rows = [
-        ("Seeds", len(told)),
+        ("Seeds", len(outcomes)),
         ("**Kills**", f"**{kills.total()}**"),
         *((f"of these: {name}", kills[kind]) for kind, name in KINDS.items()),
-        ("Facts acknowledged, repeats not counted", sum(each["facts"] for each in told)),
-        ("Records published", sum(each["records"] for each in told)),
+        ("Facts acknowledged, repeats not counted", sum(each["facts"] for each in outcomes)),
+        ("Records published", sum(each["records"] for each in outcomes)),
         ("**Lost**", found["lost"]),
         ("**Duplicated**", found["doubled"]),
         ("Out of order", found["order"]),
         ("Left over: outbox, marks, watermarks, parking lot", found["left"]),
-        ("Successor ready after its start, s, p50 and p99", _spread(told)),
+        ("Successor ready after its start, s, p50 and p99", _spread(outcomes)),
         (
             "Idle after the last kill, s, median and maximum",
             f"{_share(settled, 0.5)}, {_share(settled, 1)}",
         ),
-        ("Minutes in all", round(sum(each["whole_s"] for each in told) / 60, 1)),
+        ("Minutes in all", round(sum(each["whole_s"] for each in outcomes) / 60, 1)),
     ]
     return "\n".join(
         [
@@ -107,15 +107,15 @@ def as_markdown(told: Sequence[dict[str, Any]]) -> str:
                         each["seed"], sum(each["kills"].values()), each["facts"], each["records"],
                         len(each["findings"]), f"`{each['digest']}`",
                     )
-                    for each in told
+                    for each in outcomes
                 ],
             ),
         ]
     )  # fmt: skip
 
 
-def _spread(told: Sequence[dict[str, Any]]) -> str:
-    ready = sorted(seconds for each in told for seconds in each["ready_s"])
+def _spread(outcomes: Sequence[dict[str, Any]]) -> str:
+    ready = sorted(seconds for each in outcomes for seconds in each["ready_s"])
     return f"{_share(ready, 0.5)}, {_share(ready, 0.99)} ({len(ready)} times)"
 
 
@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 

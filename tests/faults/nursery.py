@@ -1,7 +1,7 @@
 """A process that has everything imported, and forks a life of the test service whenever it is asked.
 
-A life begins in hundredths of a second, so that a machine of two cores stands hundreds of deaths in
-some minutes. One JSON line on standard input begins one; a line on standard output tells each birth,
+A life begins in hundredths of a second, so that a machine of two cores can run hundreds of deaths in
+some minutes. One JSON line on standard input begins one; a line on standard output reports each birth,
 when it is ready, and each death.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["main"]
 _LOOK_S = 0.01
 
 
-def main(said: dict[str, Any]) -> None:
+def main(options: dict[str, Any]) -> None:
     """Fork as long as somebody asks; when nobody does any more, end all that live."""
     living: dict[int, str] = {}
     pending = b""
@@ -37,49 +37,49 @@ def main(said: dict[str, Any]) -> None:
             *lines, pending = (pending + some).split(b"\n")
             for line in lines:
                 asked = json.loads(line)
-                living[_begin(said | asked)] = asked["name"]
+                living[_begin(options | asked)] = asked["name"]
         _bury(living)
     for pid in living:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def _begin(said: dict[str, Any]) -> int:
+def _begin(options: dict[str, Any]) -> int:
     pid = os.fork()
     if pid:
-        _tell(born=said["name"], pid=pid)
+        _report(born=options["name"], pid=pid)
         return pid
     try:
-        _live(said)
+        _live(options)
     finally:
         os._exit(1)
 
 
-def _live(said: dict[str, Any]) -> None:
+def _live(options: dict[str, Any]) -> None:
     os.close(0)
-    telling = os.dup(1)
-    with Path(said["log"]).open("ab") as log:  # its standard output is how the nursery tells
+    output = os.dup(1)
+    with Path(options["log"]).open("ab") as log:  # its standard output belongs to the nursery
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    if said["crash"]:
-        os.environ |= {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": said["crash"]}
-        crash_points.arm(said["instance"])
+    if options["crash"]:
+        os.environ |= {"SAMRAAD_FAULTS": "1", "SAMRAAD_CRASH": options["crash"]}
+        crash_points.arm(options["instance"])
     collect_rarely()
     app, engine = an_app(
-        said["service"],
-        said["topics"],
-        Behaviour(said["told"]),
-        kafka_file=said["kafka_file"],
-        mongo_file=said["mongo_file"],
-        instance=said["instance"],
-        group=said["service"],
+        options["service"],
+        options["topics"],
+        Behaviour(options["facts_topic"]),
+        kafka_file=options["kafka_file"],
+        mongo_file=options["mongo_file"],
+        instance=options["instance"],
+        group=options["service"],
     )
 
     async def live() -> None:
         async with app.router.lifespan_context(app):
-            while not engine.ready:  # noqa: ASYNC110 - nothing tells of it
+            while not engine.ready:  # noqa: ASYNC110 - no event reports it
                 await asyncio.sleep(_LOOK_S)
-            os.write(telling, json.dumps({"ready": os.getpid()}).encode() + b"\n")
+            os.write(output, json.dumps({"ready": os.getpid()}).encode() + b"\n")
             await asyncio.Event().wait()
 
     asyncio.run(live())
@@ -90,10 +90,10 @@ def _bury(living: dict[int, str]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        _tell(dead=living.pop(pid, "?"), pid=pid, code=os.waitstatus_to_exitcode(status))
+        _report(dead=living.pop(pid, "?"), pid=pid, code=os.waitstatus_to_exitcode(status))
 
 
-def _tell(**what: Any) -> None:
+def _report(**what: Any) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""What one seed decides: how many copies run, what is sent, and every blow with its moment.
+"""What one seed decides: how many copies run, what is sent, and every fault with its moment.
 
 Pure: the same seed gives the same plan. What the machine makes of it differs by milliseconds.
 """
@@ -16,7 +16,7 @@ from shared.crash_points import POINTS
 from tests.faults.storm import SERVICES
 
 __all__ = [
-    "Blow",
+    "Fault",
     "Plan",
     "crash_points_of",
     "is_directed_only",
@@ -29,10 +29,10 @@ BASE_COMMIT: Final = "samraad"
 
 SECONDS, SHORT_SECONDS = 40.0, 20.0
 REPORTS_PER_S: Final = 10.0
-BLOWS_PER_S: Final = {1: 0.9, 2: 1.4, 3: 1.7}
+FAULTS_PER_S: Final = {1: 0.9, 2: 1.4, 3: 1.7}
 """By copies: a process that is killed again before it was up tests nothing."""
-_BLOWN_FOR: Final = 0.9
-"""Of the load's time: reports go on after the last blow, so that what is armed is come to."""
+_FAULTS_FOR: Final = 0.9
+"""Of the load's time: reports go on after the last fault, so that what is armed is come to."""
 LONG_FREEZE_S: Final = 11.5
 """Longer than a member's session lasts: its partitions go to others while it sleeps."""
 
@@ -104,7 +104,7 @@ _SHORT_LARGE: Final = ("step_down", "roll")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Blow:
+class Fault:
     """One thing that goes wrong, `at_s` after the load began."""
 
     at_s: float
@@ -122,7 +122,7 @@ class Plan:
     copies: int
     reports: int
     seconds: float
-    blows: list[Blow] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     calm: str = "mediation-1"
     """What is killed once more when all is at rest, to measure how soon it is back."""
     short: bool = False
@@ -162,20 +162,20 @@ def make_plan(seed: int, copies: int | None = None, *, short: bool = False) -> P
     seconds = SHORT_SECONDS if short else SECONDS
     instances = [f"{service}-{n}" for service in SERVICES for n in range(1, copies + 1)]
     turns = _turns(dice, instances)
-    count = int(BLOWS_PER_S.get(copies, 1.7) * seconds) + dice.randrange(6)
-    step = _BLOWN_FOR * seconds / count
-    blows = [
-        _blow(dice, dice.choice(_USUAL), turns, at_s=step * (number + dice.random()))
+    count = int(FAULTS_PER_S.get(copies, 1.7) * seconds) + dice.randrange(6)
+    step = _FAULTS_FOR * seconds / count
+    faults = [
+        _fault(dice, dice.choice(_USUAL), turns, at_s=step * (number + dice.random()))
         for number in range(count)
     ]
     for large in dice.sample(_SHORT_LARGE if short else _LARGE, 1 if short else 2):
-        blows += _large(dice, large, instances, copies, seconds)
+        faults += _large(dice, large, instances, copies, seconds)
     return Plan(
         seed=seed,
         copies=copies,
         reports=int(seconds * REPORTS_PER_S) + dice.randrange(50),
         seconds=seconds,
-        blows=sorted(blows),
+        faults=sorted(faults),
         planted=6 + dice.randrange(6),
         calm=dice.choice(instances if short else [*instances, *_brokers(len(instances))]),
         short=short,
@@ -188,7 +188,7 @@ def _turns(dice: Random, instances: list[str]) -> Iterator[str]:
         yield from dice.sample(instances, len(instances))
 
 
-def _blow(dice: Random, kind: str, turns: Iterator[str], at_s: float) -> Blow:
+def _fault(dice: Random, kind: str, turns: Iterator[str], at_s: float) -> Fault:
     at, target = at_s, next(turns)
     service = target.partition("-")[0]
     match kind:
@@ -196,19 +196,19 @@ def _blow(dice: Random, kind: str, turns: Iterator[str], at_s: float) -> Blow:
             point = dice.choice(crash_points_of(service))
             at_start = point in _AT_START
             times = 1 if at_start else dice.choice((1, 1, 1, 2, 3))
-            return Blow(at, "crash_at_start" if at_start else kind, target, point, times)
+            return Fault(at, "crash_at_start" if at_start else kind, target, point, times)
         case "crash_all":
-            return Blow(at, kind, service, dice.choice(_under_load(service)), 1)
+            return Fault(at, kind, service, dice.choice(_under_load(service)), 1)
         case "stop_at":
-            return Blow(at, kind, target, dice.choice(_under_load(service)), dice.uniform(0.5, 4))
+            return Fault(at, kind, target, dice.choice(_under_load(service)), dice.uniform(0.5, 4))
         case "kill_some":
             others = [next(turns) for _ in range(dice.randint(1, 3))]
-            return Blow(at, kind, "", " ".join(dict.fromkeys([target, *others])))
+            return Fault(at, kind, "", " ".join(dict.fromkeys([target, *others])))
         case "fail":
             failure = dice.randrange(len(FAILURES))
-            return Blow(at, kind, service, str(failure), dice.randint(1, 4))
+            return Fault(at, kind, service, str(failure), dice.randint(1, 4))
     measure = {"freeze": dice.uniform(0.3, 2.5), "slow_mongo": 5.0, "repeat": dice.randint(3, 6)}
-    return Blow(at, kind, target, "", measure.get(kind, 0.0))
+    return Fault(at, kind, target, "", measure.get(kind, 0.0))
 
 
 def _under_load(service: str) -> list[str]:
@@ -217,17 +217,17 @@ def _under_load(service: str) -> list[str]:
 
 def _large(
     dice: Random, kind: str, instances: list[str], copies: int, seconds: float
-) -> list[Blow]:
+) -> list[Fault]:
     at = dice.uniform(2.0, seconds * 0.7)
     if kind == "zombie":
         target = dice.choice(instances)
         frozen = LONG_FREEZE_S if copies > 1 else 3.0
-        return [Blow(at, "freeze", target, "zombie", frozen)]
+        return [Fault(at, "freeze", target, "zombie", frozen)]
     if kind == "roll":
         service = dice.choice(SERVICES)
         ours = [each for each in instances if each.startswith(service)]
-        return [Blow(at + 2 * n, "terminate", each, "roll") for n, each in enumerate(ours)]
-    return [Blow(at, kind, "", "", 2.0)]
+        return [Fault(at + 2 * n, "terminate", each, "roll") for n, each in enumerate(ours)]
+    return [Fault(at, kind, "", "", 2.0)]
 
 
 def _brokers(instances: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Facts that the rig writes onto the topics itself, as a broken upstream would.
 
-Cases of their own, so that the promise stays sharp: whatever stands out of order, twice, or can
+Cases of their own, so that the promise stays sharp: whatever is out of order, doubled, or can
 never succeed, in the end each of their facts had its effect once and in order, or was given up by
 the operator who is played here.
 """
@@ -46,7 +46,7 @@ class PlantedFact:
     @property
     def headers(self) -> list[tuple[str, bytes]]:
         """The envelope, but for what is missing on purpose."""
-        said = {
+        fields = {
             "ce_specversion": "1.0",
             "ce_id": f"{self.case}-{self.sequence}",
             "ce_source": self.source,
@@ -56,8 +56,8 @@ class PlantedFact:
             "content-type": "application/json",
         }
         if self.sequence is not None:
-            said |= {"ce_sequence": f"{self.sequence:010d}", "ce_sequencetype": "Integer"}
-        return [(name, value.encode()) for name, value in said.items()]
+            fields |= {"ce_sequence": f"{self.sequence:010d}", "ce_sequencetype": "Integer"}
+        return [(name, value.encode()) for name, value in fields.items()]
 
 
 def plant(dice: Random, cases: int, seconds: float) -> list[PlantedFact]:
@@ -66,8 +66,8 @@ def plant(dice: Random, cases: int, seconds: float) -> list[PlantedFact]:
     for _ in range(cases):
         process, case = dice.choice(_PROCESSES), str(UUID(int=dice.getrandbits(128), version=4))
         topic, begins = f"intake.cases.{process}", dice.uniform(0.5, seconds * 0.7)
-        told = list(_facts_of(dice, process, case))
-        for sequence, (type_, value) in enumerate(told, start=1):
+        events = list(_facts_of(dice, process, case))
+        for sequence, (type_, value) in enumerate(events, start=1):
             at = begins + sequence * 0.3 + dice.uniform(0, 1.5)
             fact = PlantedFact(at, topic, case, sequence, type_, value)
             facts += [fact] * (2 if dice.random() < 0.3 else 1)
@@ -127,7 +127,7 @@ class Planter:
         headers: Any,
         partition: int = -1,
     ) -> None:
-        """Write any record; the library chooses where, if nothing is said."""
+        """Write any record; the library chooses the partition if none is given."""
         self._producer.produce(topic, value, key=key, headers=headers, partition=partition)
         self._producer.poll(0)
 
@@ -154,7 +154,7 @@ def send_garbage(dice: Random, client: PartnerClient, number: int) -> None:
 
 
 class Operator:
-    """Looks at what stands still, tries each once more, and gives up what can never succeed."""
+    """Looks at what is parked, tries each once more, and gives up what can never succeed."""
 
     def __init__(self, urls: dict[str, list[str]], token: str, dice: Random) -> None:
         self._urls = urls
@@ -166,8 +166,8 @@ class Operator:
         self.done: Counter[str] = Counter()
 
     def round(self) -> int | None:
-        """Act on everything once; returns how much stood still, None where nobody answered."""
-        standing = 0
+        """Act on everything once; returns how much was parked, None where nobody answered."""
+        parked = 0
         for service in self._urls:
             try:
                 rows = self._ask(service, "GET", "/operator/parked").json()
@@ -176,10 +176,10 @@ class Operator:
             for row in rows:
                 if row["state"] == "waiting":
                     continue
-                standing += 1
+                parked += 1
                 with suppress(httpx.HTTPError):
                     self._act(service, row["id"])
-        return standing
+        return parked
 
     def _act(self, service: str, row_id: str) -> None:
         redriven = self._ask(service, "POST", "/operator/redrive", {"id": row_id})

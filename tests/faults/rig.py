@@ -30,7 +30,7 @@ def process_of(instance: str) -> str:
 
 
 class Rig:
-    """A live stack with everything at hand that a blow needs."""
+    """A live stack with everything at hand that a fault needs."""
 
     def __init__(self, live: LiveStack, folder: Path) -> None:
         self.folder = folder
@@ -74,9 +74,9 @@ class Rig:
         self.live.discard()
 
     def status(self) -> dict[str, Any]:
-        """What `samraad status --json` tells, without a process of its own."""
-        told: dict[str, Any] = read_status(self.stack)
-        return told
+        """What `samraad status --json` prints, without a process of its own."""
+        status: dict[str, Any] = read_status(self.stack)
+        return status
 
     @property
     def instances(self) -> list[str]:
@@ -88,7 +88,7 @@ class Rig:
         return [f"{service}-{n}" for n in range(1, self.copies + 1)]
 
     def arm(self, instance: str, lines: list[str]) -> None:
-        """Tell an instance at which crash points it is to die, in one life after the other."""
+        """Set the crash points at which an instance is to die, in one life after the other."""
         fresh = self.crash_plans / f"{instance}.new"
         fresh.write_text("".join(f"{line}\n" for line in lines))
         fresh.replace(self.crash_plans / instance)

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.faults.blows import Blows, Death
 from tests.faults.checker.folding import CASES, Finding, fold
 from tests.faults.checker.ledger import Ledger, Sent, read_ledger, read_planted
 from tests.faults.checker.observed import Observed, inspect, inspector_login
 from tests.faults.checker.sender import PartnerClient
-from tests.faults.checker.watched import WatchLog, judge, most_held, read_watched, recoveries
+from tests.faults.checker.watched import WatchLog, judge, peak_memory, read_watched, recoveries
+from tests.faults.injector import Death, FaultInjector
 from tests.faults.plan import Plan
 from tests.faults.planted import Operator, PlantedFact, Planter, plant, send_garbage
 from tests.faults.rig import Rig
@@ -45,7 +45,7 @@ class Outcome:
     planted: int = 0
     records: int = 0
     """Records that were written on all topics meanwhile."""
-    blows: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
     kills: int = 0
     """Processes that died by SIGKILL, at a crash point or anywhere: services and brokers."""
     points: dict[str, int] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Outcome:
     kafka_s: list[float] = field(default_factory=list)
     """Seconds from the death of database or broker, at rest, until partners were answered again."""
     rest_s: float = 0.0
-    """Seconds from the last blow, or the last report, until all was at rest."""
+    """Seconds from the last fault, or the last report, until all was at rest."""
     operator: dict[str, int] = field(default_factory=dict)
     most_mb: dict[str, float] = field(default_factory=dict)
     digest: str = ""
@@ -73,7 +73,7 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether every promise held."""
+        """Whether every promise was kept."""
         return not self.findings and not self.failure
 
     def count(self, kind: str) -> int:
@@ -132,15 +132,15 @@ class Run:
         planter = Planter(self._rig.live.kafka("admin"), ledger)
         facts = plant(plan.dice("facts"), plan.planted, plan.seconds)
         dice = plan.dice("repeats")
-        blows = Blows(self._rig, lambda count: _repeat(self._rig, planter, dice, count))
+        injector = FaultInjector(self._rig, lambda count: _repeat(self._rig, planter, dice, count))
         token = self._rig.live.operator_token
         operator = Operator(self._rig.urls(), token, plan.dice("operator"))
         quiet = Event()
         watched = WatchLog(folder / "watched.jsonl")
-        with Watch(self._rig, blows.deaths, watched) as watch, ThreadPoolExecutor() as pool:
-            blows.is_up = watch.is_up
+        with Watch(self._rig, injector.deaths, watched) as watch, ThreadPoolExecutor() as pool:
+            injector.is_up = watch.is_up
             going = [
-                pool.submit(blows.carry_out, plan.blows),
+                pool.submit(injector.carry_out, plan.faults),
                 pool.submit(_plant_all, facts, planter),
                 pool.submit(_garbage, plan, clients),
                 pool.submit(_operate, operator, quiet),
@@ -150,21 +150,21 @@ class Run:
                 for each in going[:-1]:
                     each.result()
                 assert not sum(client.flush() for client in clients), "the broker stays away"
-                last = max(time.time(), blows.last_at)
-                blows.disarm()
+                last = max(time.time(), injector.last_at)
+                injector.disarm()
                 self._planted |= read_planted(ledger.path)
                 self._come_to_rest(operator, ledger)
                 watch.wait_for_all(SETTLE_S)
                 outcome.rest_s = round(time.time() - last, 1)
-                self._kill_in_calm(plan, blows, watch, clients)
+                self._kill_in_calm(plan, injector, watch, clients)
                 self._come_to_rest(operator, ledger)
             finally:
                 quiet.set()
-                blows.disarm()
+                injector.disarm()
         going[-1].result()
         operator.close()
         ledger.close()
-        self._note(outcome, blows, operator, read_watched(watched.path))
+        self._note(outcome, injector, operator, read_watched(watched.path))
         self._take_in(ledger, outcome)
         outcome.planted = len(facts)
 
@@ -176,14 +176,14 @@ class Run:
         assert all(each.acknowledged for each in sent), "the broker did not take every report"
 
     def _kill_in_calm(
-        self, plan: Plan, blows: Blows, watch: Watch, clients: list[PartnerClient]
+        self, plan: Plan, injector: FaultInjector, watch: Watch, clients: list[PartnerClient]
     ) -> None:
         """Kill one thing while nothing else happens, and see how soon all goes on."""
         seconds = BROKER_CALM_S if plan.calm in BROKERS else SERVICE_CALM_S
         reports = int(seconds * CALM_PER_SECOND)
         steps = invent(plan.dice("calm"), reports, f"C{plan.seed}x{len(self._sent)}")
         letters = seal_all(steps, clients)
-        death = blows.kill(plan.calm, "calm")
+        death = injector.kill(plan.calm, "calm")
         send_steadily(letters, clients, per_second=CALM_PER_SECOND)
         until = time.monotonic() + SETTLE_S
         while death and plan.calm not in BROKERS and not watch.has_seen_back(death):
@@ -222,18 +222,22 @@ class Run:
             seen.write(folder / "observed.json")
 
     def _note(
-        self, outcome: Outcome, blows: Blows, operator: Operator, watched: list[dict[str, Any]]
+        self,
+        outcome: Outcome,
+        injector: FaultInjector,
+        operator: Operator,
+        watched: list[dict[str, Any]],
     ) -> None:
-        self._deaths: list[Death] = blows.deaths
-        outcome.blows = dict(blows.done)
-        outcome.kills = sum(death.kind != "terminate" for death in blows.deaths)
-        crashes = Counter(death.where for death in blows.deaths if death.kind == "crash")
-        outcome.points, outcome.unreached = dict(crashes), dict(Counter(blows.unreached))
+        self._deaths: list[Death] = injector.deaths
+        outcome.faults = dict(injector.done)
+        outcome.kills = sum(death.kind != "terminate" for death in injector.deaths)
+        crashes = Counter(death.where for death in injector.deaths if death.kind == "crash")
+        outcome.points, outcome.unreached = dict(crashes), dict(Counter(injector.unreached))
         for death, seconds in recoveries(watched):
             if seconds is not None:
                 took = outcome.calm_s if death["kind"] == "calm" else outcome.back_s
                 took.append(round(seconds, 2))
-        outcome.most_mb = {name: round(held) for name, held in most_held(watched).items()}
+        outcome.most_mb = {name: round(peak) for name, peak in peak_memory(watched).items()}
         outcome.operator = dict(operator.done)
 
 
@@ -259,7 +263,7 @@ def _operate(operator: Operator, quiet: Event) -> None:
 
 
 def _repeat(rig: Rig, planter: Planter, dice: Random, count: int) -> int:
-    """Write facts that stand on a topic once more, as a relay does that died after its send."""
+    """Publish facts of a topic once more, as a relay does that died after its send."""
     login = {**inspector_login(rig.status()), "group.id": "inspector.repeat", "log_level": 0}
     done = 0
     with closing(Consumer({**login, "enable.auto.commit": False})) as consumer:

@@ -31,7 +31,7 @@ READS: Final[Mapping[str, Sequence[str]]] = {
         *("intake.signals", "mediation.cases", "psp.cases"),
     ),
 }
-"""What each service reads of a storm, beside the partners' topics; upstream stands first."""
+"""What each service reads of a storm, beside the partners' topics; upstream comes first."""
 
 _EXAMPLES: Final = CLONE / "examples" / "reports" / "valid"
 _SORTS: Final = (
@@ -40,14 +40,14 @@ _SORTS: Final = (
     *("ssp-moving-school", "ssp-police-to-school"),  # nobody runs it yet: it waits
     *("triage-from-a-school", "triage-from-psychiatry"),  # waits for triage
 )
-_AGAIN, _CONFLICT, _WRONG, _MENDED = 0.05, 0.02, 0.03, 0.02
+_AGAIN, _CONFLICT, _WRONG, _CORRECTED = 0.05, 0.02, 0.03, 0.02
 _KNOWN_BY_CPR: Final = 0.2
 _PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedReport:
-    """A report that one partner sends, and what the contract says to it."""
+    """A report that one partner sends, and the answer that the contract requires."""
 
     partner: int
     report: dict[str, Any]
@@ -55,11 +55,11 @@ class PlannedReport:
 
 
 def invent(dice: Random, count: int, prefix: str = "F") -> list[PlannedReport]:
-    """Invent a storm's reports: most are new, some come again, contradict, are wrong or mended.
+    """Invent a storm's reports: most are new, some come again, contradict, are wrong or corrected.
 
     `prefix` begins the references: another storm of the same partners needs another.
     """
-    told = {name: json.loads((_EXAMPLES / f"{name}.json").read_text()) for name in set(_SORTS)}
+    examples = {name: json.loads((_EXAMPLES / f"{name}.json").read_text()) for name in set(_SORTS)}
     steps: list[PlannedReport] = []
     accepted: list[PlannedReport] = []
     wrong: list[PlannedReport] = []
@@ -72,24 +72,24 @@ def invent(dice: Random, count: int, prefix: str = "F") -> list[PlannedReport]:
             other = {**first.report, "text": "En anden historie end den første."}
             steps.append(PlannedReport(first.partner, other, "conflict"))
         elif turn < _AGAIN + _CONFLICT + _WRONG:
-            report = _new(dice, told, prefix, len(steps)) | {"municipality": "0461"}
+            report = _new(dice, examples, prefix, len(steps)) | {"municipality": "0461"}
             wrong.append(PlannedReport(dice.randrange(len(KINDS)), report, "rejected"))
             steps.append(wrong[-1])
-        elif turn < _AGAIN + _CONFLICT + _WRONG + _MENDED and wrong:
+        elif turn < _AGAIN + _CONFLICT + _WRONG + _CORRECTED and wrong:
             before = wrong.pop(dice.randrange(len(wrong)))
             accepted.append(
                 PlannedReport(before.partner, {**before.report, "municipality": "0630"}, "accepted")
             )
             steps.append(accepted[-1])
         else:
-            report = _new(dice, told, prefix, len(steps))
+            report = _new(dice, examples, prefix, len(steps))
             accepted.append(PlannedReport(dice.randrange(len(KINDS)), report, "accepted"))
             steps.append(accepted[-1])
     return steps
 
 
-def _new(dice: Random, told: Mapping[str, Any], prefix: str, number: int) -> dict[str, Any]:
-    example = told[dice.choice(_SORTS)]
+def _new(dice: Random, examples: Mapping[str, Any], prefix: str, number: int) -> dict[str, Any]:
+    example = examples[dice.choice(_SORTS)]
     people = [
         person if dice.random() < _KNOWN_BY_CPR else _without_cpr(person, number)
         for person in example["people"]
@@ -128,10 +128,10 @@ def send_steadily(
 
 
 class Statused(Protocol):
-    """What tells how it is."""
+    """What reports its state."""
 
     def status(self) -> dict[str, Any]:
-        """Tell what `samraad status --json` does."""
+        """Return what `samraad status --json` prints."""
         ...
 
 
@@ -167,10 +167,10 @@ class Rest:
         return not self.missing
 
     def _unready(self, status: dict[str, Any]) -> Iterator[str]:
-        for name, told in status["services"].items():
-            at_rest = (told["state"], told["lag"], told["outbox"]) == ("ready", 0, 0)
+        for name, service in status["services"].items():
+            at_rest = (service["state"], service["lag"], service["outbox"]) == ("ready", 0, 0)
             if not at_rest:
-                yield f"{name} is {told['state']}, lag {told['lag']}, outbox {told['outbox']}"
+                yield f"{name} is {service['state']}, lag {service['lag']}, outbox {service['outbox']}"
 
     def _unanswered(self, consumer: Consumer) -> Iterator[str]:
         for partner, acknowledged in self._partners.items():

@@ -35,7 +35,7 @@ _RECOVERIES: Final = {
     "kafka_s": ("broker, on an idle system", "15"),
     "rest_s": ("everything idle after the last fault", ""),
 }
-_BLOWS: Final = {
+_FAULTS: Final = {
     "crash": "killed at a named crash point",
     "kill": "killed anywhere (SIGKILL)",
     "mongo": "mongod killed",
@@ -84,7 +84,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Sum all seeds up."""
     added = {
         name: dict(sum((Counter(getattr(each, name)) for each in outcomes), Counter()))
-        for name in ("blows", "points", "unreached", "operator")
+        for name in ("faults", "points", "unreached", "operator")
     }
     return {
         "seeds": len(outcomes),
@@ -106,16 +106,16 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def as_markdown(outcomes: Sequence[Outcome]) -> str:
     """The tables of a run."""
-    told = summary(outcomes)
+    totals = summary(outcomes)
     return "\n".join(
         [
-            *_totals(outcomes, told),
+            *_totals(outcomes, totals),
             *_title("Recovery, in seconds"),
             *table(
                 ("", "times", "p50", "p99", "max", "target"),
                 [
                     (_RECOVERIES[name][0], *spread.values(), _RECOVERIES[name][1])
-                    for name, spread in told["recovery_s"].items()
+                    for name, spread in totals["recovery_s"].items()
                 ],
             ),
             "",
@@ -126,13 +126,13 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
             ),
             *_title("Faults injected"),
             *table(
-                ("", "times"), [(_BLOWS[name], told["blows"].get(name, 0)) for name in _BLOWS]
+                ("", "times"), [(_FAULTS[name], totals["faults"].get(name, 0)) for name in _FAULTS]
             ),
             *_title("Kills by crash point"),
             *table(
                 ("point", "kills", "armed but not reached"),
                 [
-                    (f"`{point}`", told["points"].get(point, 0), told["unreached"].get(point, 0))
+                    (f"`{point}`", totals["points"].get(point, 0), totals["unreached"].get(point, 0))
                     for point in POINTS
                     if not is_directed_only(point)
                 ],
@@ -152,41 +152,41 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
     )  # fmt: skip
 
 
-def _totals(outcomes: Sequence[Outcome], told: dict[str, Any]) -> Iterable[str]:
+def _totals(outcomes: Sequence[Outcome], totals: dict[str, Any]) -> Iterable[str]:
     machine = (
         f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
     )
-    yield f"Machine: {machine}; {told['minutes']} minutes in all."
+    yield f"Machine: {machine}; {totals['minutes']} minutes in all."
     yield ""
     yield from table(
         ("", ""),
         [
-            ("Seeds", told["seeds"]),
-            ("**Kills**", f"**{told['kills']}**"),
-            ("Reports acknowledged", told["reports"]),
-            ("Facts planted: swapped, doubled, poisoned", told["planted"]),
-            ("Records on all topics", told["records"]),
-            *((name, told["findings"][kind]) for kind, name in _FINDINGS.items()),
-            ("Most memory of one service process", f"{told['most_mb']} MB"),
+            ("Seeds", totals["seeds"]),
+            ("**Kills**", f"**{totals['kills']}**"),
+            ("Reports acknowledged", totals["reports"]),
+            ("Facts planted: swapped, doubled, poisoned", totals["planted"]),
+            ("Records on all topics", totals["records"]),
+            *((name, totals["findings"][kind]) for kind, name in _FINDINGS.items()),
+            ("Most memory of one service process", f"{totals['most_mb']} MB"),
             ("Seeds that did not become idle", sum(bool(each.failure) for each in outcomes)),
-            ("Redriven, discarded by the operator", _operators(told)),
+            ("Redriven, discarded by the operator", _operators(totals)),
         ],
     )
 
 
-def _operators(told: dict[str, Any]) -> str:
-    return f"{told['operator'].get('redriven', 0)}, {told['operator'].get('discarded', 0)}"
+def _operators(totals: dict[str, Any]) -> str:
+    return f"{totals['operator'].get('redriven', 0)}, {totals['operator'].get('discarded', 0)}"
 
 
 def publish(outcomes: Sequence[Outcome], page: Path) -> None:
     """Write the tables into the page, and beside it the same for programs."""
     put_between(page, BEGINS, ENDS, as_markdown(outcomes))
-    told = {"summary": summary(outcomes), "seeds": [asdict(each) for each in outcomes]}
-    page.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    document = {"summary": summary(outcomes), "seeds": [asdict(each) for each in outcomes]}
+    page.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def put_between(page: Path, begins: str, ends: str, text: str) -> None:
-    """Replace what stands between two marks of a page."""
+    """Replace the text between two marks of a page."""
     before, _, rest = page.read_text(encoding="utf-8").partition(begins)
     _, _, after = rest.partition(ends)
     page.write_text(f"{before}{begins}\n{text}\n{ends}{after}", encoding="utf-8")

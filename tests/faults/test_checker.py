@@ -11,7 +11,7 @@ from tests.faults import checker
 from tests.faults.checker.folding import fold
 from tests.faults.checker.ledger import Ledger, read_ledger, read_planted
 from tests.faults.checker.observed import Observed
-from tests.faults.checker.watched import WatchLog, judge, most_held, read_watched, recoveries
+from tests.faults.checker.watched import WatchLog, judge, peak_memory, read_watched, recoveries
 from tests.faults.checker_data import GoodRun
 from tests.faults.damage import DAMAGES
 
@@ -87,24 +87,24 @@ def test_a_planted_fact_that_no_reader_marked_is_found(tmp_path):
 
 def watched(tmp_path, *lines):
     log = WatchLog(tmp_path / "watched")
-    for name, *told in lines:
-        getattr(log, name)(*told)
+    for name, *arguments in lines:
+        getattr(log, name)(*arguments)
     return read_watched(log.path)
 
 
 def test_a_process_that_comes_back_and_holds_little_is_no_finding(tmp_path):
     lines = watched(
         tmp_path,
-        ("held", "intake-2", 0.0, 120.0),
+        ("memory", "intake-2", 0.0, 120.0),
         ("died", "intake-2", 1.0, "kill"),
         ("died", "intake-2", 2.0, "crash", "slice.loaded"),
         ("back", "intake-2", 5.5, 2.0),
-        ("held", "intake", 9.0, 131.0),
+        ("memory", "intake", 9.0, 131.0),
     )
 
     assert judge(lines) == []
     assert [seconds for _, seconds in recoveries(lines)] == [None, 3.5]
-    assert most_held(lines) == {"intake": 131.0}
+    assert peak_memory(lines) == {"intake": 131.0}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_process_that_comes_back_and_holds_little_is_no_finding(tmp_path):
         ([("died", "psp-1", 1.0, "kill")], "recovery"),
         ([("died", "psp-1", 1.0, "kill"), ("back", "psp-1", 152.0, 1.0)], "recovery"),
         ([("died", "psp-1", 1.0, "kill"), ("back", "psp-2", 2.0, 1.0)], "recovery"),
-        ([("held", "psp-2", 1.0, 301.0), ("held", "psp-2", 2.0, 100.0)], "memory"),
+        ([("memory", "psp-2", 1.0, 301.0), ("memory", "psp-2", 2.0, 100.0)], "memory"),
     ],
 )
 def test_what_does_not_come_back_or_grows_is_found_for_what_it_is(tmp_path, damage, kind):

@@ -1,4 +1,4 @@
-"""Crash points: each stands in the code once, dies where it is told to, and is nothing when off."""
+"""Crash points: each is in the code once, dies where it is set to, and does nothing when off."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def run(times, **environment):
     )  # fmt: skip
 
 
-def test_each_named_point_stands_at_one_place_in_the_code_and_no_other_is_reached():
+def test_each_named_point_is_at_one_place_in_the_code_and_no_other_is_reached():
     found = [
         point
         for folder in ("shared", "services")
@@ -45,7 +45,7 @@ def test_each_named_point_stands_at_one_place_in_the_code_and_no_other_is_reache
     assert sorted(found) == sorted(POINTS)
 
 
-def test_a_process_dies_where_it_is_told_to_and_not_before():
+def test_a_process_dies_at_the_given_point_and_not_before():
     ran = run(5, SAMRAAD_FAULTS="1", SAMRAAD_CRASH="relay.after_ack:3")
 
     assert (ran.returncode, ran.stdout.split()) == (-signal.SIGKILL, ["0", "1"])
@@ -57,9 +57,11 @@ def test_a_process_that_is_not_there_to_be_broken_heeds_nothing():
     assert (ran.returncode, ran.stdout.split()) == (0, ["0", "1", "2", "3", "4"])
 
 
-@pytest.mark.parametrize("said", ["relay.after:1", "relay.after_ack:x", "relay.after_ack:1:sleep"])
-def test_what_is_no_point_is_refused_in_one_sentence(said):
-    ran = run(1, SAMRAAD_FAULTS="1", SAMRAAD_CRASH=said)
+@pytest.mark.parametrize(
+    "setting", ["relay.after:1", "relay.after_ack:x", "relay.after_ack:1:sleep"]
+)
+def test_what_is_no_point_is_refused_in_one_sentence(setting):
+    ran = run(1, SAMRAAD_FAULTS="1", SAMRAAD_CRASH=setting)
 
     assert ran.returncode == 1
     assert "is not POINT:N" in ran.stderr
@@ -76,8 +78,8 @@ def test_each_life_of_a_process_takes_the_next_line_of_its_list(tmp_path):
 
 
 def test_a_list_that_changes_while_the_process_runs_is_heeded(tmp_path, monkeypatch):
-    blows = []
-    monkeypatch.setattr(crash_points.os, "kill", lambda _, number: blows.append(number))
+    signals = []
+    monkeypatch.setattr(crash_points.os, "kill", lambda _, number: signals.append(number))
     fuse = crash_points.Fuse(tmp_path / "notify-1")
     fuse.reach("slice.prepared")
     (tmp_path / "notify-1").write_text("slice.prepared:1\nslice.loaded:1:stop\n")
@@ -88,7 +90,7 @@ def test_a_list_that_changes_while_the_process_runs_is_heeded(tmp_path, monkeypa
     (tmp_path / "notify-1").unlink()
     fuse.reach("slice.loaded")
 
-    assert blows == [signal.SIGKILL, signal.SIGSTOP]
+    assert signals == [signal.SIGKILL, signal.SIGSTOP]
 
 
 def test_a_point_that_is_off_costs_next_to_nothing():

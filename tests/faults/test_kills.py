@@ -22,22 +22,22 @@ async def test_each_fact_has_one_effect_in_order_while_processes_die_all_the_tim
 ) -> None:
     outcome = await run_lives(kafka_and_mongo, seed, KILLS, tmp_path)
 
-    told = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
-    assert not outcome.findings, f"{told}\nRepeat with: make kills SEED={seed} KILLS={KILLS}"
+    found = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
+    assert not outcome.findings, f"{found}\nRepeat with: make kills SEED={seed} KILLS={KILLS}"
     assert outcome.died >= KILLS
     assert outcome.facts > 0
 
 
 def good() -> Counted:
     """A small run in which everything went right; one record was sent twice."""
-    told = [("k", 1, 1, b"a"), ("k", 2, 2, b"b"), ("k", 2, 2, b"b"), ("k", 3, 3, b"c")]
+    published = [("k", 1, 1, b"a"), ("k", 2, 2, b"b"), ("k", 2, 2, b"b"), ("k", 3, 3, b"c")]
     return Counted(
         documents={
             "k": {"numbers": [1, 2, 3], "protocol": {"marks": {"/s": 3}}},
             "m": {"numbers": [1], "protocol": {"marks": {"/s": 1}}},
         },
         effects=[("k", 1), ("k", 2), ("k", 3), ("m", 1)],
-        told=[*told, ("m", 1, 1, b"d")],
+        published=[*published, ("m", 1, 1, b"d")],
         watermarks={0: 5},
         ends={0: 5},
     )
@@ -71,16 +71,16 @@ def take_in_out_of_order(seen: Counted) -> None:
     seen.documents["k"]["numbers"].reverse()
 
 
-def tell_nothing(seen: Counted) -> None:
-    seen.told = [each for each in seen.told if each[0] != "m"]
+def publish_nothing(seen: Counted) -> None:
+    seen.published = [each for each in seen.published if each[0] != "m"]
 
 
-def tell_out_of_order(seen: Counted) -> None:
-    seen.told = list(reversed(seen.told))
+def publish_out_of_order(seen: Counted) -> None:
+    seen.published = list(reversed(seen.published))
 
 
-def tell_two_things_under_one_number(seen: Counted) -> None:
-    seen.told = [*seen.told, ("k", 3, 3, b"another")]
+def publish_two_facts_under_one_number(seen: Counted) -> None:
+    seen.published = [*seen.published, ("k", 3, 3, b"another")]
 
 
 def forget_a_mark(seen: Counted) -> None:
@@ -104,13 +104,13 @@ def stop_early(seen: Counted) -> None:
     [
         (lose_a_row, "lost"),
         (lose_a_case, "lost"),
-        (tell_nothing, "lost"),
+        (publish_nothing, "lost"),
         (add_a_row_twice, "doubled"),
         (take_in_twice, "doubled"),
         (invent, "doubled"),
-        (tell_two_things_under_one_number, "doubled"),
+        (publish_two_facts_under_one_number, "doubled"),
         (take_in_out_of_order, "order"),
-        (tell_out_of_order, "order"),
+        (publish_out_of_order, "order"),
         (forget_a_mark, "left"),
         (leave_something, "left"),
         (park_something, "left"),

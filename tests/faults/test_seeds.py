@@ -1,6 +1,6 @@
 """The short form of `make faults`: seeds drawn from the commit's hash break the running system.
 
-Two processes of each service die at crash points and anywhere, stand still, are ended and lied to,
+Two processes of each service die at crash points and anywhere, are suspended, ended and given failures,
 under load; what was acknowledged is judged from outside. Broker and database, which other tests
 share, are stepped down and slowed but not killed: `make faults` does that.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.plan import Blow, Plan, make_plan, seeds_of_this_commit
+from tests.faults.plan import Fault, Plan, make_plan, seeds_of_this_commit
 from tests.faults.rig import Rig
 from tests.faults.seeds import Run
 from tests.faults.table import line_of, repeat_command
@@ -53,29 +53,29 @@ def test_reports_have_their_effect_once_and_in_order_while_services_are_broken(
 
     with capsys.disabled():
         print(f"\n{line_of(outcome)}")  # noqa: T201 - what the run is for
-    told = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
-    assert outcome.is_good, f"{outcome.failure}\n{told}\nRepeat with: {repeat_command(outcome)}"
+    found = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
+    assert outcome.is_good, f"{outcome.failure}\n{found}\nRepeat with: {repeat_command(outcome)}"
     assert outcome.kills >= plan.seconds / 5, "it was hardly broken"
 
 
 @pytest.mark.timeout(WHOLE_S)
 def test_services_that_die_at_each_point_of_their_own_lose_nothing(run: Run) -> None:
     """A storm comes to them by chance; here each is the first thing that a service comes to."""
-    blows = [
-        Blow(0.1, "crash_all", service, point, 1)
+    faults = [
+        Fault(0.1, "crash_all", service, point, 1)
         for service, points in OWN_POINTS.items()
         for point in points
     ]
-    plan = Plan(seed=0, copies=COPIES, reports=140, seconds=35.0, blows=blows, short=True)
+    plan = Plan(seed=0, copies=COPIES, reports=140, seconds=35.0, faults=faults, short=True)
 
     outcome = run.seed(plan)
 
-    told = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
-    assert outcome.is_good, f"{outcome.failure}\n{told}"
+    found = "\n".join(f"{each.kind}: {each.what}" for each in outcome.findings[:50])
+    assert outcome.is_good, f"{outcome.failure}\n{found}"
     assert {point for points in OWN_POINTS.values() for point in points} <= outcome.points.keys()
 
 
 def test_a_seed_decides_everything_and_another_decides_otherwise() -> None:
     assert make_plan(7) == make_plan(7)
-    assert make_plan(7).blows != make_plan(8).blows
+    assert make_plan(7).faults != make_plan(8).faults
     assert make_plan(7, 3).copies == 3

@@ -1,4 +1,4 @@
-"""Watching a run from outside: how soon what died is back, and how much memory is held."""
+"""Watching a run from outside: how soon what died is back, and how much memory is used."""
 
 import os
 import threading
@@ -11,9 +11,9 @@ from typing import Final, Self
 import psutil
 
 from deploy.embedded.probes import ask_health
-from tests.faults.blows import Death
 from tests.faults.checker.observed import Observed
 from tests.faults.checker.watched import WatchLog
+from tests.faults.injector import Death
 from tests.faults.rig import Rig, process_of
 from tests.faults.storm import SERVICES
 
@@ -105,19 +105,19 @@ class Watch:
         for name, pid in self.rig.pids().items():
             if name.partition("-")[0] in SERVICES:
                 try:
-                    held = psutil.Process(pid).memory_info().rss / _MEGABYTE
+                    megabytes = psutil.Process(pid).memory_info().rss / _MEGABYTE
                 except psutil.Error:
                     continue
-                self.log.held(name, time.time(), held)
+                self.log.memory(name, time.time(), megabytes)
 
 
 def _began_after(pid: int, at: float) -> bool:
     """Whether a process began after a moment of the wall clock, by the kernel's own clock."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return False
-    began = int(told[_STARTED]) / os.sysconf("SC_CLK_TCK")
+    began = int(fields[_STARTED]) / os.sysconf("SC_CLK_TCK")
     up = time.clock_gettime(time.CLOCK_BOOTTIME)
     return began > up - (time.time() - at) - _JUST_NOW_S
 

@@ -90,42 +90,42 @@ def run_forked(
     """
     with (
         tempfile.TemporaryFile() as given,
-        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as printed,
         tempfile.TemporaryFile() as complained,
     ):
         given.write((stdin or "").encode())
         given.seek(0)
-        streams = [given.fileno(), said.fileno(), complained.fileno()]
+        streams = [given.fileno(), printed.fileno(), complained.fileno()]
         with _ask(module, arguments, environment, streams) as connection:
             connection.settimeout(timeout)
-            told = connection.makefile("r")
-            pid = int(told.readline())
+            answers = connection.makefile("r")
+            pid = int(answers.readline())
             try:
-                code = int(told.readline())
+                code = int(answers.readline())
             except TimeoutError:
                 os.kill(pid, signal.SIGKILL)
                 raise subprocess.TimeoutExpired([module, *arguments], timeout) from None
-        said.seek(0)
+        printed.seek(0)
         complained.seek(0)
         return subprocess.CompletedProcess(
-            [module, *arguments], code, said.read().decode(), complained.read().decode()
+            [module, *arguments], code, printed.read().decode(), complained.read().decode()
         )
 
 
 class AsyncForked:
     """A process as `asyncio.subprocess.Process` shows it; streams without a pipe are ours."""
 
-    def __init__(self, pid: int, told: asyncio.StreamReader, ours: Mapping[str, Any]) -> None:
+    def __init__(self, pid: int, answers: asyncio.StreamReader, ours: Mapping[str, Any]) -> None:
         self.pid = pid
         self.returncode: int | None = None
         self.stdin = ours.get("stdin")
         self.stdout = ours.get("stdout")
         self.stderr = ours.get("stderr")
-        self._told = told
+        self._answers = answers
         self._end = asyncio.create_task(self._follow())
 
     async def _follow(self) -> int:
-        self.returncode = int(await self._told.readline())
+        self.returncode = int(await self._answers.readline())
         return self.returncode
 
     async def wait(self) -> int:
@@ -133,11 +133,11 @@ class AsyncForked:
         return await asyncio.shield(self._end)
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """Read all that it says until it ends."""
+        """Read all its output until it ends."""
         pipes = (self.stdout, self.stderr)
-        said, complained = await asyncio.gather(*(_rest(each) for each in pipes))
+        printed, complained = await asyncio.gather(*(_rest(each) for each in pipes))
         await self.wait()
-        return said, complained
+        return printed, complained
 
     def send_signal(self, number: int) -> None:
         """Send a signal. Raises ProcessLookupError when it has ended."""
@@ -177,8 +177,8 @@ async def create_forked_process(
     connection = await asyncio.to_thread(_ask, module, arguments, environment, theirs)
     for each in theirs:
         os.close(each)
-    told = await _reader_of(connection)
-    return AsyncForked(int(await told.readline()), told, ours)
+    answers = await _reader_of(connection)
+    return AsyncForked(int(await answers.readline()), answers, ours)
 
 
 async def _reader_of(connection: socket.socket) -> asyncio.StreamReader:

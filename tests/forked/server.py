@@ -1,6 +1,6 @@
 """Forks a process for each request: `python -m tests.forked.server SOCKET`.
 
-It ends when its standard input does, so with whoever started it.
+It ends when its standard input does, so with the process that started it.
 
 A request is one connection: JSON with `module`, `arguments`, `environment` and `folder`, together
 with the descriptors of standard input, output and error. The answer is the process id, and later
@@ -61,7 +61,7 @@ def wait_for_a_command(listening: socket.socket) -> dict[str, Any]:
             return request
         for stream in streams:
             os.close(stream)
-        _tell_end(connection, pid)
+        _report_end(connection, pid)
 
 
 def become(request: dict[str, Any]) -> None:
@@ -74,10 +74,10 @@ def become(request: dict[str, Any]) -> None:
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    said, streams, _, _ = socket.recv_fds(connection, LONGEST, 3)
-    while not said.endswith(b"\n"):
-        said += connection.recv(LONGEST)
-    request: dict[str, Any] = json.loads(said)
+    line, streams, _, _ = socket.recv_fds(connection, LONGEST, 3)
+    while not line.endswith(b"\n"):
+        line += connection.recv(LONGEST)
+    request: dict[str, Any] = json.loads(line)
     return request, streams
 
 
@@ -87,8 +87,8 @@ def _take(streams: list[int]) -> None:
         os.close(stream)
 
 
-def _tell_end(connection: socket.socket, pid: int) -> None:
-    """Tell which process it is, and when it has ended, how; then end too."""
+def _report_end(connection: socket.socket, pid: int) -> None:
+    """Report the process's id, and its exit code when it has ended; then end too."""
     try:
         connection.sendall(f"{pid}\n".encode())
         _, status = os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""Attacks on what the brokers stand on: a disk that takes nothing more, and a broker that is away."""
+"""Attacks on what the brokers depend on: a full disk, and a broker that is away."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.edge.engine_world import a_case, an_engine_world, until
-from tests.outages.test_engine_outages import all_have, told_in_order, traffic
+from tests.outages.test_engine_outages import all_have, published_in_order, traffic
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -26,9 +26,9 @@ async def world(kafka_and_mongo):
 
 @pytest.mark.parametrize("which", ["mongo", "kafka"])
 async def test_a_disk_that_is_full_for_a_while_costs_nothing(world, kafka_and_mongo, which):
-    """The kernel lets the server write nothing more, as on a full disk: it says so and ends.
+    """The kernel lets the server write nothing more, as on a full disk: it logs that and ends.
 
-    It is started again and again as long as that lasts, and goes on once there is room.
+    It is started again and again as long as that lasts, and goes on once there is space.
     """
     cases = [a_case() for _ in range(8)]
 
@@ -51,7 +51,7 @@ async def test_a_disk_that_is_full_for_a_while_costs_nothing(world, kafka_and_mo
         await going
         await all_have(world, cases, 60, seconds=90)
 
-    await told_in_order(world, cases, 60)
+    await published_in_order(world, cases, 60)
     assert await world.parked() == []
 
 
@@ -73,5 +73,5 @@ async def test_a_broker_that_is_away_for_a_minute_costs_nothing_and_ends_nobody(
         await until(lambda: service.engine.ready, "it is ready", seconds=60)
         await all_have(world, cases, 40, seconds=90)
 
-    await told_in_order(world, cases, 40)
+    await published_in_order(world, cases, 40)
     assert await world.parked() == []

@@ -1,4 +1,4 @@
-"""Attacks on what the engine stands on: broker and database killed or stopped, members that come and go."""
+"""Attacks on what the engine depends on: broker and database killed or stopped, members that come and go."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ async def all_have(world, cases, last, seconds=RECOVERED_S):
     await world.settled()
 
 
-async def told_in_order(world, cases, last):
+async def published_in_order(world, cases, last):
     order, differing = firsts(await world.published())
     assert order == {str(case): list(range(1, last + 1)) for case in cases}
     assert differing == []
@@ -57,7 +57,7 @@ async def test_a_killed_database_costs_nothing(world, kafka_and_mongo):
         await going
         await all_have(world, cases, 60)
 
-    await told_in_order(world, cases, 60)
+    await published_in_order(world, cases, 60)
     assert await world.parked() == []
 
 
@@ -70,11 +70,11 @@ async def test_a_killed_broker_costs_nothing(world, kafka_and_mongo):
         await traffic(world, cases, 21, 60)
         await all_have(world, cases, 60)
 
-    await told_in_order(world, cases, 60)
+    await published_in_order(world, cases, 60)
     assert await world.parked() == []
 
 
-async def test_a_database_that_stands_still_again_and_again_costs_nothing(world, kafka_and_mongo):
+async def test_a_database_that_is_suspended_again_and_again_costs_nothing(world, kafka_and_mongo):
     cases = [a_case() for _ in range(8)]
     pid = await asyncio.to_thread(kafka_and_mongo.pid, "mongo")
 
@@ -88,7 +88,7 @@ async def test_a_database_that_stands_still_again_and_again_costs_nothing(world,
         await going
         await all_have(world, cases, 60)
 
-    await told_in_order(world, cases, 60)
+    await published_in_order(world, cases, 60)
 
 
 async def test_members_that_come_and_go_give_each_fact_one_effect(world):
@@ -105,7 +105,7 @@ async def test_members_that_come_and_go_give_each_fact_one_effect(world):
         await going
         await all_have(world, cases, 80)
 
-    await told_in_order(world, cases, 80)
+    await published_in_order(world, cases, 80)
 
 
 async def test_a_killed_process_is_followed_by_its_heir_within_seconds(world):
@@ -122,4 +122,4 @@ async def test_a_killed_process_is_followed_by_its_heir_within_seconds(world):
         took = time.monotonic() - started
 
     assert took < 5.0
-    await told_in_order(world, cases, 30)
+    await published_in_order(world, cases, 30)

@@ -95,12 +95,12 @@ class Storm:
         def decide(unit):
             document = unit.load("cases", str(case)) or {"_id": str(case), "numbers": []}
             unit.save("cases", document | {"notes": [*document.get("notes", []), number]})
-            unit.emit(Emitted(case_id=case, number=number, on=self.world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=self.world.facts_topic))
 
         return decide
 
     async def operator(self):
-        """Redrive what is parked, mended or not."""
+        """Redrive what is parked, fixed or not."""
         while not self.over:
             await asyncio.sleep(self.dice.uniform(0.1, 0.5))
             for row in await self.world.parked(state="failed"):
@@ -118,13 +118,13 @@ class Storm:
             await asyncio.sleep(self.dice.uniform(0.2, 1.0))
 
     async def restarts(self, going):
-        """The service ends and begins until all is sent, then it is mended and stays."""
+        """The service ends and begins until all is sent, then it is fixed and stays."""
         while not going.done():
             async with self.world.service(*self.streams) as service:
                 self.service = service
                 await asyncio.wait([going], timeout=self.dice.uniform(0.5, 2.5))
                 self.service = None
-        self.world.behaviour.mended = True
+        self.world.behaviour.fixed = True
 
     def wanted(self):
         return sorted([*range(1, FACTS + 1)] * len(self.streams))
@@ -161,8 +161,8 @@ async def test_a_storm_of_everything_leaves_each_effect_once_and_in_order(world,
     assert differing == []
     for case in storm.cases:
         assert order[str(case)] == list(range(1, len(order[str(case)]) + 1))
-    told = sum(len(each) for each in order.values())
-    assert told == CASES * FACTS * len(storm.streams) + STAFF
+    published = sum(len(each) for each in order.values())
+    assert published == CASES * FACTS * len(storm.streams) + STAFF
 
 
 async def _is_whole(storm):

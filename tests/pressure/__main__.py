@@ -20,7 +20,7 @@ from tests.faults.storm import SERVICES, Rest
 from tests.live import LiveStack
 from tests.pressure.load import Load, join_partners
 from tests.pressure.page import write_page
-from tests.pressure.slowness import held_still
+from tests.pressure.slowness import frozen
 from tests.pressure.watching import Pages, Watch, percentiles
 
 AGAIN: Final = 5
@@ -38,27 +38,27 @@ def main() -> int:
         stack = LiveStack(Path(folder) / "home", Home.from_environment().cache)
         stack.start()
         try:
-            told = press(stack, Path(folder), asked)
+            measured_run = press(stack, Path(folder), asked)
         finally:
             stack.discard()
     if asked.publish:
-        write_page(PAGE, told)
-    told.pop("moments")
-    print(json.dumps(told, indent=2))  # noqa: T201 - its output
-    return 1 if told["findings"] or told["ended"] else 0
+        write_page(PAGE, measured_run)
+    measured_run.pop("moments")
+    print(json.dumps(measured_run, indent=2))  # noqa: T201 - its output
+    return 1 if measured_run["findings"] or measured_run["ended"] else 0
 
 
 def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """One run; returns all that was seen."""
     load = Load(join_partners(stack, folder), folder / "ledger", asked.seed)
-    _say("sealing, then measuring the capacity")
+    _print("sealing, then measuring the capacity")
     mongod = int(stack.status()["mongo"]["pid"])
-    measured = max(AGAIN, int(MEASURED * (1 - asked.held)))
+    measured = max(AGAIN, int(MEASURED * (1 - asked.frozen)))
     load.prepare(measured)
-    with held_still(mongod, asked.held):
+    with frozen(mongod, asked.frozen):
         capacity = _capacity(stack, load, measured)
     rate = min(asked.times * capacity, asked.most)
-    _say(f"{capacity:.0f} letters/s; sealing for {asked.seconds:.0f} s at {rate:.0f} letters/s")
+    _print(f"{capacity:.0f} letters/s; sealing for {asked.seconds:.0f} s at {rate:.0f} letters/s")
     load.prepare(int(rate * asked.seconds / AGAIN))
     paths = {"case page": f"/mediation/cases/{_a_case(stack)}", "inbox": "/notify/inbox"}
     began = time.monotonic()
@@ -78,14 +78,14 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     ):
         time.sleep(QUIET_S)
         pressed_at = now()
-        with held_still(mongod, asked.held):
+        with frozen(mongod, asked.frozen):
             sent = load.send_for(asked.seconds, per_second=rate, again=AGAIN)
         drained_from = now()
-        _say(f"{sent} letters were sent; draining")
+        _print(f"{sent} letters were sent; draining")
         rested_at = watch.wait_for_rest(DRAIN_S)
         time.sleep(QUIET_S)
         over = now()
-    _say(f"drained after {rested_at - drained_from:.0f} s; checking")
+    _print(f"drained after {rested_at - drained_from:.0f} s; checking")
     Rest(stack, load.acknowledged).wait(DRAIN_S)
     load.close()
     took = secretariat.took + coordinator.took
@@ -101,8 +101,8 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     return {
         "commit": _commit(),
         "command": f"make pressure SECONDS={asked.seconds:.0f} TIMES={asked.times:g} "
-        f"SEED={asked.seed}" + (f" HELD={asked.held:g}" if asked.held else ""),
-        "held": asked.held,
+        f"SEED={asked.seed}" + (f" FROZEN={asked.frozen:g}" if asked.frozen else ""),
+        "frozen": asked.frozen,
         "capacity_per_second": round(capacity, 1),
         "offered_per_second": round(sent / (drained_from - pressed_at), 1),
         "seconds": {name: round(end - start, 1) for name, (start, end) in spans.items()},
@@ -123,7 +123,7 @@ def press(stack: LiveStack, folder: Path, asked: argparse.Namespace) -> dict[str
     }
 
 
-def _say(what: str) -> None:
+def _print(what: str) -> None:
     print(what, file=sys.stderr, flush=True)  # noqa: T201 - how far it got
 
 
@@ -167,10 +167,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=float, default=10, help="times the measured capacity")
     parser.add_argument("--most", type=float, default=2_500, help="letters a second at most")
     parser.add_argument(
-        "--held",
+        "--frozen",
         type=float,
         default=0.0,
-        help="share of the time that the database is held still while measured and pressed",
+        help="share of the time that the database is frozen while measured and pressed",
     )
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
     parser.add_argument("--publish", action="store_true", help="write docs/pressure.md")

@@ -1,6 +1,6 @@
 """The load: sealed reports of several partners at a rate that waits for nobody, some sent again.
 
-Every letter stands in the ledger before it is sent. How many times a report is sent again is no
+Every letter is in the ledger before it is sent. How many times a report is sent again is no
 matter to the ledger's reader: each arrival must be answered, with the first answer.
 """
 

@@ -12,51 +12,51 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 760, 150, 60, 24
 _COLOURS: Final = ("#0b5394", "#b45f06", "#38761d", "#741b47", "#666666", "#111111")
 _POINTS: Final = 300
 
-_BLOCKS: Final = {False: "measured", True: "held"}
-"""The parts of the page: with a database at its own speed, and with one that is held still."""
+_BLOCKS: Final = {False: "measured", True: "frozen"}
+"""The parts of the page: with a database at its own speed, and with one that is frozen part of the time."""
 
 
-def write_page(page: Path, told: dict[str, Any]) -> None:
-    """Replace what the page says was measured, and draw its picture beside it."""
-    block = _BLOCKS[bool(told["held"])]
+def write_page(page: Path, run: dict[str, Any]) -> None:
+    """Replace the page's measurements, and draw its picture beside it."""
+    block = _BLOCKS[bool(run["frozen"])]
     picture = page.with_name(f"pressure-{block}.svg")
-    picture.write_text(_picture(told["moments"], told["marks"]), encoding="utf-8")
+    picture.write_text(_picture(run["moments"], run["marks"]), encoding="utf-8")
     opened, closed = f"<!-- {block} -->", f"<!-- /{block} -->"
     before, _, rest = page.read_text("utf-8").partition(opened)
     after = rest.partition(closed)[2]
-    tables = "\n".join(_tables(told, picture.name))
+    tables = "\n".join(_tables(run, picture.name))
     page.write_text(f"{before}{opened}\n{tables}\n{closed}{after}", encoding="utf-8")
 
 
-def _tables(told: dict[str, Any], picture: str) -> Iterable[str]:
-    spans = told["seconds"]
-    yield f"`{told['command']}` at {told['commit']}"
+def _tables(run: dict[str, Any], picture: str) -> Iterable[str]:
+    spans = run["seconds"]
+    yield f"`{run['command']}` at {run['commit']}"
     yield ""
     yield "| | |"
     yield "| --- | --- |"
-    if told["held"]:
-        yield f"| the database, until the pressure ends | stopped {told['held']:.0%} of the time |"
-    yield f"| capacity, measured before | {told['capacity_per_second']:g} letters/s |"
-    yield f"| offered | {told['offered_per_second']:g} letters/s for {spans['under pressure']:g} s |"
-    yield f"| letters | {told['letters']:,}, {told['acknowledged']:,} acknowledged |"
+    if run["frozen"]:
+        yield f"| the database, until the pressure ends | stopped {run['frozen']:.0%} of the time |"
+    yield f"| capacity, measured before | {run['capacity_per_second']:g} letters/s |"
+    yield f"| offered | {run['offered_per_second']:g} letters/s for {spans['under pressure']:g} s |"
+    yield f"| letters | {run['letters']:,}, {run['acknowledged']:,} acknowledged |"
     yield f"| backlog processed after | {spans['draining']:g} s more |"
-    yield f"| lost, doubled, out of order, left over | {len(told['findings'])} |"
-    yield f"| processes ended | {', '.join(told['ended']) or 'none'} |"
-    yield f"| pages that failed | {len(told['page_failures'])} |"
+    yield f"| lost, doubled, out of order, left over | {len(run['findings'])} |"
+    yield f"| processes ended | {', '.join(run['ended']) or 'none'} |"
+    yield f"| pages that failed | {len(run['page_failures'])} |"
     yield ""
     yield "| highest | memory (MiB) | lag (events) | oldest in the outbox (s) |"
     yield "| --- | --- | --- | --- |"
-    highest = told["highest"]
-    for name, held in highest["rss_mib"].items():
+    highest = run["highest"]
+    for name, rss in highest["rss_mib"].items():
         lag = highest["lag"].get(name, "")
-        yield f"| {name} | {held} | {lag} | {highest['outbox_age_s'].get(name, '')} |"
+        yield f"| {name} | {rss} | {lag} | {highest['outbox_age_s'].get(name, '')} |"
     yield ""
-    names = list(told["pages"])
+    names = list(run["pages"])
     yield f"| page, p50 / p99 in ms | {' | '.join(names)} |"
     yield f"| --- |{' --- |' * len(names)}"
-    pages = dict.fromkeys(name for span in told["pages"].values() for name in span)
+    pages = dict.fromkeys(name for span in run["pages"].values() for name in span)
     for page in pages:
-        cells = [_cell(told["pages"][name].get(page)) for name in names]
+        cells = [_cell(run["pages"][name].get(page)) for name in names]
         yield f"| {page} | {' | '.join(cells)} |"
     yield ""
     yield (

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["held_still"]
+__all__ = ["frozen"]
 
 _CYCLE_S: Final = 0.5
 
 
 @contextmanager
-def held_still(pid: int, share: float) -> Iterator[None]:
+def frozen(pid: int, share: float) -> Iterator[None]:
     """Stop a process (SIGSTOP) for that share of each half second; 0 leaves it alone."""
     if not share:
         yield

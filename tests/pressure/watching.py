@@ -36,9 +36,9 @@ class Moment:
 
     @property
     def rests(self) -> bool:
-        """Whether every service said that nothing waits."""
-        told = [self.lag.get(name) for name in SERVICES]
-        return told == [0] * len(SERVICES) and not any(self.outbox_age_s.values())
+        """Whether every service reported that nothing waits."""
+        lags = [self.lag.get(name) for name in SERVICES]
+        return lags == [0] * len(SERVICES) and not any(self.outbox_age_s.values())
 
 
 class _Thread:
@@ -70,16 +70,17 @@ class Watch(_Thread):
 
     def __init__(self, stack: LiveStack, began: float) -> None:
         super().__init__(began)
-        told = stack.status()
-        self._urls = {name: told["services"][name]["url"] for name in SERVICES}
+        status = stack.status()
+        self._urls = {name: status["services"][name]["url"] for name in SERVICES}
         self._pids = {
-            name: [each["pid"] for each in told["services"][name]["instances"]] for name in SERVICES
+            name: [each["pid"] for each in status["services"][name]["instances"]]
+            for name in SERVICES
         }
-        self._pids |= {"kafka": [told["kafka"]["pid"]], "mongo": [told["mongo"]["pid"]]}
-        self._uri = Path(told["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
+        self._pids |= {"kafka": [status["kafka"]["pid"]], "mongo": [status["mongo"]["pid"]]}
+        self._uri = Path(status["mongo"]["inspector_uri_file"]).read_text("utf-8").strip()
         self.moments: list[Moment] = []
         self.unanswered = 0
-        """How often a service did not say its lag within a few seconds."""
+        """How often a service did not report its lag within a few seconds."""
 
     @property
     def pids(self) -> dict[str, list[int]]:
@@ -89,7 +90,7 @@ class Watch(_Thread):
     def wait_for_rest(self, seconds: float) -> float:
         """Wait until nothing lags and nothing is on its way; returns since when.
 
-        A service learns every two seconds what came, so it must say so for longer.
+        A service learns every two seconds what came, so it must report that for longer.
         """
         until, since = time.monotonic() + seconds, None
         seen = len(self.moments)
@@ -110,8 +111,8 @@ class Watch(_Thread):
         moment = Moment(round(self.now(), 1))
         for name, pids in self._pids.items():
             with suppress(psutil.NoSuchProcess):
-                held = sum(psutil.Process(pid).memory_info().rss for pid in pids)
-                moment.rss_mib[name] = held // _MIB
+                memory = sum(psutil.Process(pid).memory_info().rss for pid in pids)
+                moment.rss_mib[name] = memory // _MIB
         for name, url in self._urls.items():
             try:
                 moment.lag[name] = client.get(f"{url}/health/ready").json()["lag"]
@@ -170,8 +171,8 @@ def percentiles(
     for at, name, seconds in took:
         if since <= at < until:
             by_name[name].append(seconds)
-    told = {}
+    spread = {}
     for name, times in by_name.items():
         cuts = quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99
-        told[name] = (len(times), cuts[49], cuts[98])
-    return told
+        spread[name] = (len(times), cuts[49], cuts[98])
+    return spread

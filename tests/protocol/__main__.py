@@ -1,7 +1,7 @@
 """Explore every variant and print one table: `python -m tests.protocol [--stories] [--deep]`.
 
-`--stories` tells each break step by step; `--deep` gives the full protocol one fault more (minutes,
-and 1.5 GB a process). Exit code 1 when a variant does something else than the table says.
+`--stories` prints each break step by step; `--deep` gives the full protocol one fault more (minutes,
+and 1.5 GB a process). Exit code 1 when a variant does something else than in the table.
 """
 
 import gc

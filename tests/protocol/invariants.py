@@ -38,7 +38,7 @@ def is_delivered(s: State, scenario: Scenario) -> bool:
     if any(fact not in s.topic for fact in s.committed):
         return False
     return not s.workers or (
-        not any(s.rooms) and all(_is_settled(s, scenario, fact) for fact in s.committed)
+        not any(s.rows) and all(_is_settled(s, scenario, fact) for fact in s.committed)
     )
 
 
@@ -52,8 +52,8 @@ def missing(s: State) -> str:
 
 
 def _place(s: State, fact: Fact) -> str:
-    if fact in s.rooms[fact.case]:
-        return "waits in the room"
+    if fact in s.rows[fact.case]:
+        return "waits in the parking lot"
     if fact in s.topic:
         return "lies in the topic and is not taken"
     if any(fact in packed for packed in s.outbox):
@@ -128,14 +128,14 @@ def _disagreeing(s: State, scenario: Scenario) -> str:
     if not s.workers:
         return ""
     for offset, fact in enumerate(s.topic[: s.watermark]):
-        is_kept = fact in s.rooms[fact.case]
+        is_kept = fact in s.rows[fact.case]
         if offset >= scenario.trimmed and not is_kept and not _is_settled(s, scenario, fact):
-            return f"the watermark stands at {s.watermark}, but {fact} is neither applied nor kept"
+            return f"the watermark is at {s.watermark}, but {fact} is neither applied nor kept"
     for k, case in enumerate(s.cases if not scenario.unknown and not scenario.trimmed else ()):
         taken = (fact.sequence for fact in (*case.effects, *s.discarded) if fact.case == k)
         last = max(taken, default=0)
         if case.mark != last:
-            return f"case {'AB'[k]} has applied up to {last}, but its mark says {case.mark}"
+            return f"case {'AB'[k]} has applied up to {last}, but its mark is {case.mark}"
     lost = scenario.staff and s.staff.done and not s.cases[0].notes
     return "the note that staff committed is gone" if lost else ""
 

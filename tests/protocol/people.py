@@ -29,12 +29,12 @@ def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
     if not s.workers:
         return
     yield from _staff(s, scenario, rules)
-    if (scenario.poison or scenario.refused) and not scenario.discards and not s.mended:
-        yield Step("the handler is mended", s._replace(mended=True))
-    if s.drain.held is None:
+    if (scenario.poison or scenario.refused) and not scenario.discards and not s.fixed:
+        yield Step("the handler is fixed", s._replace(fixed=True))
+    if s.drain.loaded is None:
         yield from _begin_drain(s, scenario, rules)
     else:
-        yield from _commit_drain(s, s.drain.held, scenario, rules)
+        yield from _commit_drain(s, s.drain.loaded, scenario, rules)
 
 
 def _staff(s: State, scenario: Scenario, rules: Rules) -> Steps:
@@ -42,12 +42,12 @@ def _staff(s: State, scenario: Scenario, rules: Rules) -> Steps:
     me, case, who = s.staff, s.cases[0], "staff downstream"
     if me.done:
         return
-    if me.held is None:
+    if me.loaded is None:
         if case.notes and rules.action_key:
             yield Step(f"{who} find what they had committed", s._replace(staff=Act(done=True)))
         else:
-            yield Step(f"{who} load case A", s._replace(staff=Act(held=case)))
-    elif me.held.version != case.version:
+            yield Step(f"{who} load case A", s._replace(staff=Act(loaded=case)))
+    elif me.loaded.version != case.version:
         yield Step(f"{who} meet a conflict and decide again", s._replace(staff=Act()))
     else:
         noted = case._replace(version=case.version + 1, notes=case.notes + 1)
@@ -60,30 +60,30 @@ def _staff(s: State, scenario: Scenario, rules: Rules) -> Steps:
 
 def _begin_drain(s: State, scenario: Scenario, rules: Rules) -> Steps:
     for k, case in enumerate(s.cases):
-        room = s.rooms[k]
+        rows = s.rows[k]
         if case.parked:
-            wanted = s.mended or scenario.discards
+            wanted = s.fixed or scenario.discards
         else:
-            gap = rules.late_join == "accept" and scenario.trimmed and room
-            due = bool(room) and room[0].sequence == case.mark + 1
+            gap = rules.late_join == "accept" and scenario.trimmed and rows
+            due = bool(rows) and rows[0].sequence == case.mark + 1
             wanted = bool(gap) or (rules.sweeps and case.waiting and due)
         if wanted:
-            unit = Unit(scenario, rules, mended=s.mended)
-            loaded = unit.load_parked(case, room, parked_too=True)
-            drain = Act(case=k, held=case, room=loaded)
+            unit = Unit(scenario, rules, fixed=s.fixed)
+            loaded = unit.load_parked(case, rows, parked_too=True)
+            drain = Act(case=k, loaded=case, rows=loaded)
             yield Step(f"a drain loads case {NAMES[k]}", s._replace(drain=drain))
 
 
-def _commit_drain(s: State, held: Case, scenario: Scenario, rules: Rules) -> Steps:
-    k, room = s.drain.case, s.drain.room
-    if rules.redrive_guarded and held.version != s.cases[k].version:
+def _commit_drain(s: State, loaded_case: Case, scenario: Scenario, rules: Rules) -> Steps:
+    k, rows = s.drain.case, s.drain.rows
+    if rules.redrive_guarded and loaded_case.version != s.cases[k].version:
         yield Step("the drain meets a conflict and loads again", s._replace(drain=Act()))
         return
-    for done in _outcomes(held, room, scenario, rules, mended=s.mended):
-        written = done.case._replace(version=held.version + 1)
+    for done in _outcomes(loaded_case, rows, scenario, rules, fixed=s.fixed):
+        written = done.case._replace(version=loaded_case.version + 1)
         then = s._replace(
             cases=both(list(put(s.cases, k, written))),
-            rooms=both(list(put(s.rooms, k, merged(s.rooms[k], room, done.room)))),
+            rows=both(list(put(s.rows, k, merged(s.rows[k], rows, done.rows)))),
             discarded=s.discarded | done.discarded,
             drain=Act(),
         )
@@ -93,19 +93,19 @@ def _commit_drain(s: State, held: Case, scenario: Scenario, rules: Rules) -> Ste
 class _Done(NamedTuple):
     story: str
     case: Case
-    room: Facts
+    rows: Facts
     discarded: frozenset[Fact] = frozenset()
 
 
 def _outcomes(
-    held: Case, room: Facts, scenario: Scenario, rules: Rules, *, mended: bool
+    loaded_case: Case, rows: Facts, scenario: Scenario, rules: Rules, *, fixed: bool
 ) -> list[_Done]:
     """What the drain may come to; more than one only where a variant knows no order."""
 
     def drained(case: Case, rest: Facts) -> tuple[Case, Facts]:
         case = case._replace(waiting=True)  # written in any case: a worker that passes by conflicts
         for most in (rules.may_resume, 1):
-            unit = _unit(scenario, rules, mended=mended, whole=len(room) < rules.room_rows)
+            unit = _unit(scenario, rules, fixed=fixed, whole=len(rows) < rules.rows_loaded)
             unit.may_resume = most
             after = unit.drain(case, rest)
             if not unit.refused:
@@ -114,36 +114,36 @@ def _outcomes(
         assert due is not None
         return unit.park(case, rest, due)
 
-    free = held._replace(parked=False)
-    if not held.parked:
-        accepted = bool(scenario.trimmed) and bool(room)
-        case = held._replace(mark=room[0].sequence - 1) if accepted else held
+    free = loaded_case._replace(parked=False)
+    if not loaded_case.parked:
+        accepted = bool(scenario.trimmed) and bool(rows)
+        case = loaded_case._replace(mark=rows[0].sequence - 1) if accepted else loaded_case
         story = "an operator accepts the gap of" if accepted else "the sweeper goes on with"
-        return [_Done(story, *drained(case, room))]
+        return [_Done(story, *drained(case, rows))]
     if scenario.discards:
-        moved = free._replace(mark=room[0].sequence) if rules.discard_moves_mark else free
-        story = f"an operator discards {room[0]} of"
-        return [_Done(story, *drained(moved, room[1:]), frozenset(room[:1]))]
+        moved = free._replace(mark=rows[0].sequence) if rules.discard_moves_mark else free
+        story = f"an operator discards {rows[0]} of"
+        return [_Done(story, *drained(moved, rows[1:]), frozenset(rows[:1]))]
     if rules.redrive_in_order:
-        return [_Done("an operator redrives", *drained(free, room))]
-    return list(_row_by_row(free, room, scenario, rules, mended=mended))
+        return [_Done("an operator redrives", *drained(free, rows))]
+    return list(_row_by_row(free, rows, scenario, rules, fixed=fixed))
 
 
-def _unit(scenario: Scenario, rules: Rules, *, mended: bool, whole: bool) -> Unit:
-    unit = Unit(scenario, rules, mended=mended)
+def _unit(scenario: Scenario, rules: Rules, *, fixed: bool, whole: bool) -> Unit:
+    unit = Unit(scenario, rules, fixed=fixed)
     unit.parked_is_complete = whole
     return unit
 
 
 def _row_by_row(
-    free: Case, room: Facts, scenario: Scenario, rules: Rules, *, mended: bool
+    free: Case, rows: Facts, scenario: Scenario, rules: Rules, *, fixed: bool
 ) -> list[_Done]:
     found = []
-    for fact in room:
-        unit = _unit(scenario, rules, mended=mended, whole=True)
-        rest = tuple(each for each in room if each != fact)
+    for fact in rows:
+        unit = _unit(scenario, rules, fixed=fixed, whole=True)
+        rest = tuple(each for each in rows if each != fact)
         outcome = unit.take(free, rest, fact, free.mark)
-        if outcome is not None and outcome[1] != room:
+        if outcome is not None and outcome[1] != rows:
             case, left = outcome
             parked = case._replace(parked=bool(left))
             found.append(_Done(f"an operator redrives {fact} alone of", parked, left))

@@ -90,12 +90,12 @@ def _left(s: State, me: Relay, rules: Rules) -> tuple[Packed, ...]:
 
 
 def _take_lease(s: State, r: int, scenario: Scenario, rules: Rules) -> Steps:
-    who, held = f"relay {r + 1}", Relay("held")
+    who, owning = f"relay {r + 1}", Relay("held")
     if not rules.lease:
-        yield Step(f"{who} starts", s._replace(relays=put(s.relays, r, held)))
+        yield Step(f"{who} starts", s._replace(relays=put(s.relays, r, owning)))
         return
     others = tuple(x._replace(lease=x.lease.replace("held", "old")) for x in s.relays)
-    taken = s._replace(relays=put(others, r, held), holder=r)
+    taken = s._replace(relays=put(others, r, owning), holder=r)
     if s.relays[s.holder].lease != "held":
         yield Step(f"{who} takes the free lease", taken)
     elif may_fail(s, scenario, "lease lost"):
@@ -152,5 +152,5 @@ def _send(s: State, r: int, scenario: Scenario, rules: Rules) -> Steps:
 
 
 def _land(s: State, fact: Fact) -> State:
-    """Without a worker that reads them, repeats are not told apart: first occurrences count."""
+    """Without a worker that reads them, repeats are not distinguished: first occurrences count."""
     return s if not s.workers and fact in s.topic else s._replace(topic=(*s.topic, fact))

@@ -1,4 +1,4 @@
-"""The upstream store is put back to an earlier state; its topic knows more than it does."""
+"""The upstream store is restored to an earlier state; its topic knows more than it does."""
 
 from typing import NamedTuple
 
@@ -26,29 +26,29 @@ class Numbered(NamedTuple):
     """What a transaction comes to while facts are on the topic that its store does not know."""
 
     sequences: tuple[int, int]
-    told: Facts
-    """Sent now: what stands on the topic already is not."""
+    sent: Facts
+    """Sent now: what is on the topic already is not."""
 
 
 def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
-    """Take a copy, put it back with the service stopped, and let a person look."""
+    """Take a copy, restore it with the service stopped, and let a person look."""
     if not scenario.restores:
         return
     if s.copy is None:
         copy = Copy(s.sequences, s.committed, s.outbox, s.writers[0])
         yield Step("a copy of the store is taken", s._replace(copy=copy))
     elif may_fail(s, scenario, "restore") and not any(s.late):
-        yield fault("the service is stopped and its store put back", _put_back(s, s.copy, rules))
+        yield fault("the service is stopped and its store restored", _restored(s, s.copy, rules))
     if s.lost and not s.accepted:
         story = f"an operator has looked at {listed(s.lost)} and lets the case go on"
         yield Step(story, s._replace(accepted=True))
 
 
-def _put_back(s: State, copy: Copy, rules: Rules) -> State:
+def _restored(s: State, copy: Copy, rules: Rules) -> State:
     """What staff did since is not done again; what the worker read is read again."""
-    told = tuple(dict.fromkeys(s.topic))
-    lost = tuple(fact for fact in told if fact.sequence > copy.sequences[fact.case])
-    kept = tuple(fact for fact in s.committed if fact in copy.committed or fact in told)
+    published = tuple(dict.fromkeys(s.topic))
+    lost = tuple(fact for fact in published if fact.sequence > copy.sequences[fact.case])
+    kept = tuple(fact for fact in s.committed if fact in copy.committed or fact in published)
     return s._replace(
         sequences=copy.sequences,
         committed=kept,
@@ -65,7 +65,7 @@ def _put_back(s: State, copy: Copy, rules: Rules) -> State:
 def renumber(
     s: State, w: int, cases: tuple[int, ...], intent: str, rules: Rules
 ) -> Numbered | None:
-    """Count each fact as `Republished.number` does; None where it would say something else.
+    """Count each fact as `Republished.number` does; None where it would publish something else.
 
     `ParkingLot.go_on` lets nobody go on before all is read again, and drains in its own transaction.
     """
@@ -73,11 +73,11 @@ def renumber(
     assert loaded is not None
     if w and rules.waits_until_read and s.writers[0].done < s.read_before:
         return None
-    counters, told = list(loaded), []
+    counters, sent = list(loaded), []
     for place, case in enumerate(cases):
         known = [fact for fact in s.lost if fact.case == case and fact.sequence > counters[case]]
-        said = f"{intent}.{place}"
-        again = [fact for fact in known if fact.intent == said and rules.knows_what_was_told]
+        own = f"{intent}.{place}"
+        again = [fact for fact in known if fact.intent == own and rules.knows_what_was_published]
         if not known:
             counters[case] += 1
         elif again and (s.accepted or again[0].sequence == counters[case] + 1):
@@ -87,12 +87,12 @@ def renumber(
             return None
         else:
             counters[case] = known[-1].sequence + 1
-        told.append(Fact(case, counters[case], said))
-    return Numbered(both(counters), tuple(told))
+        sent.append(Fact(case, counters[case], own))
+    return Numbered(both(counters), tuple(sent))
 
 
 def is_unknown(s: State, intent: str) -> bool:
-    """Whether what was done stands on the topic alone."""
+    """Whether what was done is on the topic alone."""
     return any(fact.intent.startswith(f"{intent}.") for fact in s.lost)
 
 

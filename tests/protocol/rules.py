@@ -10,7 +10,7 @@ Order = Literal["server stamp", "process clock", "sorted in batch", "predecessor
 
 @dataclass(frozen=True)
 class Rules:
-    """What the code keeps; each name says where."""
+    """What the code keeps; the comments name the place."""
 
     # Store.write, Store.act: a worker or a staff action commits facts
     version_guard: bool = True
@@ -32,17 +32,17 @@ class Rules:
     acks_all: bool = True
     lease: bool = True
 
-    # Restored, Retold
+    # Rollbacks
     compares: bool = True
-    """A store that was put back is compared with its own topics before anything is decided."""
+    """A restored store is compared with its own topics before anything is decided."""
     waits_until_read: bool = True
     """Nobody goes on above lost facts before what came since is read again."""
-    knows_what_was_told: bool = True
-    """What says the same as a fact that only the topic knows is counted, and not told again."""
+    knows_what_was_published: bool = True
+    """A fact equal to one that only the topic knows is counted, and not published again."""
 
     # Worker, watermarks
     watermark: Literal["equal", "at most", "none"] = "equal"
-    """`move`: the batch begins where the watermark stands ("at most": `<=` its first record)."""
+    """`move`: the batch begins at the watermark ("at most": `<=` its first record)."""
     epoch_guard: bool = True
     fenced_owner_returns: bool = True
     """A fenced worker that the group still assigns takes the partition again."""
@@ -55,19 +55,19 @@ class Rules:
     """`take` ends what the owner before left open."""
     transaction_limit: bool = True
     """The server ends a transaction that was left open, after a minute."""
-    lane_version_guard: bool = True
+    worker_version_guard: bool = True
 
     # Facts, Unit
     drops_repeats: bool = True
     running_mark: bool = True
     """Each event of a batch sees the marks that the events before it left."""
-    gap: Literal["room", "stop", "none"] = "room"
-    """Beyond the mark: kept in the room; the worker stands still before it; applied at once."""
+    gap: Literal["park", "stop", "none"] = "park"
+    """Beyond the mark: parked; the worker stops before it; applied at once."""
     unknown_moves_mark: bool = True
     marks_in_transaction: bool = True
     may_resume: int = 99
     """Waiting events that one transaction applies."""
-    room_rows: int = 99
+    rows_loaded: int = 99
     """Waiting events that one transaction loads."""
     clears_waiting_if_whole: bool = True
     """`waiting` is taken back only if all that waits was loaded."""
@@ -77,7 +77,7 @@ class Rules:
     # Parking, redrive, discard
     parks_case: bool = True
     """What follows a parked event waits behind it."""
-    room_in_transaction: bool = True
+    rows_in_transaction: bool = True
     park_keeps_mark: bool = True
     rolls_back_failed: bool = True
     """What the handler did before it failed is undone."""
@@ -99,7 +99,7 @@ class Rules:
     scheduler_guarded: bool = True
     """Who fires writes the case and the due document only as it loaded them."""
     looks_at_state: bool = True
-    """The rule tells only what the case still waits for."""
+    """The rule reports only what the case still waits for."""
     scheduler_fenced: bool = True
     """`fence`: the lease is written in the transaction."""
     store_clock: bool = True

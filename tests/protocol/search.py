@@ -122,7 +122,7 @@ class _Search:
                     states.append(step.then)
                     parents.append(at)
                     if found := self.world.broken(step.then, wanted):
-                        return Result(len(states), *found, self.tell(to))
+                        return Result(len(states), *found, self.story_to(to))
                 if not step.fault:
                     sources.append(at)
                     targets.append(to)
@@ -131,12 +131,12 @@ class _Search:
         if lost is None:
             return Result(len(states))
         sentence = f"nothing will ever deliver everything: {self.world.missing(states[lost])}"
-        return Result(len(states), "L", sentence, self.tell(lost))
+        return Result(len(states), "L", sentence, self.story_to(lost))
 
     def first_lost(self) -> int | None:
         """The first state from which no path without faults delivers everything.
 
-        Of those, one where a fact is nowhere any more, or nothing moves, tells the story best.
+        Of those, one where a fact is nowhere any more, or nothing moves, is the clearest story.
         """
         can = self._can_deliver()
         lost = [at for at, reached in enumerate(can) if not reached]
@@ -164,7 +164,7 @@ class _Search:
                     todo.append(source)
         return can
 
-    def tell(self, at: int) -> list[str]:
+    def story_to(self, at: int) -> list[str]:
         """The steps that led there."""
         story: list[str] = []
         while self.parents[at] >= 0:

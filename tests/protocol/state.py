@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 __all__ = [
     "Act",
+    "Batch",
     "Case",
     "Cases",
     "Copy",
@@ -14,9 +15,8 @@ __all__ = [
     "Packed",
     "PartitionWorker",
     "Relay",
-    "Rooms",
+    "Rows",
     "Scenario",
-    "Slice",
     "State",
     "Step",
     "Steps",
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Fact(NamedTuple):
-    """One numbered fact; `intent` tells a repeat from another fact under the same number."""
+    """One numbered fact; `intent` distinguishes a repeat from another fact under the same number."""
 
     case: int
     sequence: int
@@ -47,7 +47,7 @@ class Fact(NamedTuple):
 Facts = tuple[Fact, ...]
 Packed = Facts
 """One outbox document."""
-Rooms = tuple[Facts, Facts]
+Rows = tuple[Facts, Facts]
 """Per case, the kept events: failed, behind a failed one, or beyond a gap."""
 
 
@@ -94,13 +94,13 @@ class Case(NamedTuple):
 Cases = tuple[Case, Case]
 
 
-class Slice(NamedTuple):
+class Batch(NamedTuple):
     """[begin, to) with what was loaded: an open transaction."""
 
     begin: int
     to: int
     cases: Cases
-    rooms: Rooms
+    rows: Rows
 
 
 class PartitionWorker(NamedTuple):
@@ -111,7 +111,7 @@ class PartitionWorker(NamedTuple):
     owner: bool = False
     """Its epoch is the stored one."""
     at: int = 0
-    slice: Slice | None = None
+    batch: Batch | None = None
 
 
 class Act(NamedTuple):
@@ -119,15 +119,15 @@ class Act(NamedTuple):
 
     done: bool = False
     case: int = 0
-    held: Case | None = None
-    room: Facts = ()
+    loaded: Case | None = None
+    rows: Facts = ()
 
 
 class State(NamedTuple):
     """One moment of everything."""
 
     sequences: tuple[int, int]
-    """Upstream: the last sequence told per case, which is also the document's version."""
+    """Upstream: the last sequence emitted per case, which is also the document's version."""
     committed: Facts
     """Upstream: every fact in commit order (history)."""
     outbox: tuple[Packed, ...]
@@ -143,23 +143,23 @@ class State(NamedTuple):
     left_open: bool
     """A dead owner's transaction still holds the watermark."""
     cases: Cases
-    rooms: Rooms
+    rows: Rows
     workers: tuple[PartitionWorker, ...]
     assigned: int
     staff: Act
     drain: Act
     discarded: frozenset[Fact]
-    mended: bool
-    """The handler that failed on the poison has been mended."""
+    fixed: bool
+    """The handler that failed on the poison has been fixed."""
     faults: int
     """How many may still happen."""
     copy: Copy | None = None
     lost: Facts = ()
-    """On the topic, and not known to the upstream store, which was put back."""
+    """On the topic, and not known to the upstream store, which was restored."""
     accepted: bool = False
     """An operator lets the cases go on above them."""
     read_before: int = 0
-    """What the worker upstream had taken when its store was put back: it is read again."""
+    """What the worker upstream had taken when its store was restored: it is read again."""
 
 
 class Step(NamedTuple):
@@ -179,27 +179,27 @@ class Scenario:
 
     name: str
     plans: tuple[tuple[tuple[int, ...], ...], ...] = ()
-    """Per writer (worker, staff): its transactions, each a list of cases that it tells a fact of."""
+    """Per writer (worker, staff): its transactions, each a list of cases that it emits a fact of."""
     outbox: tuple[tuple[int, ...], ...] = ()
     """Documents in the outbox at the start."""
     relays: int = 0
     """0: one ideal relay, whose sends may repeat."""
     workers: int = 0
     read_at_once: int = 2
-    slice_most: int = 3
+    batch_most: int = 3
     faults: int = 0
     kinds: frozenset[str] = frozenset()
     poison: frozenset[str] = frozenset()
-    """Facts on which the handler fails until it is mended."""
+    """Facts on which the handler fails until it is fixed."""
     refused: frozenset[str] = frozenset()
-    """Facts whose effect the database refuses until the handler is mended."""
+    """Facts whose effect the database refuses until the handler is fixed."""
     unknown: frozenset[str] = frozenset()
     oversize: frozenset[str] = frozenset()
     discards: bool = False
-    """The operator discards; the handler is not mended."""
+    """The operator discards; the handler is not fixed."""
     staff: bool = False
     restores: bool = False
-    """The upstream store may be put back."""
+    """The upstream store may be restored."""
     trimmed: int = 0
     """The log's start; what lies below it is history."""
 
@@ -262,7 +262,7 @@ def start(scenario: Scenario, *, lease: bool) -> State:
         watermark=scenario.trimmed,
         left_open=False,
         cases=(Case(), Case()),
-        rooms=((), ()),
+        rows=((), ()),
         workers=tuple(
             PartitionWorker("on", owner=True, at=scenario.trimmed) if c == 0 else PartitionWorker()
             for c in range(scenario.workers)
@@ -271,6 +271,6 @@ def start(scenario: Scenario, *, lease: bool) -> State:
         staff=Act(done=not scenario.staff),
         drain=Act(),
         discarded=frozenset(topic),
-        mended=False,
+        fixed=False,
         faults=scenario.faults,
     )

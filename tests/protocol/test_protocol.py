@@ -31,7 +31,7 @@ def test_without_the_rule_the_named_invariant_breaks(variant: Variant) -> None:
     result = explored(variant)
 
     assert result.letter == variant.breaks
-    assert result.story, "it tells how"
+    assert result.story, "it has a story"
 
 
 @pytest.mark.parametrize("variant", HOLDING, ids=named)

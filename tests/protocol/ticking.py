@@ -1,4 +1,4 @@
-"""One case with a deadline, two tickers, staff who move or close it, and an operator who redrives."""
+"""One case with a deadline, two schedulers, staff who move or close it, and an operator who redrives."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,13 +13,13 @@ LAST = 2
 
 
 class Case(NamedTuple):
-    """A case's document: what it waits for, and what was told of it."""
+    """A case's document: what it waits for, and what was emitted of it."""
 
     version: int = 0
     waits_for: int | None = None
     """When its next step must have been taken; None: nothing is awaited."""
     overdue: bool = False
-    """Whether it was told that it was not."""
+    """Whether it was reported as missed."""
     parked: bool = False
 
 
@@ -56,8 +56,8 @@ class Moment(NamedTuple):
     """How many of their acts are done."""
     decided_on: Case | None
     holder: int
-    tickers: tuple[Scheduler, Scheduler]
-    told: tuple[FiredTimer, ...]
+    schedulers: tuple[Scheduler, Scheduler]
+    fired: tuple[FiredTimer, ...]
     faults: int
 
 
@@ -83,8 +83,8 @@ class Ticking:
 
 def start(scenario: Ticking) -> Moment:
     """Return the moment before anything happens."""
-    tickers = (Scheduler(owner=True), Scheduler())
-    return Moment(0, Case(), None, 0, None, 0, tickers, (), scenario.faults)
+    schedulers = (Scheduler(owner=True), Scheduler())
+    return Moment(0, Case(), None, 0, None, 0, schedulers, (), scenario.faults)
 
 
 def steps(s: Moment, scenario: Ticking, rules: Rules) -> list[Step]:
@@ -127,19 +127,19 @@ def _staff(s: Moment, scenario: Ticking, rules: Rules) -> list[Step]:
 
 
 def _scheduler(s: Moment, t: int, rules: Rules) -> list[Step]:
-    me, who = s.tickers[t], f"ticker {t + 1}"
+    me, who = s.schedulers[t], f"scheduler {t + 1}"
 
     def become(scheduler: Scheduler, at: Moment = s) -> Moment:
-        first, second = put(at.tickers, t, scheduler)
-        return at._replace(tickers=(first, second))
+        first, second = put(at.schedulers, t, scheduler)
+        return at._replace(schedulers=(first, second))
 
     if not me.owner:
         if not rules.lease:
             return [Step(f"{who} starts", become(Scheduler(owner=True)))]
         taken = become(Scheduler(owner=True))._replace(holder=t)
-        if not s.tickers[s.holder].owner:
+        if not s.schedulers[s.holder].owner:
             return [Step(f"{who} takes the free lease", taken)]
-        story = f"{who} takes over the lease while ticker {s.holder + 1} still works"
+        story = f"{who} takes over the lease while scheduler {s.holder + 1} still works"
         return [_fault(story, taken)] if s.faults else []
     found = [_fault(f"{who} is killed", become(Scheduler()))] if s.faults else []
     if me.deletes:
@@ -157,13 +157,13 @@ def _scheduler(s: Moment, t: int, rules: Rules) -> list[Step]:
 
 
 def _fire(s: Moment, t: int, case: Case, rules: Rules) -> list[Step]:
-    """Commit what follows: the due document goes, the case is written, the fact is told."""
-    me, who = s.tickers[t], f"ticker {t + 1}"
+    """Commit what follows: the due document goes, the case is written, the fact is emitted."""
+    me, who = s.schedulers[t], f"scheduler {t + 1}"
     assert me.due is not None
 
     def become(scheduler: Scheduler, at: Moment = s) -> Moment:
-        first, second = put(at.tickers, t, scheduler)
-        return at._replace(tickers=(first, second))
+        first, second = put(at.schedulers, t, scheduler)
+        return at._replace(schedulers=(first, second))
 
     again = become(Scheduler(owner=True))
     if rules.lease and rules.scheduler_fenced and s.holder != t:
@@ -178,26 +178,26 @@ def _fire(s: Moment, t: int, case: Case, rules: Rules) -> list[Step]:
     story = f"{who} finds that nothing is awaited any more"
     if is_awaited or not rules.looks_at_state:
         still_is = s.case.waits_for == me.due and not s.case.overdue
-        told = FiredTimer(me.due, s.now, still_is, s.case.parked)
+        firing = FiredTimer(me.due, s.now, still_is, s.case.parked)
         overdue = case._replace(version=s.case.version + 1, overdue=True)
-        done = done._replace(case=overdue, told=(*s.told, told))
-        story = f"{who} tells that {me.due} has passed"
+        done = done._replace(case=overdue, fired=(*s.fired, firing))
+        story = f"{who} emits that {me.due} has passed"
     done = become(Scheduler(owner=True, deletes=rules.due_goes == "after"), done)
     found = [Step(story, done)]
     if s.faults:
         found.append(_fault(f"{story}, but sees an error and looks again", done))
-        found.append(_fault(f"{who}'s commit fails, and it cannot tell", again))
+        found.append(_fault(f"{who}'s commit fails, and it cannot know", again))
     return found
 
 
 def broken(s: Moment, wanted: frozenset[str]) -> tuple[str, str] | None:
     """The first invariant that the moment breaks, as (letter, sentence)."""
-    times = [each.due for each in s.told]
+    times = [each.due for each in s.fired]
     checks = (
-        ("D", len(set(times)) < len(times), "one deadline was told twice"),
-        ("C", any(each.at < each.due for each in s.told), "it was told before its time"),
-        ("A", any(not each.was_awaited for each in s.told), "nothing was awaited any more"),
-        ("P", any(each.was_parked for each in s.told), "its case was parked"),
+        ("D", len(set(times)) < len(times), "one deadline was emitted twice"),
+        ("C", any(each.at < each.due for each in s.fired), "it was emitted before its time"),
+        ("A", any(not each.was_awaited for each in s.fired), "nothing was awaited any more"),
+        ("P", any(each.was_parked for each in s.fired), "its case was parked"),
     )
     return next(
         ((letter, why) for letter, is_so, why in checks if is_so and letter in wanted), None
@@ -205,12 +205,12 @@ def broken(s: Moment, wanted: frozenset[str]) -> tuple[str, str] | None:
 
 
 def is_delivered(s: Moment, scenario: Ticking) -> bool:
-    """Staff have done their acts, and what is still awaited was told to be overdue."""
-    is_told = s.case.waits_for is None or s.case.overdue
-    return s.staff == len(scenario.acts) and is_told
+    """Staff have done their acts, and what is still awaited was reported as overdue."""
+    is_reported = s.case.waits_for is None or s.case.overdue
+    return s.staff == len(scenario.acts) and is_reported
 
 
 def missing(s: Moment) -> str:
-    """What will never be told."""
-    where = "is nowhere" if s.due is None else "stands in its due document"
+    """What will never be emitted."""
+    where = "is nowhere" if s.due is None else "is in its due document"
     return f"the time {s.case.waits_for} {where}"

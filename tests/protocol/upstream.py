@@ -19,7 +19,7 @@ from tests.protocol.state import (
 
 __all__ = ["steps"]
 
-NAMES = ("the lane upstream", "staff upstream")
+NAMES = ("the worker upstream", "staff upstream")
 
 
 def steps(s: State, scenario: Scenario, rules: Rules) -> Steps:
@@ -67,7 +67,7 @@ def _commit(
         else Numbered(*number(me.loaded, cases, intent))
     )
     if republished is None:
-        return  # it stands still until a person has looked
+        return  # it is parked until a person has looked
     numbered, packed = republished
     if rules.size_checked_at_emit and any(str(fact) in scenario.oversize for fact in packed):
         yield Step(f"{who} is refused a message that is too large", s._replace(writers=done))
@@ -79,13 +79,13 @@ def _commit(
     after = s._replace(sequences=sequences, committed=s.committed + packed, writers=done)
     after = forget(after)
     if not packed:
-        yield Step(f"{who} counts what was told before", after)
+        yield Step(f"{who} counts what was published before", after)
         return
     for at in _places(s, packed, rules):
         then = after._replace(outbox=(*s.outbox[:at], packed, *s.outbox[at:]))
         story = f"{who} commits {listed(packed)}"
         if at < len(s.outbox):
-            story += f", which stands in the outbox before {listed(s.outbox[at])}"
+            story += f", which is in the outbox before {listed(s.outbox[at])}"
         yield Step(story, then)
         if w == 1 and may_fail(s, scenario, "unclear commit"):
             yield fault(f"{story}, but sees an error and tries again", then._replace(writers=again))
@@ -102,10 +102,10 @@ def _may_read_too_early(s: State, rules: Rules) -> bool:
 
 
 def _places(s: State, packed: Packed, rules: Rules) -> range:
-    """Where a new document may stand in the order in which the relay reads.
+    """Where a new document may be in the order in which the relay reads.
 
     A stamp that the server sets inside the transaction is later than the commit of every earlier
-    writer of the same case, for a case admits one writer at a time; of other cases it says nothing.
+    writer of the same case, for a case admits one writer at a time; of other cases it assumes nothing.
     A process's own clock orders its own documents, and those of others anyhow.
     """
     cases, author = {fact.case for fact in packed}, packed[0].intent.split()[0]

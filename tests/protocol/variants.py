@@ -28,18 +28,18 @@ TAKING: Final = frozenset(
     }
 )
 
-# A worker tells of A, then of A and B in one document; staff tell of A; two relays; any reader.
+# A worker emits of A, then of A and B in one document; staff emit of A; two relays; any reader.
 PUBLISH = Scenario("publish", plans=((A, (0, 1)), (A,)), relays=2, faults=2, kinds=RELAYING)
 ACROSS = replace(PUBLISH, name="publish across", plans=((B, A), (A,)), faults=1)
 STAFF = replace(PUBLISH, name="publish staff", plans=((A,), (A, A)), faults=1)
 OVERSIZE = replace(
     PUBLISH, name="oversize", plans=((B,), (A,)), oversize=frozenset({"A1"}), faults=1
 )
-# The same, and the store is put back to any earlier moment.
+# The same, and the store is restored to any earlier moment.
 RESTORE = replace(
     PUBLISH, name="restore", restores=True, kinds=frozenset({"restore", "relay killed"})
 )
-# Two consumers; A2 is poison until its handler is mended, then redriven while A3 may still come.
+# Two consumers; A2 is poison until its handler is fixed, then redriven while A3 may still come.
 CONSUME = Scenario(
     "consume", outbox=(A, A, A, B), workers=2, faults=2, kinds=TAKING, poison=frozenset({"A2"})
 )
@@ -134,7 +134,7 @@ VARIANTS: Final = (
     _full(END_TO_END_TWO),
     _breaks(1, "L", "outbox in a second transaction", PUBLISH, outbox_in_transaction=False),
     _breaks(1, "D", "marks saved after the effects", ONE, marks_in_transaction=False),
-    _breaks(1, "A", "stored rows in a second transaction", CONSUME, room_in_transaction=False),
+    _breaks(1, "A", "stored rows in a second transaction", CONSUME, rows_in_transaction=False),
     _breaks(2, "N", "no version guard upstream", PUBLISH, version_guard=False),
     _breaks(3, "D", "no key on a staff action", PUBLISH, action_key=False),
     _breaks(4, "L", "size not checked at emit", OVERSIZE, size_checked_at_emit=False),
@@ -240,7 +240,7 @@ VARIANTS: Final = (
         transaction_limit=False,
     ),
     _breaks(13, "L", "no watchdog on log end minus watermark", ONE, watchdog=False),
-    _breaks(14, "A", "no version guard in the worker", DESK, lane_version_guard=False),
+    _breaks(14, "A", "no version guard in the worker", DESK, worker_version_guard=False),
     _breaks(15, "D", "no deduplication mark", CONSUME, drops_repeats=False),
     _holds(
         15,
@@ -285,7 +285,7 @@ VARIANTS: Final = (
         "L",
         "`waiting` cleared although not all rows were loaded",
         THREE,
-        room_rows=1,
+        rows_loaded=1,
         clears_waiting_if_whole=False,
     ),
     _holds(
@@ -293,7 +293,7 @@ VARIANTS: Final = (
         "the sweeper fixes the line above",
         "a parking lot loaded in parts, a sweeper",
         THREE,
-        room_rows=1,
+        rows_loaded=1,
     ),
     _holds(
         18,
@@ -391,7 +391,7 @@ VARIANTS: Final = (
         "D",
         "an event that was published before is published again",
         RESTORE,
-        knows_what_was_told=False,
+        knows_what_was_published=False,
     ),
     _breaks(
         25, "D", "a case continues before all input is read again", RESTORE, waits_until_read=False

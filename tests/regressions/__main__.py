@@ -1,7 +1,7 @@
 """Plant every regression in a copy and see its tests fail: `python -m tests.regressions`.
 
   --rule N      those of one rule alone (may be given again)
-  --list        tell what there is, and run nothing
+  --list        list what there is, and run nothing
   --diff        show what each changes in the code, and run nothing
   --page        write the tables of docs/protocol.md anew, and run nothing
   --beside N    runs side by side (default 2)
@@ -31,11 +31,11 @@ def main(arguments: Sequence[str]) -> int:
     chosen = [each for each in REGRESSIONS if not asked.rule or each.rule in asked.rule]
     if asked.list:
         for each in chosen:
-            _say(f"{each.rule:>2}  {each.name}", *(f"      {test}" for test in each.tests))
+            _print(f"{each.rule:>2}  {each.name}", *(f"      {test}" for test in each.tests))
         return 0
     if asked.diff:
         for each in chosen:
-            _say(f"{each.rule:>2}  {each.name}", difference(CLONE, each.edits))
+            _print(f"{each.rule:>2}  {each.name}", difference(CLONE, each.edits))
         return 0
     if asked.page:
         page = CLONE / "docs" / "protocol.md"
@@ -44,14 +44,14 @@ def main(arguments: Sequence[str]) -> int:
     begun = time.monotonic()
     with brokers() as environment:
         good = _all_fail_as_they_should(chosen, environment, asked.beside)
-    _say(f"{time.monotonic() - begun:.0f} s")
+    _print(f"{time.monotonic() - begun:.0f} s")
     return 0 if good else 1
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.regressions")
     parser.add_argument("--rule", type=int, action="append", help="of one rule alone")
-    parser.add_argument("--list", action="store_true", help="tell what there is")
+    parser.add_argument("--list", action="store_true", help="list what there is")
     parser.add_argument("--diff", action="store_true", help="show what each changes in the code")
     parser.add_argument("--page", action="store_true", help="write docs/protocol.md anew")
     parser.add_argument("--beside", type=int, default=2, help="runs side by side")
@@ -65,14 +65,14 @@ def _all_fail_as_they_should(
     with a_copy({}) as root:
         as_is = run_tests(root, tests, environment)
     broken = [verdict for verdict in as_is if verdict.outcome != "passed"]
-    _say(f"{len(as_is)} tests on the code as it is: {len(broken)} do not pass")
-    _say(*(f"   {verdict.test}: {_last_line(verdict)}" for verdict in broken))
+    _print(f"{len(as_is)} tests on the code as it is: {len(broken)} do not pass")
+    _print(*(f"   {verdict.test}: {_last_line(verdict)}" for verdict in broken))
     unseen = 0
     with ThreadPoolExecutor(beside) as pool:
         for each, lines, seen in pool.map(lambda one: _plant(one, environment), chosen):
             unseen += not seen
-            _say(f"{each.rule:>2}  {each.name}: {'seen' if seen else 'NOT SEEN'}", *lines)
-    _say(f"{len(chosen)} regressions planted, {unseen} not seen")
+            _print(f"{each.rule:>2}  {each.name}: {'seen' if seen else 'NOT SEEN'}", *lines)
+    _print(f"{len(chosen)} regressions planted, {unseen} not seen")
     return not broken and not unseen and len(as_is) == len(tests)
 
 
@@ -96,7 +96,7 @@ def _last_line(verdict: Verdict) -> str:
     return lines[0][:160] if lines else verdict.outcome
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     for line in lines:
         sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -1,7 +1,7 @@
 """What a regression changes in one function: an expression, a condition or statements.
 
-Each edit says where (`path::Class.method`), the shape of what stands there and what is to stand
-there instead, both as `shapes` says. Metavariables of `new` come from `old`, from the shapes that
+Each edit has a place (`path::Class.method`), the shape of the code there and the code that is to be
+there instead, both as `shapes` defines. Metavariables of `new` come from `old`, from the shapes that
 are `given` in the same function or elsewhere, or from `imports`. So new code follows when the names
 of the sources change.
 """
@@ -41,9 +41,9 @@ class Kind(StrEnum):
     STATEMENT = "statement"
     """One statement, or several in a row."""
     BEFORE = "before"
-    """New statements stand before the one that is found."""
+    """New statements go before the one that is found."""
     AFTER = "after"
-    """New statements stand after the one that is found."""
+    """New statements go after the one that is found."""
 
     @property
     def is_of_expressions(self) -> bool:
@@ -60,7 +60,7 @@ class Elsewhere:
 
 
 Given = str | Elsewhere | tuple[str | Elsewhere, ...]
-"""Shapes that stand in the same function or elsewhere once each; matched in this order, before `old`."""
+"""Shapes that occur in the same function or elsewhere once each; matched in this order, before `old`."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Edit:
     imports: Imports = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse new code with a metavariable that stands for nothing.
+        """Refuse new code with a metavariable without a match.
 
         Raises:
             ValueError: there is one.

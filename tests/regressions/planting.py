@@ -1,4 +1,4 @@
-"""Edits made in the syntax trees of the sources: each finds exactly one place, or says it is gone.
+"""Edits made in the syntax trees of the sources: each finds exactly one place, or reports that it is gone.
 
 All places are found in the code as it is, and changed after that. Layout, comments and names make
 no difference; a condition that was reversed or a call that has another argument does.
@@ -132,7 +132,7 @@ class _Change:
 
 
 class _Exchange(ast.NodeTransformer):
-    """Put nodes in the place of others, which stand in a row."""
+    """Put nodes in the place of others, which follow each other."""
 
     def __init__(self, old: Sequence[ast.AST], new: Sequence[ast.AST]) -> None:
         self._old, self._new = old, new

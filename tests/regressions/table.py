@@ -19,8 +19,8 @@ def planted_table() -> str:
     """What is planted in the code, and who sees it."""
     rows = [_regression(each) for each in REGRESSIONS]
     left = [f"- {name}: {why}" for name, why in NOT_PLANTED.items()]
-    told = "These variants of the model are not planted:"
-    return _table(("rule", "planted", "seen by"), rows) + f"\n{told}\n" + "\n".join(left) + "\n"
+    heading = "These variants of the model are not planted:"
+    return _table(("rule", "planted", "seen by"), rows) + f"\n{heading}\n" + "\n".join(left) + "\n"
 
 
 def _variant(variant: Variant) -> Sequence[str]:

@@ -31,7 +31,7 @@ def test_each_regression_names_tests_that_there_are(regression: Regression) -> N
         assert find_symbol((ROOT / path).read_text(), name.split("[")[0]), test
 
 
-def test_each_rule_whose_loss_breaks_something_is_planted_or_said_not_to_be() -> None:
+def test_each_rule_whose_loss_breaks_something_is_planted_or_listed_as_not_planted() -> None:
     broken = {each.rule for each in VARIANTS if each.breaks}
     planted_rules = {each.rule for each in REGRESSIONS}
 

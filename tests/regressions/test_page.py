@@ -1,4 +1,4 @@
-"""docs/protocol.md says what is: its tables are those of the code, and all that it names exists."""
+"""docs/protocol.md is current: its tables are those of the code, and all that it names exists."""
 
 import re
 from pathlib import Path

@@ -68,7 +68,7 @@ def plant(tmp_path: Path) -> Planting:
     ],
     ids=str,
 )
-def test_an_edit_writes_what_it_says_with_the_names_that_stand_there(
+def test_an_edit_writes_its_code_with_the_names_of_that_place(
     plant: Planting, edit: Edit, line: str
 ) -> None:
     assert line in plant(edit).splitlines()
@@ -153,7 +153,7 @@ def test_what_is_imported_is_imported_where_it_is_used(plant: Planting) -> None:
         "an expression for a name",
     ],
 )
-def test_an_edit_whose_anchor_is_gone_says_so(plant: Planting, edit: Edit, why: str) -> None:
+def test_an_edit_whose_anchor_is_gone_reports_it(plant: Planting, edit: Edit, why: str) -> None:
     with pytest.raises(AnchorGone) as gone:
         plant(edit)
 

@@ -1,4 +1,4 @@
-"""Ways to break a running stack so that an alarm stands. Each tells what the page's words stand for."""
+"""Ways to break a running stack so that an alarm fires. Each returns the values of the page's placeholders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.system.command_line import CommandLine
 __all__ = ["BREAKS", "Break", "Words", "post", "words_of"]
 
 Words = dict[str, Callable[[], str]]
-"""What a page's placeholders stand for, asked when a command is about to run."""
+"""The values of a page's placeholders, asked when a command is about to run."""
 Break = Callable[[LiveStack, Path], Any]
 
 MANY = 120_000
@@ -133,7 +133,7 @@ def outbox(stack: LiveStack, folder: Path) -> Iterator[Words]:
     _a_case(stack, folder, "mediation-violence-between-two-young")
     with MongoClient[dict[str, Any]](stack.mongo("admin")) as client:
         waiting = client["notify"]["outbox"]
-        wait_until(lambda: waiting.count_documents({}) > 0, 60, "something to tell")
+        wait_until(lambda: waiting.count_documents({}) > 0, 60, "something to publish")
     yield words_of(stack, "notify")
 
 
@@ -162,8 +162,8 @@ def deadlines(stack: LiveStack, folder: Path) -> Iterator[Words]:
 
 
 def _parked(stack: LiveStack, case: str) -> list[Mapping[str, Any]]:
-    told = json.loads(stack.run("parked", "list", "--service", "psp", "--json").stdout)
-    return [row for row in told if row.get("case_id") == case]
+    listed = json.loads(stack.run("parked", "list", "--service", "psp", "--json").stdout)
+    return [row for row in listed if row.get("case_id") == case]
 
 
 @contextmanager

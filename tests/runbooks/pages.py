@@ -8,9 +8,9 @@ from pathlib import Path
 from deploy.alarms import RUNBOOKS
 from deploy.embedded.paths import CLONE
 
-__all__ = ["LOOK", "MEND", "OVER", "PLACEHOLDERS", "commands", "page", "sections"]
+__all__ = ["LOOK", "OVER", "PLACEHOLDERS", "REMEDY", "commands", "page", "sections"]
 
-LOOK, MEND, OVER = "How to look", "What to do", "How to know that it is over"
+LOOK, REMEDY, OVER = "How to look", "What to do", "How to know that it is over"
 PLACEHOLDERS = re.compile(r"\b(MONGO_PID|KAFKA_PID|PID|SERVICE|CASE|CAUSE|PARTITION|REASON|ID)\b")
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
@@ -20,7 +20,7 @@ def page(alarm: str) -> Path:
 
 
 def sections(text: str) -> dict[str, str]:
-    """What stands under each heading."""
+    """The text under each heading."""
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

@@ -1,4 +1,4 @@
-"""The pages on what stands still, walked from their first command to their last."""
+"""The pages on what is parked or halted, walked from their first command to their last."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from tests.live import LiveStack
     from tests.runbooks.breaks import Break, Words
 
-__all__ = ["ENDS", "WALKS", "left_standing"]
+__all__ = ["ENDS", "WALKS", "expected_status"]
 
 BROKEN = "intake.case_opened.v1"
 READERS = ("mediation", "notify")
 A_MINUTE_S = 65.0
 
 
-def _standing(stack: LiveStack, service: str, *of: str) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = json.loads(
+def _parked(stack: LiveStack, service: str, *of: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(
         stack.run("parked", "list", "--service", service, "--json", *of).stdout
     )
-    return told
+    return listed
 
 
 def _halts(stack: LiveStack) -> dict[str, list[dict[str, Any]]]:
-    told: dict[str, list[dict[str, Any]]] = json.loads(
+    listed: dict[str, list[dict[str, Any]]] = json.loads(
         stack.run("halts", "list", "--late", "0", "--json").stdout
     )
-    return told
+    return listed
 
 
 @contextmanager
@@ -52,9 +52,9 @@ def parked(stack: LiveStack, _: Path) -> Iterator[Words]:
         post(producer, "intake.cases.mediation", case, 1, type_=BROKEN)
         post(producer, "intake.cases.mediation", case, 2)
     wait_until(
-        lambda: all(len(_standing(stack, each)) == 3 for each in READERS), 60, "three to stand"
+        lambda: all(len(_parked(stack, each)) == 3 for each in READERS), 60, "three to be parked"
     )
-    first = _standing(stack, "mediation")[0]
+    first = _parked(stack, "mediation")[0]
     yield words_of(stack, "mediation") | {
         "ID": lambda: str(first["id"]),
         "CAUSE": lambda: str(first["cause"]),
@@ -63,7 +63,7 @@ def parked(stack: LiveStack, _: Path) -> Iterator[Words]:
 
 def _give_up_the_rest(stack: LiveStack, words: Words) -> None:  # noqa: ARG001 - as all ends
     for service in READERS:
-        for row in _standing(stack, service):
+        for row in _parked(stack, service):
             give_up = ("parked", "discard", str(row["id"]), "--service", service)
             ran = stack.run(*give_up, "--reason", "rehearsed", "--yes")
             assert ran.returncode == 0, ran.stderr
@@ -77,7 +77,7 @@ def halted(stack: LiveStack, folder: Path) -> Iterator[Words]:
     assert samraad.emit("\n".join(samraad.report() for _ in range(8)))[0] == 0
     producer, waiting = Producer({**stack.kafka("admin"), "log_level": 0}), str(uuid4())
     post(producer, "mediation.cases", waiting, 2, type_="mediation.rehearsed.v1")
-    lanes = [f"{each.topic}[{each.partition}]" for each in lose_the_beginning(stack, samraad)]
+    partitions = [f"{each.topic}[{each.partition}]" for each in lose_the_beginning(stack, samraad)]
     for _case in range(CASES + 10):
         post(producer, "intake.cases.mediation", str(uuid4()), 1, type_=BROKEN, flush=False)
     producer.flush(30)
@@ -86,19 +86,19 @@ def halted(stack: LiveStack, folder: Path) -> Iterator[Words]:
         services = {each["service"] for each in _halts(stack)["partitions"]}
         return {"intake", *READERS} <= services
 
-    wait_until(stand, 120, "partitions of three services to stand still")
-    time.sleep(A_MINUTE_S)  # a case that waits is told of after a minute
+    wait_until(stand, 120, "partitions of three services to halt")
+    time.sleep(A_MINUTE_S)  # a waiting case is listed after a minute
 
     yield words_of(stack, "notify") | {
-        "PARTITION": lambda: lanes[0],
+        "PARTITION": lambda: partitions[0],
         "CASE": lambda: waiting,
     }
 
 
 def _go_on_with_the_rest(stack: LiveStack, words: Words) -> None:
     lost = {each["lane"] for each in _halts(stack)["partitions"] if each["service"] == "intake"}
-    for lane in lost:
-        ran = stack.run("halts", "accept-gap", lane, "--reason", "rehearsed", "--yes")
+    for partition in lost:
+        ran = stack.run("halts", "accept-gap", partition, "--reason", "rehearsed", "--yes")
         assert ran.returncode == 0, ran.stderr
     while _halts(stack)["partitions"]:
         time.sleep(A_MINUTE_S)
@@ -108,8 +108,8 @@ def _go_on_with_the_rest(stack: LiveStack, words: Words) -> None:
     _give_up_the_rest(stack, words)
 
 
-def left_standing(command: str) -> int:
-    """The code with which a command ends while the cause is not mended."""
+def expected_status(command: str) -> int:
+    """The code with which a command ends while the cause is not fixed."""
     return int("parked redrive" in command and "--dry-run" not in command)
 
 

@@ -37,9 +37,9 @@ class CommandLine:
         )
 
     def report(self, example: str = "mediation-violence-between-two-young", **changes: Any) -> str:
-        told = json.loads((EXAMPLES / f"{example}.json").read_text())
+        example_report = json.loads((EXAMPLES / f"{example}.json").read_text())
         own = {"partner": self.partner, "reference": f"T-{uuid4()}"}
-        return json.dumps({**told, **own, **changes}, ensure_ascii=False)
+        return json.dumps({**example_report, **own, **changes}, ensure_ascii=False)
 
     def emit(self, reports: str, *more: str) -> tuple[int, list[dict[str, Any]]]:
         """Send from standard input; give the exit code and the receipts."""
@@ -53,7 +53,7 @@ class CommandLine:
         return lines(ran.stdout)
 
     def facts(self, case: str, count: int) -> list[dict[str, Any]]:
-        """Watch a case until so many of its facts have been told."""
+        """Watch a case until so many of its facts are published."""
         ran = self.run("watch", "--case", case, "--count", str(count), "--for", "60", "--json")
         assert ran.returncode == DONE, ran.stderr
         return lines(ran.stdout)
@@ -61,8 +61,8 @@ class CommandLine:
     def parked(self, *more: str) -> list[dict[str, Any]]:
         ran = self.run("parked", "list", "--json", *more)
         assert ran.returncode == DONE, ran.stderr
-        told: list[dict[str, Any]] = json.loads(ran.stdout)
-        return told
+        facts: list[dict[str, Any]] = json.loads(ran.stdout)
+        return facts
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def lose_the_beginning(stack: LiveStack, samraad: CommandLine) -> list[TopicPartition]:
-    """Let letters come while intake stands still, and be gone when it reads on; give where."""
+    """Let letters come while intake is stopped, and be gone when it reads on; give where."""
     topic = f"partner.{samraad.partner}.reports"
     admin = AdminClient({**stack.kafka("admin"), "log_level": 0})
     pid = stack.pid("intake")

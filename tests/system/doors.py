@@ -1,4 +1,4 @@
-"""Trying a door of the broker: what one login may send and read."""
+"""Trying a listener of the broker: what one login may send and read."""
 
 from contextlib import closing
 

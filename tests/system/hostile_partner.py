@@ -65,13 +65,13 @@ class Partner:
     def __init__(self, samraad: CommandLine, kind: PartnerKind) -> None:
         added = samraad.add(kind=kind.value)
         assert added.returncode == DONE, added.stderr
-        told = json.loads(samraad.file.read_text())
-        self.id: str = told["partner"]
+        onboarding = json.loads(samraad.file.read_text())
+        self.id: str = onboarding["partner"]
         self.proposed_by = PROPOSED_BY[kind]
-        self.login: dict[str, str] = told["kafka"]
-        self.topics: dict[str, str] = told["topics"]
-        self.group = f"{told['group_prefix']}test"
-        self.key: jwk.JWK = fetch_seal_key(told["jwks_url"])
+        self.login: dict[str, str] = onboarding["kafka"]
+        self.topics: dict[str, str] = onboarding["topics"]
+        self.group = f"{onboarding['group_prefix']}test"
+        self.key: jwk.JWK = fetch_seal_key(onboarding["jwks_url"])
         self.places: dict[str, Place] = {}
         self.replies: dict[str, list[Reply]] = defaultdict(list)
         self._producer = self.producer()
@@ -94,7 +94,7 @@ class Partner:
     ) -> None:
         """Hand a record over; where it came to lie is known by `name` once it was flushed."""
 
-        def told(error: KafkaError | None, one: Message) -> None:
+        def on_delivery(error: KafkaError | None, one: Message) -> None:
             where = (str(one.topic()), int(one.partition() or 0), int(one.offset() or 0))
             self.places[name] = Place(error, *where, one.timestamp()[1])
 
@@ -103,7 +103,7 @@ class Partner:
             record.value,
             record.key,
             partition,
-            on_delivery=told,
+            on_delivery=on_delivery,
             headers=record.headers,
         )
 
@@ -128,6 +128,6 @@ class Partner:
 
     def _hear(self, one: Message) -> None:
         key, headers = (one.key() or b"").decode(), cast("Received", one.headers() or [])
-        told = {name: (value or b"").decode() for name, value in headers}
-        reply = Reply(key, told, one.value() or b"", one.timestamp()[1])
+        fields = {name: (value or b"").decode() for name, value in headers}
+        reply = Reply(key, fields, one.value() or b"", one.timestamp()[1])
         self.replies[key].append(reply)

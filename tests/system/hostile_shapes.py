@@ -21,7 +21,7 @@ PARKED: Final = ("", "parked")
 """In place of field and rule: no answer is owed, the record is set aside whole."""
 
 SCHOOL, POLICE = PartnerKind.SCHOOL, PartnerKind.POLICE
-STRANGER: Final = jwk.JWK.generate(kty="EC", crv="P-256", kid="nobody-has-this-key")
+UNKNOWN_KEY: Final = jwk.JWK.generate(kty="EC", crv="P-256", kid="nobody-has-this-key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Draft:
         return json.dumps(self.report(**changes), ensure_ascii=False).encode()
 
     def record(self, value: bytes | None = b"", **changed: Any) -> Record:
-        """A record in order around `value` (the sealed report, where none is said)."""
+        """A record in order around `value` (the sealed report, where none is given)."""
         key = changed.pop("key", self.reference)
         return Record(
             key=key,
@@ -94,7 +94,7 @@ class Shape:
 
 
 def inside(owed: tuple[str, str], kind: PartnerKind = SCHOOL, **changes: Any) -> Shape:
-    """A report with some fields other than good; `MARK` in a text stands for the mark."""
+    """A report with some fields other than good; `MARK` in a text is replaced by the mark."""
 
     def make(draft: Draft) -> Record:
         text = json.dumps(changes).replace("MARK", draft.mark)
@@ -112,11 +112,11 @@ def around(owed: tuple[str, str], **headers: Any) -> Shape:
     """An envelope with some headers other than good."""
 
     def make(draft: Draft) -> Record:
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             name: value.replace("MARK", draft.mark) if isinstance(value, str) else value
             for name, value in headers.items()
         }
-        return draft.record(**said)
+        return draft.record(**fields)
 
     return Shape(make, owed)
 
@@ -152,12 +152,12 @@ def otherwise(draft: Draft, **changes: Any) -> bytes:
 
 
 def without_reference(draft: Draft, value: bytes) -> Record:
-    """A record that says nowhere outside which reference it has."""
+    """A record without its reference outside the letter."""
     return Record(key=None, value=value, headers=headers_of(draft.partner, None))
 
 
 def twice(draft: Draft, name: str) -> Record:
-    """A record one of whose headers stands twice."""
+    """A record one of whose headers occurs twice."""
     record = draft.record()
     return replace(record, headers=[*record.headers, (name.upper(), draft.mark.encode())])
 
@@ -191,11 +191,11 @@ CHILD: Final = {
 SHAPES: Final[dict[str, Shape]] = {
     "what is no JWE": Shape(lambda d: d.record(d.written()), ("seal", "seal_malformed")),
     "a report sealed to another key": Shape(
-        lambda d: d.record(seal_letter(d.written(), STRANGER)), ("seal", "seal_unknown_key")
+        lambda d: d.record(seal_letter(d.written(), UNKNOWN_KEY)), ("seal", "seal_unknown_key")
     ),
     "a report sealed to another key under our key's id": Shape(
         lambda d: d.record(
-            seal_letter(d.written(), STRANGER, kid=d.key.export_public(as_dict=True)["kid"])
+            seal_letter(d.written(), UNKNOWN_KEY, kid=d.key.export_public(as_dict=True)["kid"])
         ),
         ("seal", "seal_broken"),
     ),
@@ -236,8 +236,8 @@ SHAPES: Final[dict[str, Shape]] = {
     "a content type that is not taken": around(
         ("header:content-type", "unsupported"), content_type="text/MARK"
     ),
-    "an id that stands twice": Shape(lambda d: twice(d, "ce_id"), ("header:ce_id", "repeated")),
-    "a subject that stands twice": Shape(
+    "an id that occurs twice": Shape(lambda d: twice(d, "ce_id"), ("header:ce_id", "repeated")),
+    "a subject that occurs twice": Shape(
         lambda d: twice(d, "ce_subject"), ("header:ce_subject", "repeated")
     ),
     "a header that is not UTF-8": Shape(
@@ -263,7 +263,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "half a surrogate pair": raw(
         ("", "lone_surrogate"), lambda d: with_text(d, f'"{d.mark}\\ud83d"'.encode())
     ),
-    "a name that stands twice in the JSON": raw(
+    "a name that occurs twice in the JSON": raw(
         ("", "duplicate_name"), lambda d: with_text(d, f'"x", "text": "{d.mark}"'.encode())
     ),
     "JSON that breaks off": raw(("", "not_json"), lambda d: d.written()[:-1]),

@@ -1,4 +1,4 @@
-"""Reports in which everything that tells of anybody is a mark that stands nowhere else."""
+"""Reports in which all personal data are marks that occur nowhere else."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ ODDS: Final = Random()  # noqa: S311 - marks, not secrets
 
 @dataclass(slots=True)
 class Marked:
-    """A report in which everything that tells of anybody is a mark of its own."""
+    """A report in which each piece of personal data is a mark of its own."""
 
     kind: str
     marks: dict[str, str] = field(default_factory=dict)
 
     def mark(self, name: str) -> str:
-        """A word that stands nowhere else; one name, one mark."""
+        """A word that occurs nowhere else; one name, one mark."""
         letters = "".join(ODDS.choices("bcdfghjklmnpqrstvwxz", k=10))
         return self.marks.setdefault(name, f"Kæ{letters}")
 
     def number(self, name: str, form: str) -> str:
-        """Digits that stand nowhere else, in the place of each `#`."""
-        said = "".join(str(ODDS.randrange(10)) if each == "#" else each for each in form)
-        return self.marks.setdefault(name, said)
+        """Digits that occur nowhere else, in the place of each `#`."""
+        digits = "".join(str(ODDS.randrange(10)) if each == "#" else each for each in form)
+        return self.marks.setdefault(name, digits)
 
     def person(self, label: str, **more: Any) -> dict[str, Any]:
         born = self.number(f"{label}.birth_date", f"19{ODDS.randrange(21, 59)}-0#-1#")

@@ -55,17 +55,17 @@ def spelled(mark: str) -> dict[str, bytes]:
 
 
 def _written(text: str) -> Iterator[Surface]:
-    for case, said in (("plain", text), ("upper", text.upper()), ("lower", text.lower())):
-        yield case, said.encode()
-        yield f"{case}, UTF-16 LE", said.encode("utf-16-le")
-        yield f"{case}, UTF-16 BE", said.encode("utf-16-be")
-        yield f"{case}, percent", quote(said).encode()
-        yield f"{case}, JSON", said.encode("ascii", "backslashreplace").replace(b"\\x", b"\\u00")
-        raw = said.encode()
+    for case, variant in (("plain", text), ("upper", text.upper()), ("lower", text.lower())):
+        yield case, variant.encode()
+        yield f"{case}, UTF-16 LE", variant.encode("utf-16-le")
+        yield f"{case}, UTF-16 BE", variant.encode("utf-16-be")
+        yield f"{case}, percent", quote(variant).encode()
+        yield f"{case}, JSON", variant.encode("ascii", "backslashreplace").replace(b"\\x", b"\\u00")
+        raw = variant.encode()
         yield f"{case}, hex", raw.hex().encode()
         yield f"{case}, upper hex", raw.hex().upper().encode()
         for shift in range(3):
-            # Letters that also hold bits of a neighbour say nothing sure: they are left out.
+            # Letters that also hold bits of a neighbour prove nothing: they are left out.
             whole = base64.b64encode(b"\0" * shift + raw).rstrip(b"=")
             sure = whole[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6]
             yield f"{case}, base64 at {shift}", sure
@@ -78,8 +78,8 @@ def find(marks: Iterable[str], surfaces: Iterable[Surface]) -> set[tuple[str, st
         (mark, needle) for mark in marks for needle in spelled(mark).values() if len(needle) > 3
     }
     found = set()
-    for name, held in surfaces:
-        found |= {(mark, name) for mark, needle in needles if needle in held}
+    for name, content in surfaces:
+        found |= {(mark, name) for mark, needle in needles if needle in content}
     return found
 
 
@@ -131,9 +131,9 @@ def _records(consumer: Consumer) -> Iterator[Surface]:
             assert one.error() is None, one.error()
             where, offset = (str(one.topic()), int(one.partition() or 0)), int(one.offset() or 0)
             headers = cast("Received", one.headers() or [])
-            told = b"".join(name.encode() + (value or b"") for name, value in headers)
-            told += b"".join(each for each in (one.key(), one.value()) if each)
-            yield f"record {where[0]}[{where[1]}]@{offset}", told
+            content = b"".join(name.encode() + (value or b"") for name, value in headers)
+            content += b"".join(each for each in (one.key(), one.value()) if each)
+            yield f"record {where[0]}[{where[1]}]@{offset}", content
             if offset + 1 >= ends.get(where, 0):
                 ends.pop(where, None)
 
@@ -164,14 +164,14 @@ def mongo_files(stack: LiveStack) -> Iterator[Surface]:
 def logs(stack: LiveStack) -> Iterator[Surface]:
     """Everything that any process has logged or traced, and addresses in it read as addresses."""
     yield from _files(stack.home.traces)
-    for name, held in _files(stack.home.logs):
-        yield name, held + unquote(held.decode("utf-8", "replace")).encode()
+    for name, content in _files(stack.home.logs):
+        yield name, content + unquote(content.decode("utf-8", "replace")).encode()
     up = stack.home.root.with_suffix(".up.log")
     yield up.name, _data(up)
 
 
 def metrics(addresses: Iterable[str]) -> Iterator[Surface]:
-    """What each address tells to whoever watches it."""
+    """What each metrics address exposes."""
     for address in addresses:
         for path in ("/metrics", "/health/ready"):
             answer = httpx.get(f"{address}{path}")
@@ -184,5 +184,5 @@ def pages(addresses: Iterable[str], client: httpx.Client) -> Iterator[Surface]:
         answer = client.get(address)
         assert answer.status_code == httpx.codes.OK, address
         links = b" ".join(_LINK.findall(answer.content))
-        told = f"{answer.url} {unquote(str(answer.url))} {answer.headers}"
-        yield address, told.encode() + answer.content + unquote(links.decode()).encode()
+        content = f"{answer.url} {unquote(str(answer.url))} {answer.headers}"
+        yield address, content.encode() + answer.content + unquote(links.decode()).encode()

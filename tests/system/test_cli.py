@@ -35,8 +35,8 @@ def test_a_partner_is_added_with_one_file_that_nobody_else_can_read(samraad: Com
     ran = samraad.add("--json")
 
     assert ran.returncode == DONE, ran.stderr
-    told = json.loads(ran.stdout)
-    assert (told["partner"], told["password"], told["reading"]) == (samraad.partner, "new", True)
+    added = json.loads(ran.stdout)
+    assert (added["partner"], added["password"], added["reading"]) == (samraad.partner, "new", True)
     assert stat.S_IMODE(samraad.file.stat().st_mode) == 0o600
     written = json.loads(samraad.file.read_text())
     assert list(written) == ["partner", "kafka", "group_prefix", "topics", "jwks_url", "http"]
@@ -90,7 +90,7 @@ def test_what_somebody_else_keeps_in_a_file_stays_and_nothing_is_made(samraad: C
     assert samraad.partner not in samraad.run("partner", "list", "--json").stdout
 
 
-def test_an_id_stands_for_one_kind_of_authority(office: CommandLine) -> None:
+def test_an_id_is_for_one_kind_of_authority(office: CommandLine) -> None:
     ran = office.add(kind="school")
 
     assert ran.returncode == REFUSED
@@ -114,12 +114,12 @@ def test_adding_a_partner_again_never_changes_by_the_way_where_it_works(
     assert other.returncode == REFUSED
     assert "is registered for 0630 Vejle, not for 0621 Kolding" in other.stderr
     assert kept.returncode == DONE, kept.stderr
-    told = json.loads(kept.stdout)
-    assert (told["municipalities"], told["municipalities_before"]) == (["0630"], None)
+    shown = json.loads(kept.stdout)
+    assert (shown["municipalities"], shown["municipalities_before"]) == (["0630"], None)
     assert municipalities(samraad) == ["0630"]
 
 
-def test_where_a_partner_works_is_changed_on_purpose_and_said(samraad: CommandLine) -> None:
+def test_where_a_partner_works_is_changed_on_purpose_and_reported(samraad: CommandLine) -> None:
     again = ("partner", "add", samraad.partner, "--kind", "prosecution", "--out", str(samraad.file))
     change = (*again, "--change-municipalities")
     samraad.add()
@@ -128,9 +128,9 @@ def test_where_a_partner_works_is_changed_on_purpose_and_said(samraad: CommandLi
     widened = samraad.run(*change)
 
     assert moved.returncode == widened.returncode == DONE, moved.stderr + widened.stderr
-    told = json.loads(moved.stdout)
-    assert told["municipalities"] == ["0621", "0630"]
-    assert told["municipalities_before"] == ["0630"]
+    shown = json.loads(moved.stdout)
+    assert shown["municipalities"] == ["0621", "0630"]
+    assert shown["municipalities_before"] == ["0630"]
     assert "works for the whole district now (before: 0621 Kolding, 0630 Vejle)" in widened.stderr
     assert municipalities(samraad) == []
 
@@ -145,7 +145,7 @@ def test_a_report_sent_twice_has_one_case_and_the_same_receipt(office: CommandLi
     assert [one["status"] for one in first + second] == ["accepted", "accepted"]
     assert first[0]["ce_id"] == second[0]["ce_id"]
     facts = office.facts(first[0]["case_id"], 3)
-    # Each service tells on a topic of its own: which of them is read first is chance.
+    # Each service publishes on a topic of its own: which of them is read first is chance.
     assert sorted(fact["type"] for fact in facts) == [
         "intake.case_opened.v1",
         "mediation.case_received.v1",
@@ -169,14 +169,16 @@ def test_a_case_is_watched_by_the_name_that_people_call_it(office: CommandLine) 
     assert office.run("watch", "--case", name, "--count", "99", "--for", "1").returncode == FAILED
 
 
-def test_a_wrong_report_is_told_field_by_field_and_not_sent(office: CommandLine) -> None:
+def test_the_errors_of_a_report_are_listed_field_by_field_and_it_is_not_sent(
+    office: CommandLine,
+) -> None:
     report = office.report(municipality="0461", occurred_at="2026-11-12T13:30:00")
 
-    code, told = office.emit(report)
+    code, receipts = office.emit(report)
 
     assert code == REJECTED
-    assert told[0]["status"] == "not_sent"
-    assert {(error["field"], error["rule"]) for error in told[0]["errors"]} == {
+    assert receipts[0]["status"] == "not_sent"
+    assert {(error["field"], error["rule"]) for error in receipts[0]["errors"]} == {
         ("/municipality", "unknown_municipality"),
         ("/occurred_at", "malformed"),
     }
@@ -194,7 +196,7 @@ def test_intake_rejects_for_the_same_reasons_what_is_sent_unchecked(office: Comm
     assert sorted(map(str, receipts[0]["errors"])) == sorted(map(str, judged_here[0]["errors"]))
 
 
-def test_what_can_never_be_answered_is_told_at_once(office: CommandLine) -> None:
+def test_what_can_never_be_answered_is_reported_at_once(office: CommandLine) -> None:
     unnamed = json.loads(office.report())
     del unnamed["reference"]
     nameable = office.report()
@@ -202,11 +204,11 @@ def test_what_can_never_be_answered_is_told_at_once(office: CommandLine) -> None
     before = {row["id"] for row in office.parked("--service", "intake")}
     began = time.monotonic()
 
-    code, told = office.emit(letters, "--unchecked", "--timeout", "110")
+    code, receipts = office.emit(letters, "--unchecked", "--timeout", "110")
 
     assert code == FAILED
     assert time.monotonic() - began < 100
-    found = {one.get("line"): one for one in told}
+    found = {one.get("line"): one for one in receipts}
     assert found[None]["reference"] == json.loads(nameable)["reference"]
     assert found[None]["status"] == "accepted"
     for line, rule in ((1, "missing"), (2, "malformed")):
@@ -223,7 +225,7 @@ def test_what_can_never_be_answered_is_told_at_once(office: CommandLine) -> None
         office.run("parked", "discard", row, "--reason", "the test ends", "--yes")
 
 
-def test_a_mended_report_is_taken_under_the_same_reference(office: CommandLine) -> None:
+def test_a_corrected_report_is_taken_under_the_same_reference(office: CommandLine) -> None:
     report = json.loads(office.report())
     wrong = json.dumps({**report, "proposed_by": "somebody"})
 
@@ -256,10 +258,10 @@ def test_many_reports_one_a_line_are_each_answered(office: CommandLine) -> None:
 def test_one_wrong_line_keeps_all_from_being_sent(office: CommandLine) -> None:
     good, wrong = office.report(), office.report(process="konfliktråd")
 
-    code, told = office.emit(f"{good}\n{wrong}\n")
+    code, receipts = office.emit(f"{good}\n{wrong}\n")
 
     assert code == REJECTED
-    assert [(one["line"], one["status"]) for one in told] == [(2, "not_sent")]
+    assert [(one["line"], one["status"]) for one in receipts] == [(2, "not_sent")]
     assert not office.receipts("--reference", json.loads(good)["reference"])
 
 
@@ -334,7 +336,7 @@ def test_wrong_use_ends_with_2(stack: LiveStack, arguments: tuple[str, ...]) -> 
     ],
     ids=" ".join,
 )
-def test_what_needs_a_running_stack_says_so_and_ends_with_3(
+def test_what_needs_a_running_stack_reports_that_and_ends_with_3(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     began = time.monotonic()

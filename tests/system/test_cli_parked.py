@@ -61,8 +61,8 @@ def test_a_half_done_add_is_completed_and_what_was_sent_before_is_redriven(
 
     assert json.loads(added.stdout)["password"] == "kept"
     assert redriven.returncode == DONE, redriven.stderr
-    told = {"service": "intake", "redriven": 1, "left": 0, "untried": 0}
-    assert json.loads(redriven.stdout) == told
+    summary = {"service": "intake", "redriven": 1, "left": 0, "untried": 0}
+    assert json.loads(redriven.stdout) == summary
     assert not own_rows(half_added)
     wait_until(
         lambda: [one["status"] for one in half_added.receipts()] == ["accepted"], 30, "a receipt"
@@ -78,8 +78,8 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
     stack: LiveStack, office: CommandLine
 ) -> None:
     case_id = str(uuid4())
-    tell(stack, case_id, 1, "intake.case_opened.v1", b'{"case_id": "not even one"}')
-    tell(stack, case_id, 2, "intake.something_new.v1", b"{}")
+    publish(stack, case_id, 1, "intake.case_opened.v1", b'{"case_id": "not even one"}')
+    publish(stack, case_id, 2, "intake.something_new.v1", b"{}")
 
     def rows() -> list[dict[str, Any]]:
         return [row for row in office.parked() if row.get("case_id") == case_id]
@@ -111,14 +111,16 @@ def test_an_event_that_can_never_succeed_is_given_up_and_what_waited_goes_on(
     assert office.run("parked", "show", row_id).returncode == FAILED
 
 
-def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
+def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_names_the_operator(
     stack: LiveStack, office: CommandLine
 ) -> None:
     cases = [str(uuid4()) for _ in range(2)]
     fact = f"intake.{uuid4().hex[:6]}"
     for case_id in cases:
-        tell(stack, case_id, 1, "intake.case_opened.v1", json.dumps({"case_id": case_id}).encode())
-        tell(stack, case_id, 2, f"{fact}.v1", b"{}")
+        publish(
+            stack, case_id, 1, "intake.case_opened.v1", json.dumps({"case_id": case_id}).encode()
+        )
+        publish(stack, case_id, 2, f"{fact}.v1", b"{}")
 
     def rows() -> list[dict[str, Any]]:
         found = office.parked("--service", "mediation")
@@ -147,9 +149,9 @@ def test_all_of_one_cause_is_tried_ahead_then_again_and_the_log_says_who_did_it(
     assert json.loads(again.stdout)["left"] >= len(cases) * 2
     for row in rows():
         give_up = ("parked", "discard", row["id"], "--service", "mediation")
-        said = office.run(*give_up, "--reason", "made by a test", "--yes")
-        assert said.returncode == DONE, said.stderr
-        assert "will never have its effect at mediation" in said.stderr
+        ran = office.run(*give_up, "--reason", "made by a test", "--yes")
+        assert ran.returncode == DONE, ran.stderr
+        assert "will never have its effect at mediation" in ran.stderr
     named = office.run(*give_up, "--reason", "of 010203-1234", "--yes")
     assert named.returncode in {FAILED, REFUSED}
     assert "010203" not in named.stdout + named.stderr
@@ -172,12 +174,12 @@ def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(
     stack: LiveStack, office: CommandLine
 ) -> None:
     case_id = str(uuid4())
-    tell(stack, case_id, 3, "intake.something_new.v1", b"{}")
+    publish(stack, case_id, 3, "intake.something_new.v1", b"{}")
     look = ("halts", "list", "--late", "0", "--json")
 
     def waiting() -> list[dict[str, Any]]:
-        told = json.loads(office.run(*look).stdout)
-        return [each for each in told["cases"] if each["case_id"] == case_id]
+        listed = json.loads(office.run(*look).stdout)
+        return [each for each in listed["cases"] if each["case_id"] == case_id]
 
     wait_until(lambda: len(waiting()) == 2, 60, "the case to wait at both of its readers")
     assert {(each["mark"], each["next"]) for each in waiting()} == {(0, 3)}
@@ -193,7 +195,7 @@ def test_a_case_that_waits_in_vain_is_shown_and_let_go_on(
     assert not waiting()
 
 
-def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes_on(
+def test_a_partition_that_lost_its_beginning_halts_until_an_operator_resumes_it(
     stack: LiveStack, samraad: CommandLine
 ) -> None:
     assert samraad.add().returncode == DONE
@@ -205,8 +207,8 @@ def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes
     assert cut
 
     def halted() -> list[dict[str, Any]]:
-        told = json.loads(samraad.run("halts", "list", "--service", "intake", "--json").stdout)
-        return [each for each in told["partitions"] if each["lane"].startswith(f"{topic}[")]
+        listed = json.loads(samraad.run("halts", "list", "--service", "intake", "--json").stdout)
+        return [each for each in listed["partitions"] if each["lane"].startswith(f"{topic}[")]
 
     wait_until(lambda: len(halted()) == len(cut), 60, "the partitions to be halted")
     assert all("are gone" in each["reason"] and each["way_on"] for each in halted())
@@ -230,7 +232,7 @@ def test_a_partition_that_lost_its_beginning_stands_still_until_an_operator_goes
     assert {entry["action"] for entry in mine} == {"parked_resume", "parked_accept_gap"}
 
 
-def tell(stack: LiveStack, case_id: str, sequence: int, fact_type: str, value: bytes) -> None:
+def publish(stack: LiveStack, case_id: str, sequence: int, fact_type: str, value: bytes) -> None:
     """Put a fact on intake's topic of mediation cases, as intake."""
     envelope = Envelope(
         id=str(uuid4()),

@@ -1,4 +1,4 @@
-"""Deadlines through the real door: a report becomes a case, its time passes, and staff are told."""
+"""Deadlines through the real topics: a report becomes a case, its time passes, and staff are notified."""
 
 import json
 import re
@@ -68,19 +68,19 @@ class Inbox:
         shown = KEY.search(row)
         assert shown is not None
         address = f"{self._site}/notify/inbox/{notice_id}"
-        said = self._client.post(address, data={"key": shown[1]}, headers={"Origin": self._site})
-        assert said.status_code == httpx.codes.OK, said.text
+        answer = self._client.post(address, data={"key": shown[1]}, headers={"Origin": self._site})
+        assert answer.status_code == httpx.codes.OK, answer.text
 
-    def wait_for(self, reference: str, *said: str) -> None:
-        """Wait until a row about it says all of that."""
+    def wait_for(self, reference: str, *words: str) -> None:
+        """Wait until a row about it contains all of that."""
         wait_until(
-            lambda: any(all(each in row for each in said) for row in self.rows(reference)),
+            lambda: any(all(each in row for each in words) for row in self.rows(reference)),
             PATIENCE_S,
-            f"{said} about {reference}",
+            f"{words} about {reference}",
         )
 
 
-def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concerns(
+def test_a_case_whose_first_step_is_not_taken_in_time_notifies_its_staff(
     hurried: tuple[LiveStack, CommandLine],
 ) -> None:
     stack, samraad = hurried
@@ -105,12 +105,12 @@ def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concern
     assert "kontakt dem nu" in kira.page(f"/mediation/cases/{mediation}")
     assert "vurdér det nu" in peder.page(f"/psp/cases/{psp}")
     waits = partial(sofie.page, "/intake/triage")
-    wait_until(lambda: "1 er over fristen" in waits(), PATIENCE_S, "the list to say so")
+    wait_until(lambda: "1 er over fristen" in waits(), PATIENCE_S, "the list to show it")
     [report] = [each for each in waits().split("<strong>") if each.startswith("M-")]
     sofie.wait_for(report.partition("<")[0], "henvendelse venter stadig på visitation")
 
 
-def test_a_deadline_stands_beside_its_case_and_goes_with_what_it_was_for(
+def test_a_deadline_is_shown_beside_its_case_and_goes_with_what_it_was_for(
     stack: LiveStack, office: CommandLine
 ) -> None:
     code, [receipt] = office.emit(office.report())

@@ -53,12 +53,12 @@ def test_a_foreign_client_integrates_with_the_credentials_file_alone(office: Com
 
 
 def test_the_client_shows_no_receipt_from_before_it_sent(office: CommandLine) -> None:
-    mended = office.folder / "mended.json"
-    mended.write_text(office.report())
-    wrong = json.dumps({**json.loads(mended.read_text()), "municipality": "0461"})
+    corrected = office.folder / "corrected.json"
+    corrected.write_text(office.report())
+    wrong = json.dumps({**json.loads(corrected.read_text()), "municipality": "0461"})
     assert office.emit(wrong, "--unchecked")[0] == REJECTED
 
-    code, receipt = send_with_client(office, mended)
+    code, receipt = send_with_client(office, corrected)
 
     assert (code, receipt["type"]) == (DONE, "intake.report_accepted.v1")
 
@@ -75,10 +75,10 @@ def test_the_demo_reports_all_that_the_district_handles(stack: LiveStack) -> Non
     references = {reference for reference, _ in wanted}
 
     def answered() -> list[tuple[str, bool]]:
-        told = [lines(stack.run("receipts", "--as", one, "--json").stdout) for one in asked]
+        receipts = [lines(stack.run("receipts", "--as", one, "--json").stdout) for one in asked]
         return sorted(
             (one["reference"], one["status"] == "rejected")
-            for ones in told
+            for ones in receipts
             for one in ones
             if one["reference"] in references  # other tests send as the same partners
         )
@@ -86,7 +86,7 @@ def test_the_demo_reports_all_that_the_district_handles(stack: LiveStack) -> Non
     wait_until(lambda: answered() == wanted, 60, "a receipt for each report of the demo")
 
 
-def test_the_first_event_of_the_readme_goes_as_it_says(stack: LiveStack, tmp_path: Path) -> None:
+def test_the_first_event_of_the_readme_goes_as_described(stack: LiveStack, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(CLONE / "examples")
     readme = (CLONE / "README.md").read_text()
     part = readme.split("## Send your first report")[1].split("\n## ")[0]
@@ -97,7 +97,7 @@ def test_the_first_event_of_the_readme_goes_as_it_says(stack: LiveStack, tmp_pat
         if line.startswith("$ ") and "activate" not in line
     ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    said = []
+    runs = []
     case = ""
     for command in commands:
         ran = subprocess.run(
@@ -109,16 +109,16 @@ def test_the_first_event_of_the_readme_goes_as_it_says(stack: LiveStack, tmp_pat
             timeout=120,
             check=False,
         )
-        said.append((ran.returncode, ran.stdout + ran.stderr))
+        runs.append((ran.returncode, ran.stdout + ran.stderr))
         if found := re.search(r"KR-\w{4}-\w{4}", ran.stdout):
             case = found.group()
 
-    assert [code for code, _ in said] == [DONE, DONE, DONE, DONE, REJECTED]
-    assert "may send" in said[0][1]
-    assert "accepted" in said[1][1]
-    assert case in said[2][1]
-    assert "mediation.case_received.v1" in said[3][1]
-    assert "unknown_municipality" in said[4][1]
+    assert [code for code, _ in runs] == [DONE, DONE, DONE, DONE, REJECTED]
+    assert "may send" in runs[0][1]
+    assert "accepted" in runs[1][1]
+    assert case in runs[2][1]
+    assert "mediation.case_received.v1" in runs[3][1]
+    assert "unknown_municipality" in runs[4][1]
 
 
 def test_the_guide_shows_the_code_of_the_client_that_is_tested() -> None:

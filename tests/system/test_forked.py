@@ -1,4 +1,4 @@
-"""A command that is forked says and does what one from the beginning does."""
+"""A forked command prints and does the same as a fresh process."""
 
 import os
 import subprocess

@@ -109,7 +109,7 @@ def logs_of(stack: LiveStack) -> dict[str, bytes]:
 
 
 def give_up(stack: LiveStack, seen: Outcome) -> None:
-    """Leave nothing standing still for the tests that come after."""
+    """Leave nothing parked for the tests that come after."""
     token = {"Authorization": f"Bearer {stack.operator_token}"}
     ours = {partner.topics["reports"] for partner in seen.partners.values()}
     for row in seen.parked.values():
@@ -214,7 +214,7 @@ def test_a_good_report_behind_it_and_one_beside_it_are_taken_in_time(
     assert outcome.delay_s(shape) <= LATEST_S
 
 
-def test_the_delay_behind_a_bad_report_is_told(
+def test_the_delay_behind_a_bad_report_is_measured(
     outcome: Outcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delays = sorted(outcome.delay_s(shape) for shape in SHAPES)
@@ -229,7 +229,7 @@ def test_the_delay_behind_a_bad_report_is_told(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_nothing_that_is_said_of_it_repeats_what_was_in_it(outcome: Outcome, shape: str) -> None:
+def test_nothing_that_is_reported_of_it_repeats_its_content(outcome: Outcome, shape: str) -> None:
     mark = outcome.cases[shape].mark
     replies = [
         reply

@@ -59,9 +59,9 @@ def test_the_inspector_reads_every_topic_and_writes_none(kafka_and_mongo: LiveSt
 def test_nobody_gets_in_without_a_login(kafka_and_mongo: LiveStack) -> None:
     for name in ("kafka", "controller"):
         address = f"127.0.0.1:{kafka_and_mongo.ports[name]}"
-        open_door = {"bootstrap.servers": address, "security.protocol": "PLAINTEXT"}
+        without_login = {"bootstrap.servers": address, "security.protocol": "PLAINTEXT"}
         with pytest.raises(KafkaException):
-            AdminClient({**open_door, "log_level": 0}).list_topics(timeout=3)
+            AdminClient({**without_login, "log_level": 0}).list_topics(timeout=3)
 
     uri = f"mongodb://127.0.0.1:{kafka_and_mongo.ports['mongo']}/?directConnection=true"
     with MongoClient(uri) as client, pytest.raises(OperationFailure):
@@ -129,7 +129,7 @@ def test_secrets_are_readable_by_their_owner_alone(kafka_and_mongo: LiveStack) -
     assert kafka_and_mongo.home.secrets.stat().st_mode & 0o777 == 0o700
 
 
-def test_no_password_stands_on_a_command_line(kafka_and_mongo: LiveStack) -> None:
+def test_no_password_is_on_a_command_line(kafka_and_mongo: LiveStack) -> None:
     passwords = {kafka_and_mongo.kafka(user)["sasl.password"] for user in ("admin", "intake")}
     supervisor = psutil.Process(kafka_and_mongo.pid("supervisor"))
 

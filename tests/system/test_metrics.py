@@ -53,18 +53,18 @@ def test_each_figure_that_is_served_is_documented_and_the_other_way_round(
     stack: LiveStack, office: CommandLine, service: str
 ) -> None:
     assert office.emit(office.report())[0] == DONE, "some figures have labels only once counted"
-    told, known = {}, documented()
+    exposed, known = {}, documented()
     for family in text_string_to_metric_families(served(stack, service)):
         if family.name.startswith("samraad_") and not family.name.endswith("_created"):
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            told[name] = (family.type, family.documentation)
+            exposed[name] = (family.type, family.documentation)
             for sample in family.samples:
                 assert set(sample.labels) - {"le"} == known[name].labels, name
 
-    assert told == {name: (each.kind, each.meaning) for name, each in known.items()}
+    assert exposed == {name: (each.kind, each.meaning) for name, each in known.items()}
 
 
-def test_each_alarm_stands_on_the_page_beside_the_figure_it_looks_at() -> None:
+def test_each_alarm_is_on_the_page_beside_the_figure_it_looks_at() -> None:
     beside = {name: each.alarm for name, each in documented().items() if each.alarm}
 
     assert beside == {
@@ -89,7 +89,7 @@ def test_no_label_grows_with_partners_cases_or_people(
     assert 'topic="partner.*.reports"' in text
 
 
-def told_of(stack: LiveStack, service: str, sample: str) -> float:
+def value_of(stack: LiveStack, service: str, sample: str) -> float:
     found = re.search(rf"^{re.escape(sample)} ([0-9.e+]+)$", served(stack, service), re.MULTILINE)
     return float(found[1]) if found else 0.0
 
@@ -102,7 +102,7 @@ def test_a_report_that_becomes_a_notice_is_counted_on_its_way(
         "mediation": 'samraad_events_total{topic="intake.cases.mediation"}',
         "notify": 'samraad_told_total{type="notify.notice_created.v1"}',
     }
-    before = {service: told_of(stack, service, sample) for service, sample in watched.items()}
+    before = {service: value_of(stack, service, sample) for service, sample in watched.items()}
 
     code, _ = office.emit(office.report())
 
@@ -110,7 +110,7 @@ def test_a_report_that_becomes_a_notice_is_counted_on_its_way(
     for service, sample in watched.items():
         wait_until(
             lambda service=service, sample=sample: (
-                told_of(stack, service, sample) > before[service]
+                value_of(stack, service, sample) > before[service]
             ),
             60,
             f"{service} counted it",

@@ -134,10 +134,10 @@ def test_brokers_of_your_own_are_used_and_locked_down(
 
     guest.start()
 
-    told = guest.status()
-    assert told["state"] == "ready"
-    assert told["kafka"]["bootstrap"] == f"127.0.0.1:{own_stack.ports['kafka']}"
-    assert (told["kafka"]["pid"], told["mongo"]["pid"]) == (None, None)
+    status = guest.status()
+    assert status["state"] == "ready"
+    assert status["kafka"]["bootstrap"] == f"127.0.0.1:{own_stack.ports['kafka']}"
+    assert (status["kafka"]["pid"], status["mongo"]["pid"]) == (None, None)
     assert send(guest.kafka("psp"), "psp.cases") is None
     refused = send(guest.kafka("psp"), "mediation.cases")
     assert refused is not None

@@ -52,7 +52,9 @@ class SentReports:
 
 
 @pytest.fixture(scope="module")
-def told(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentReports]:
+def sent_reports(
+    stack: LiveStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SentReports]:
     samraad = CommandLine(stack, tmp_path_factory.mktemp("privacy"), f"privacy-{uuid4().hex[:8]}")
     partner = Partner(samraad, PartnerKind.POLICE)
     openly = Marked("openly").number("key", "3112##-####")
@@ -101,21 +103,21 @@ def logged_in(stack: LiveStack, person: str) -> Iterator[httpx.Client]:
 
 
 def test_no_topic_and_no_file_of_the_broker_holds_any_of_it(
-    stack: LiveStack, told: SentReports
+    stack: LiveStack, sent_reports: SentReports
 ) -> None:
-    assert searching.find(told.marks, searching.kafka(stack)) == set()
+    assert searching.find(sent_reports.marks, searching.kafka(stack)) == set()
 
 
 def test_no_collection_and_no_file_of_the_database_holds_any_of_it(
-    stack: LiveStack, told: SentReports
+    stack: LiveStack, sent_reports: SentReports
 ) -> None:
-    assert searching.find(told.marks, searching.mongo_documents(stack)) == set()
-    assert searching.find(told.marks, searching.mongo_files(stack)) == set()
+    assert searching.find(sent_reports.marks, searching.mongo_documents(stack)) == set()
+    assert searching.find(sent_reports.marks, searching.mongo_files(stack)) == set()
 
 
-def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, told: SentReports) -> None:
-    assert searching.find(told.marks, searching.logs(stack)) == set()
-    assert searching.find(told.marks, searching.metrics(services_of(stack))) == set()
+def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, sent_reports: SentReports) -> None:
+    assert searching.find(sent_reports.marks, searching.logs(stack)) == set()
+    assert searching.find(sent_reports.marks, searching.metrics(services_of(stack))) == set()
 
 
 @pytest.mark.parametrize(
@@ -128,36 +130,36 @@ def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, told: SentReport
     ],
 )
 def test_no_page_and_no_address_in_it_holds_any_of_it(
-    stack: LiveStack, told: SentReports, person: str, paths: tuple[str, ...]
+    stack: LiveStack, sent_reports: SentReports, person: str, paths: tuple[str, ...]
 ) -> None:
-    addresses = [f"{stack.url('site')}{path.format(**told.cases)}" for path in paths]
+    addresses = [f"{stack.url('site')}{path.format(**sent_reports.cases)}" for path in paths]
 
     with logged_in(stack, person) as client:
-        assert searching.find(told.marks, searching.pages(addresses, client)) == set()
+        assert searching.find(sent_reports.marks, searching.pages(addresses, client)) == set()
 
 
-def test_no_operator_is_shown_any_of_it(stack: LiveStack, told: SentReports) -> None:
+def test_no_operator_is_shown_any_of_it(stack: LiveStack, sent_reports: SentReports) -> None:
     token = {"Authorization": f"Bearer {stack.operator_token}"}
     addresses = [f"{address}/operator/parked" for address in services_of(stack)]
 
     with httpx.Client(headers=token) as client:
         shown = list(searching.pages(addresses, client))
 
-    assert told.partner.topics["reports"].encode() in shown[0][1]
-    assert searching.find([*told.marks, told.openly], shown) == set()
+    assert sent_reports.partner.topics["reports"].encode() in shown[0][1]
+    assert searching.find([*sent_reports.marks, sent_reports.openly], shown) == set()
 
 
 def test_what_a_partner_writes_openly_stays_on_its_own_topic(
-    stack: LiveStack, told: SentReports
+    stack: LiveStack, sent_reports: SentReports
 ) -> None:
     """A CPR number as reference lies where the partner put it; nobody carries it any further."""
-    topic = told.partner.topics["reports"]
-    places = {place for _, place in searching.find([told.openly], searching.kafka(stack))}
+    topic = sent_reports.partner.topics["reports"]
+    places = {place for _, place in searching.find([sent_reports.openly], searching.kafka(stack))}
 
     assert places
     assert {place for place in places if topic not in place} == set()
     for surface in (searching.mongo_documents, searching.mongo_files, searching.logs):
-        assert searching.find([told.openly], surface(stack)) == set()
+        assert searching.find([sent_reports.openly], surface(stack)) == set()
 
 
 def test_an_address_that_somebody_puts_a_name_into_is_not_logged(stack: LiveStack) -> None:
@@ -173,25 +175,25 @@ def test_an_address_that_somebody_puts_a_name_into_is_not_logged(stack: LiveStac
     assert searching.find([name], searching.metrics(services_of(stack))) == set()
 
 
-def test_a_service_is_told_all_of_its_case_and_nothing_of_its_people(
-    stack: LiveStack, told: SentReports
+def test_a_service_receives_all_of_its_case_and_nothing_of_its_people(
+    stack: LiveStack, sent_reports: SentReports
 ) -> None:
-    for kind, case_id in told.cases.items():
+    for kind, case_id in sent_reports.cases.items():
         token = (stack.home.secrets / "service-tokens" / kind).read_text().strip()
         address = f"{stack.url('intake')}/cases/{case_id}/details"
 
         answer = httpx.get(address, headers={"Authorization": f"Bearer {token}"})
 
         assert answer.status_code == httpx.codes.OK
-        said = json.dumps(answer.json(), ensure_ascii=False)
-        marks = told.reports[kind].marks
-        assert {name for name, mark in marks.items() if mark in said} == {
+        answered = json.dumps(answer.json(), ensure_ascii=False)
+        marks = sent_reports.reports[kind].marks
+        assert {name for name, mark in marks.items() if mark in answered} == {
             name for name in marks if "." not in name
         }
 
 
-async def test_the_vault_tells_all_of_it_to_those_who_may_read(
-    stack: LiveStack, told: SentReports
+async def test_the_vault_discloses_all_of_it_to_those_who_may_read(
+    stack: LiveStack, sent_reports: SentReports
 ) -> None:
     index = BlindIndex((stack.home.secrets / "intake" / "index.key").read_bytes())
     client: AsyncMongoClient[dict[str, Any]]
@@ -200,15 +202,17 @@ async def test_the_vault_tells_all_of_it_to_those_who_may_read(
         vault = Vault(Store(client, "intake", cases="cases"), Keys(client, "intake", master))
         reader = {"by": "test", "purpose": "a test"}
         for kind in ("mediation", "psp", "waiting"):
-            report_id = str(index.report_id(told.partner.id, told.references[kind]))
+            report_id = str(index.report_id(sent_reports.partner.id, sent_reports.references[kind]))
             read = await vault.read_report(report_id, **reader)
             assert read is not None
-            said: list[Any] = [read.letter]
+            read_back: list[Any] = [read.letter]
             for person in read.people:
-                said += [one.content for one in await vault.read_person(person.person_id, **reader)]
-            text = json.dumps(said, ensure_ascii=False)
-            marks = told.reports[kind].marks
+                read_back += [
+                    one.content for one in await vault.read_person(person.person_id, **reader)
+                ]
+            text = json.dumps(read_back, ensure_ascii=False)
+            marks = sent_reports.reports[kind].marks
             assert {name for name, mark in marks.items() if mark not in text} == set()
         for kind in ("rejected", "parked"):
-            report_id = str(index.report_id(told.partner.id, told.references[kind]))
+            report_id = str(index.report_id(sent_reports.partner.id, sent_reports.references[kind]))
             assert await vault.read_report(report_id, **reader) is None

@@ -99,22 +99,22 @@ def test_a_report_sent_ten_times_by_three_senders_has_one_effect(partner: Comman
             if number < len(ROUNDS) - 1:
                 killed.add(kill_when_it_runs(partner.stack, "intake"))
 
-    told = VisibleEffects(partner, sent=10)
+    seen = VisibleEffects(partner, sent=10)
     assert len(killed) == 3
     assert len(set(letters)) == 10, "each was sealed anew"
-    assert len(told.receipts) >= 10
-    assert {each.type for each in told.receipts} == {"intake.report_accepted.v1"}
-    assert len({each.headers["ce_id"] for each in told.receipts}) == 1
-    assert all(each.same_as(told.receipts[0]) for each in told.receipts)
-    assert len(told.reports) == len(told.cases) == 1
-    assert told.receipts[0].body["case_id"] == told.cases[0]["_id"]
-    assert [each.sequence for each in told.facts("intake.case_opened.v1")] == [1]
-    assert [each.sequence for each in told.facts("mediation.case_received.v1")] == [1]
-    assert len(told.facts("notify.notice_created.v1")) == len(told.notices) == 1
+    assert len(seen.receipts) >= 10
+    assert {each.type for each in seen.receipts} == {"intake.report_accepted.v1"}
+    assert len({each.headers["ce_id"] for each in seen.receipts}) == 1
+    assert all(each.same_as(seen.receipts[0]) for each in seen.receipts)
+    assert len(seen.reports) == len(seen.cases) == 1
+    assert seen.receipts[0].body["case_id"] == seen.cases[0]["_id"]
+    assert [each.sequence for each in seen.facts("intake.case_opened.v1")] == [1]
+    assert [each.sequence for each in seen.facts("mediation.case_received.v1")] == [1]
+    assert len(seen.facts("notify.notice_created.v1")) == len(seen.notices) == 1
 
 
 def kill_when_it_runs(stack: LiveStack, service: str) -> int:
-    """SIGKILL a service by the process id that `status --json` tells, once there is one."""
+    """SIGKILL a service by the process id in `status --json`, once there is one."""
     wait_until(
         lambda: bool(stack.status()["services"][service]["instances"]),
         SETTLE_S,
@@ -125,16 +125,16 @@ def kill_when_it_runs(stack: LiveStack, service: str) -> int:
     return pid
 
 
-def test_another_content_under_an_accepted_reference_is_refused_and_the_first_stands(
+def test_another_content_under_an_accepted_reference_is_refused_and_the_first_is_kept(
     partner: CommandLine,
 ) -> None:
     report = partner.report()
     assert partner.emit(report)[0] == DONE
     before = VisibleEffects(partner, sent=1)
 
-    code, told = partner.emit(json.dumps({**json.loads(report), "text": "Noget andet."}))
+    code, receipts = partner.emit(json.dumps({**json.loads(report), "text": "Noget andet."}))
     assert code == REJECTED
-    assert [(each["field"], each["rule"]) for each in told[0]["errors"]] == [
+    assert [(each["field"], each["rule"]) for each in receipts[0]["errors"]] == [
         ("/reference", "conflict")
     ]
 
@@ -149,20 +149,20 @@ def test_another_content_under_an_accepted_reference_is_refused_and_the_first_st
     assert VisibleEffects(partner, sent=3).receipts[2].same_as(before.receipts[0])
 
 
-def test_a_rejected_report_is_taken_once_it_is_mended(partner: CommandLine) -> None:
+def test_a_rejected_report_is_taken_once_it_is_corrected(partner: CommandLine) -> None:
     report = json.loads(partner.report())
-    code, told = partner.emit(json.dumps({**report, "municipality": "0461"}), "--unchecked")
+    code, receipts = partner.emit(json.dumps({**report, "municipality": "0461"}), "--unchecked")
     assert code == REJECTED
-    assert [(each["field"], each["rule"]) for each in told[0]["errors"]] == [
+    assert [(each["field"], each["rule"]) for each in receipts[0]["errors"]] == [
         ("/municipality", "unknown_municipality")
     ]
     assert not VisibleEffects(partner, sent=1).cases
 
-    code, told = partner.emit(json.dumps(report))
+    code, receipts = partner.emit(json.dumps(report))
 
-    assert (code, told[0]["status"]) == (DONE, "accepted")
+    assert (code, receipts[0]["status"]) == (DONE, "accepted")
     after = VisibleEffects(partner, sent=2)
-    assert [each["_id"] for each in after.cases] == [told[0]["case_id"]]
+    assert [each["_id"] for each in after.cases] == [receipts[0]["case_id"]]
     assert len(after.notices) == 1
 
 
@@ -185,8 +185,8 @@ def test_a_notice_lies_in_the_inbox_soon_after_the_partner_was_acknowledged(
             subjects.append(next_of(notices)["fullDocument"]["subject"])
             taken_s.append(time.monotonic() - acknowledged)
 
-    told = VisibleEffects(partner, sent=LETTERS)
-    assert sorted(subjects) == sorted(each["_id"] for each in told.cases)
+    seen = VisibleEffects(partner, sent=LETTERS)
+    assert sorted(subjects) == sorted(each["_id"] for each in seen.cases)
     cuts = quantiles(taken_s, n=100, method="inclusive")
     p50, p99 = cuts[49], cuts[98]
     with capsys.disabled():
@@ -212,11 +212,12 @@ def test_the_stack_keeps_within_its_memory(
 ) -> None:
     status = stack.status()
     services = {
-        name: resident_mb(told["instances"][0]["pid"]) for name, told in status["services"].items()
+        name: resident_mb(shown["instances"][0]["pid"])
+        for name, shown in status["services"].items()
     }
     whole = {pid: (name_of(pid), resident_mb(pid)) for pid in tree(status["supervisor"]["pid"])}
     names = {status["kafka"]["pid"]: "kafka", status["mongo"]["pid"]: "mongo"}
-    names |= {told["instances"][0]["pid"]: name for name, told in status["services"].items()}
+    names |= {shown["instances"][0]["pid"]: name for name, shown in status["services"].items()}
     total = sum(megabytes for _, megabytes in whole.values())
 
     with capsys.disabled():
@@ -248,9 +249,9 @@ def test_a_service_that_just_started_keeps_within_its_memory(
 
 def is_new(stack: LiveStack, service: str, before: int) -> bool:
     """Whether another process of the service is ready than the one before."""
-    told = stack.status()["services"][service]
-    (instance,) = told["instances"]
-    return told["state"] == "ready" and instance["pid"] not in {None, before}
+    shown = stack.status()["services"][service]
+    (instance,) = shown["instances"]
+    return shown["state"] == "ready" and instance["pid"] not in {None, before}
 
 
 def tree(pid: int) -> Iterator[int]:
@@ -261,7 +262,7 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def resident_mb(pid: int) -> float:
-    """What the kernel says a process holds in memory."""
+    """The resident memory of a process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

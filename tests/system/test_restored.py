@@ -1,4 +1,4 @@
-"""Stores of running services put back to an earlier state, as docs/runbooks/restore.md tells it."""
+"""Stores of running services restored to an earlier state, as docs/runbooks/restore.md describes."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def database(stack: LiveStack) -> Iterator[MongoClient[Document]]:
         yield client
 
 
-def test_stores_that_are_put_back_lose_nothing_and_double_nothing(
+def test_stores_that_are_restored_lose_nothing_and_double_nothing(
     stack: LiveStack, samraad: CommandLine, database: MongoClient[Document]
 ) -> None:
     assert samraad.add().returncode == DONE
     assert samraad.emit(samraad.report())[0] == DONE
-    wait_until(lambda: _is_told(database), 60, "all to be told")
+    wait_until(lambda: _is_all_published(database), 60, "all to be published")
     copies = _copied(database)
     cases = _report_more(samraad)
     staffed = cases[-1]
-    _tell_as_mediation(stack, staffed, 2)
+    _publish_as_mediation(stack, staffed, 2)
     _get_old(database, copies)
-    told, answers = _told_of(stack, cases), _answers(stack, samraad)
+    published, answers = _published_of(stack, cases), _answers(stack, samraad)
 
-    _put_back(stack, database, copies)
+    _restore(stack, database, copies)
 
-    wait_until(lambda: _found(samraad) == list(STORES), 60, "both stores to be found put back")
+    wait_until(lambda: _found(samraad) == list(STORES), 60, "both stores to be found restored")
     wait_until(lambda: _are_there(database, cases), 60, "all cases to be there again")
     _wait_for_one_to_stand(samraad, cases, staffed)
     assert samraad.emit(samraad.report())[0] == DONE, "the service is open"
@@ -66,11 +66,11 @@ def test_stores_that_are_put_back_lose_nothing_and_double_nothing(
     assert f"mediation published #2 {OF_STAFF}, which its store does not have" in shown.stdout
     after = _answers(stack, samraad)
     assert {reference: after[reference] for reference in answers} == answers
-    assert _told_of(stack, cases) == told, "nothing is told a second time"
+    assert _published_of(stack, cases) == published, "nothing is published a second time"
 
     ran = samraad.run("halts", "go-on", "--case", staffed, "--reason", "seen by a test", "--yes")
     assert ran.returncode == DONE, ran.stderr
-    assert _standing(samraad, cases) == []
+    assert _parked(samraad, cases) == []
     for service in STORES:
         noted = ("halts", "go-on", "--all", "--service", service, "--reason", "a test", "--yes")
         assert samraad.run(*noted).returncode == DONE
@@ -81,7 +81,7 @@ def test_stores_that_are_put_back_lose_nothing_and_double_nothing(
 
 
 def _report_more(samraad: CommandLine) -> list[str]:
-    """Send three good letters and one that lies ahead of the clock; give all cases, once told."""
+    """Send three good letters and one that lies ahead of the clock; give all cases, once published."""
     ahead = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
     reports = [*(samraad.report() for _ in range(3)), samraad.report(occurred_at=ahead)]
     assert samraad.emit("\n".join(reports), "--unchecked")[0] == REJECTED
@@ -93,13 +93,13 @@ def _report_more(samraad: CommandLine) -> list[str]:
 
 
 def _found(samraad: CommandLine) -> list[str]:
-    """The services whose stores `samraad halts list` says to be put back."""
+    """The services whose stores `samraad halts list` lists as restored."""
     shown = json.loads(samraad.run("halts", "list", "--json").stdout)
     return sorted(store["service"] for store in shown["stores"])
 
 
-def _standing(samraad: CommandLine, cases: list[str]) -> list[str]:
-    """Those of the cases of which it says that a store does not know all."""
+def _parked(samraad: CommandLine, cases: list[str]) -> list[str]:
+    """Those of the cases of which it lists that a store does not know all."""
     shown = json.loads(samraad.run("halts", "list", "--json").stdout)
     return [case["case_id"] for case in shown["unknown"] if case["case_id"] in cases]
 
@@ -108,11 +108,11 @@ def _wait_for_one_to_stand(samraad: CommandLine, cases: list[str], staffed: str)
     seen: list[list[str]] = []
 
     def is_so() -> bool:
-        seen.append(_standing(samraad, cases))
+        seen.append(_parked(samraad, cases))
         return seen[-1] == [staffed]
 
     try:
-        wait_until(is_so, 60, "one case to stand")
+        wait_until(is_so, 60, "one case to be listed")
     except AssertionError:
         shown = samraad.run("halts", "list").stdout, samraad.run("parked", "list").stdout
         raise AssertionError(cases, staffed, seen[-1], *shown, samraad.stack.status()) from None
@@ -133,7 +133,7 @@ def _blobs_without_a_key(database: MongoClient[Document]) -> list[tuple[str, str
 
 
 def _sealed(value: Any) -> Iterator[bytes]:
-    """All sealed bytes in a document; the id of their key stands in each from its second byte on."""
+    """All sealed bytes in a document; the id of their key is in each from its second byte on."""
     if isinstance(value, Binary) and value.subtype == SENSITIVE:
         yield bytes(value)
     elif isinstance(value, dict | list):
@@ -141,7 +141,7 @@ def _sealed(value: Any) -> Iterator[bytes]:
             yield from _sealed(each)
 
 
-def _is_told(database: MongoClient[Document]) -> bool:
+def _is_all_published(database: MongoClient[Document]) -> bool:
     return not any(database[store]["outbox"].count_documents({}) for store in STORES)
 
 
@@ -174,9 +174,9 @@ def _get_old(database: MongoClient[Document], copies: Copies) -> None:
         wait_until(has_counted, 60, f"{store} to count on")
 
 
-def _put_back(stack: LiveStack, database: MongoClient[Document], copies: Copies) -> None:
+def _restore(stack: LiveStack, database: MongoClient[Document], copies: Copies) -> None:
     for store, copy in copies.items():
-        with _standing_still(stack.pid(store)):
+        with _stopped(stack.pid(store)):
             for name in database[store].list_collection_names():
                 database[store][name].delete_many({})
                 if copy.get(name):
@@ -184,7 +184,7 @@ def _put_back(stack: LiveStack, database: MongoClient[Document], copies: Copies)
 
 
 @contextmanager
-def _standing_still(pid: int) -> Iterator[None]:
+def _stopped(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -192,8 +192,8 @@ def _standing_still(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def _tell_as_mediation(stack: LiveStack, case_id: str, sequence: int) -> None:
-    """Tell what a member of staff decided, of which only the topic will know."""
+def _publish_as_mediation(stack: LiveStack, case_id: str, sequence: int) -> None:
+    """Publish what a member of staff decided, which only the topic will know."""
     source = "/mediation/cases"
     envelope = Envelope(str(uuid4()), source, OF_STAFF, subject=case_id, sequence=sequence)
     producer = Producer({**stack.kafka("mediation"), "log_level": 0})
@@ -201,20 +201,20 @@ def _tell_as_mediation(stack: LiveStack, case_id: str, sequence: int) -> None:
     assert producer.flush(30) == 0
 
 
-def _told_of(stack: LiveStack, cases: list[str]) -> dict[str, Numbers]:
-    """The numbers that each topic holds of each case, as often as they stand there."""
-    told: dict[str, Numbers] = {}
+def _published_of(stack: LiveStack, cases: list[str]) -> dict[str, Numbers]:
+    """The numbers that each topic holds of each case, as often as they occur there."""
+    published: dict[str, Numbers] = {}
     for topic in (CASES, MEDIATIONS):
-        told[topic] = {case: [] for case in cases}
+        published[topic] = {case: [] for case in cases}
         for message in _records(stack.kafka("inspector"), "eyes", topic):
             case = (message.key() or b"").decode()
-            if case in told[topic]:
-                told[topic][case].append(dict(message.headers() or [])["ce_sequence"].decode())
-    return told
+            if case in published[topic]:
+                published[topic][case].append(dict(message.headers() or [])["ce_sequence"].decode())
+    return published
 
 
 def _answers(stack: LiveStack, samraad: CommandLine) -> dict[str, Any]:
-    """The receipt of each letter; the very same, byte by byte, may stand there twice."""
+    """The receipt of each letter; the very same, byte by byte, may be there twice."""
     given: dict[str, Any] = {}
     for message in _records(stack.kafka("inspector"), "eyes", f"partner.{samraad.partner}.replies"):
         receipt = message.value(), sorted(message.headers() or [])

@@ -1,6 +1,6 @@
 """What partners and services may not do on the broker and in the database, beyond test_locks.
 
-Every refusal stands beside the same deed that is allowed, so that a broker that refuses everything
+Every refusal is paired with the same action that is allowed, so that a broker that refuses everything
 would not pass.
 """
 
@@ -57,7 +57,7 @@ Login = dict[str, str]
 
 
 class Pair:
-    """Two partners' logins; each is a stranger to the other."""
+    """Two partners' logins; each has no rights to the other's topics."""
 
     def __init__(self, stack: LiveStack) -> None:
         self.admin = connect(stack.kafka("admin"))
@@ -89,17 +89,17 @@ def pair(kafka_and_mongo: LiveStack) -> Pair:
 
 def writing(login: Login, topic: str) -> int | None:
     """Write one record; return the code of what the broker had against it."""
-    told: list[int | None] = []
+    answers: list[int | None] = []
     producer = Producer({**login, "log_level": 0, "message.timeout.ms": 15_000})
     producer.produce(
         topic,
         b"{}",
         b"k",
         0,
-        on_delivery=lambda error, _: told.append(int(error.code()) if error else None),
+        on_delivery=lambda error, _: answers.append(int(error.code()) if error else None),
     )
     producer.flush(20)
-    return told[0]
+    return answers[0]
 
 
 def reading(login: Login, *topics: str, group: str = "") -> dict[str, int | None]:
@@ -111,22 +111,22 @@ def reading(login: Login, *topics: str, group: str = "") -> dict[str, int | None
         "enable.partition.eof": True,
         "log_level": 0,
     }
-    told: dict[str, int | None] = {}
+    answers: dict[str, int | None] = {}
     until = time.monotonic() + 20
     with closing(Consumer({**login, **settings})) as consumer:
         consumer.subscribe(list(topics))
-        while told.keys() < set(topics) and time.monotonic() < until:
+        while answers.keys() < set(topics) and time.monotonic() < until:
             one = consumer.poll(0.5)
             if one is None:
                 continue
             error, topic = one.error(), one.topic()
             if error is None or error.code() == KafkaError._PARTITION_EOF:
-                told[str(topic)] = None
+                answers[str(topic)] = None
             elif topic:
-                told[str(topic)] = int(error.code())
+                answers[str(topic)] = int(error.code())
             else:  # it is the group that is refused, so no topic of it is read
                 return dict.fromkeys(topics, int(error.code()))
-    return told
+    return answers
 
 
 def administering(deed: Callable[[], dict[Any, Any]]) -> int | None:
@@ -154,9 +154,9 @@ def test_a_partner_writes_its_own_reports_and_nothing_else(pair: Pair) -> None:
 def test_a_partner_reads_its_own_replies_and_nothing_else(pair: Pair) -> None:
     forbidden = (pair.others("replies"), pair.others("reports"), *FACTS, "audit.checkpoints")
 
-    told = reading(pair.login, pair.own("replies"), *forbidden)
+    answers = reading(pair.login, pair.own("replies"), *forbidden)
 
-    assert told == {pair.own("replies"): None, **dict.fromkeys(forbidden, TOPIC_REFUSED)}
+    assert answers == {pair.own("replies"): None, **dict.fromkeys(forbidden, TOPIC_REFUSED)}
 
 
 def test_a_partner_keeps_its_place_in_its_own_groups_alone(pair: Pair) -> None:
@@ -215,9 +215,9 @@ def test_a_service_reads_the_processes_it_serves_and_no_other(
     mine = READS[service] | ({pair.own("reports")} if service == "intake" else set())
     topics = {*FACTS, pair.own("reports"), pair.own("replies")}
 
-    told = reading(kafka_and_mongo.kafka(service), *topics)
+    answers = reading(kafka_and_mongo.kafka(service), *topics)
 
-    assert told == {topic: None if topic in mine else TOPIC_REFUSED for topic in topics}
+    assert answers == {topic: None if topic in mine else TOPIC_REFUSED for topic in topics}
 
 
 @pytest.mark.parametrize("service", [each for each in SERVICES if each != "intake"])
@@ -233,7 +233,7 @@ def test_a_service_writes_no_letter_and_no_receipt(
 
 
 def refused(deed: Callable[[], object]) -> bool:
-    """Whether the database says that this is not for this user."""
+    """Whether the database refuses this to this user."""
     try:
         deed()
     except OperationFailure as error:

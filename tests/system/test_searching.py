@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 
 class Planted(BaseHTTPRequestHandler):
-    """A service that tells too much."""
+    """A service that exposes too much."""
 
     mark = ""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        told = {
+        pages = {
             "/metrics": f'samraad_events_total{{name="{self.mark}"}} 1',
             "/page": f'<a href="/cases?who={self.mark.encode().hex()}">case</a>',
         }
-        self.wfile.write(told.get(self.path, "").encode())
+        self.wfile.write(pages.get(self.path, "").encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
-def telling_too_much(mark: str) -> Iterator[str]:
+def leaking_service(mark: str) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Planted,), {"mark": mark}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -106,7 +106,7 @@ def test_the_search_finds_what_is_planted_in_a_log(stack: LiveStack) -> None:
 def test_the_search_finds_what_is_planted_in_metrics_and_addresses() -> None:
     mark = Marked("page").mark("name")
 
-    with telling_too_much(mark) as address, httpx.Client() as client:
+    with leaking_service(mark) as address, httpx.Client() as client:
         assert searching.find([mark], searching.metrics([address]))
         assert searching.find([mark], searching.pages([f"{address}/page"], client))
 

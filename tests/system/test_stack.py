@@ -1,4 +1,4 @@
-"""The stack keeps its word: restarts, data, no orphans, ports, and what status tells."""
+"""The stack's promises: restarts, data, no orphans, ports, and the status."""
 
 import json
 import os
@@ -32,22 +32,22 @@ def test_up_again_is_done_at_once(stack: LiveStack) -> None:
     assert stack.pid("kafka") == before
 
 
-def test_status_tells_what_the_contract_promises(stack: LiveStack) -> None:
-    told = json.loads(stack.run("status", "--json").stdout)
+def test_status_shows_what_the_contract_promises(stack: LiveStack) -> None:
+    status = json.loads(stack.run("status", "--json").stdout)
 
-    assert told["state"] == "ready"
-    assert set(told) == {"state", "supervisor", "site", "kafka", "mongo", "services"}
-    assert set(told["site"]) == {"url", "issuer"}
-    assert told["kafka"]["security_protocol"] == "SASL_PLAINTEXT"
-    assert told["kafka"]["sasl_mechanism"] == "SCRAM-SHA-512"
-    assert told["kafka"]["inspector"]["username"] == "inspector"
-    password = Path(told["kafka"]["inspector"]["password_file"]).read_text().strip()
+    assert status["state"] == "ready"
+    assert set(status) == {"state", "supervisor", "site", "kafka", "mongo", "services"}
+    assert set(status["site"]) == {"url", "issuer"}
+    assert status["kafka"]["security_protocol"] == "SASL_PLAINTEXT"
+    assert status["kafka"]["sasl_mechanism"] == "SCRAM-SHA-512"
+    assert status["kafka"]["inspector"]["username"] == "inspector"
+    password = Path(status["kafka"]["inspector"]["password_file"]).read_text().strip()
     assert password == stack.kafka("inspector")["sasl.password"]
-    assert told["mongo"]["host"] == f"127.0.0.1:{stack.ports['mongo']}"
-    with MongoClient(Path(told["mongo"]["inspector_uri_file"]).read_text().strip()) as client:
+    assert status["mongo"]["host"] == f"127.0.0.1:{stack.ports['mongo']}"
+    with MongoClient(Path(status["mongo"]["inspector_uri_file"]).read_text().strip()) as client:
         assert client["intake"]["audit"].count_documents({}) >= 0
-    assert set(told["services"]) == set(SERVICES)
-    for service in told["services"].values():
+    assert set(status["services"]) == set(SERVICES)
+    for service in status["services"].values():
         assert set(service) == {"url", "state", "instances", "lag", "outbox", "parked", "log"}
         assert service["state"] == "ready"
         assert service["instances"][0]["rss_mb"] > 0
@@ -100,7 +100,7 @@ def test_a_killed_service_is_back_every_time(stack: LiveStack, service: str) -> 
     stack.wait_until_ready(30)
 
 
-def test_the_site_shows_the_services_and_hides_their_back_doors(stack: LiveStack) -> None:
+def test_the_site_shows_the_services_and_hides_their_internal_paths(stack: LiveStack) -> None:
     def status_of(path: str) -> int:
         with closing(socket.create_connection(("127.0.0.1", stack.ports["site"]))) as line:
             line.sendall(
@@ -110,48 +110,50 @@ def test_the_site_shows_the_services_and_hides_their_back_doors(stack: LiveStack
 
     assert status_of("/") == 302
     assert status_of("/assets/dkfds/css/dkfds.css") == 200
-    for back_door in ("/operator/parked", "/metrics", "/cases/x/details", "/health/ready"):
-        assert status_of(back_door) == 404
+    for internal_path in ("/operator/parked", "/metrics", "/cases/x/details", "/health/ready"):
+        assert status_of(internal_path) == 404
 
 
 def test_everything_listens_on_the_loopback_interface_alone(stack: LiveStack) -> None:
     supervisor = psutil.Process(stack.pid("supervisor"))
-    doors = [
+    listeners = [
         connection.laddr
         for process in supervisor.children(recursive=True)
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
 
-    assert {door.port for door in doors} == set(stack.ports.values())
-    assert {door.ip.removeprefix("::ffff:") for door in doors} == {"127.0.0.1"}
+    assert {listener.port for listener in listeners} == set(stack.ports.values())
+    assert {listener.ip.removeprefix("::ffff:") for listener in listeners} == {"127.0.0.1"}
 
 
-def keys_of(told: object) -> object:
+def keys_of(status: object) -> object:
     """The keys of a document, of those within it as well."""
-    if not isinstance(told, dict):
+    if not isinstance(status, dict):
         return None
-    return {key: keys_of(value) for key, value in told.items() if key != "services"}
+    return {key: keys_of(value) for key, value in status.items() if key != "services"}
 
 
-def values_of(told: object) -> list[object]:
+def values_of(status: object) -> list[object]:
     return (
-        [each for value in told.values() for each in values_of(value)]
-        if isinstance(told, dict)
-        else [told]
+        [each for value in status.values() for each in values_of(value)]
+        if isinstance(status, dict)
+        else [status]
     )
 
 
-def test_what_does_not_run_says_so_in_the_same_keys(stack: LiveStack, own_stack: LiveStack) -> None:
+def test_what_does_not_run_is_reported_in_the_same_keys(
+    stack: LiveStack, own_stack: LiveStack
+) -> None:
     ran = own_stack.run("status", "--json")
 
     assert ran.returncode == 3
-    told = json.loads(ran.stdout)
-    assert (told.pop("state"), told.pop("services")) == ("stopped", {})
-    assert set(values_of(told)) == {None}
+    status = json.loads(ran.stdout)
+    assert (status.pop("state"), status.pop("services")) == ("stopped", {})
+    assert set(values_of(status)) == {None}
     running = stack.status()
     del running["state"]
-    assert keys_of(told) == keys_of(running)
+    assert keys_of(status) == keys_of(running)
     assert own_stack.run("down").returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""What an operator sees: the table of each process, live on a terminal, and the alarms that stand."""
+"""What an operator sees: the table of each process, live on a terminal, and the alarms that fire."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CLEARED = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def instance(stack: LiveStack, service: str) -> dict[str, Any]:
-    told: dict[str, Any] = stack.status()["services"][service]["instances"][0]
-    return told
+    status: dict[str, Any] = stack.status()["services"][service]["instances"][0]
+    return status
 
 
 def test_without_a_terminal_it_is_shown_once_with_every_process(office: CommandLine) -> None:
@@ -89,16 +89,16 @@ def test_once_is_enough_on_a_terminal_too(stack: LiveStack) -> None:
         os.close(ours)
 
 
-def test_programs_are_told_of_each_process(stack: LiveStack, office: CommandLine) -> None:
+def test_programs_see_each_process(stack: LiveStack, office: CommandLine) -> None:
     assert office.emit(office.report())[0] == DONE
 
     for service in SERVICES:
-        told = instance(stack, service)
-        assert set(told) == {
+        status = instance(stack, service)
+        assert set(status) == {
             *("pid", "rss_mb", "name", "state", "lag", "outbox_oldest_s", "parked"),
             *("halts", "restarts", "last_step"),
         }
-        assert (told["name"], told["halts"]) == (service, 0)
+        assert (status["name"], status["halts"]) == (service, 0)
     assert instance(stack, "intake")["last_step"].endswith("Z")
 
 
@@ -116,10 +116,10 @@ def test_a_process_that_hangs_is_an_alarm_with_a_page_until_it_is_ended(stack: L
     pid = stack.pid("psp")
     os.kill(pid, signal.SIGSTOP)
     try:
-        told = alarms(stack)
-        assert ("psp", "absent") in told
-        assert told["psp", "absent"]["runbook"] == "docs/runbooks/absent.md"
-        assert told["psp", "absent"]["sentence"] == "psp: one of its processes does not answer"
+        listed = alarms(stack)
+        assert ("psp", "absent") in listed
+        assert listed["psp", "absent"]["runbook"] == "docs/runbooks/absent.md"
+        assert listed["psp", "absent"]["sentence"] == "psp: one of its processes does not answer"
         shown = stack.run("status").stdout
         assert re.search(r"ABSENT +psp: .*docs/runbooks/absent\.md", shown)
     finally:
@@ -131,7 +131,7 @@ def test_a_process_that_hangs_is_an_alarm_with_a_page_until_it_is_ended(stack: L
 
 def alarms(stack: LiveStack) -> dict[tuple[str, str], dict[str, Any]]:
     ran = stack.run("alarms", "--json")
-    told = {(each["service"], each["alarm"]): each for each in json.loads(ran.stdout)}
-    assert ran.returncode == (FAILED if told else DONE)
-    assert {name for _, name in told} <= {alarm.name for alarm in ALARMS}
-    return told
+    listed = {(each["service"], each["alarm"]): each for each in json.loads(ran.stdout)}
+    assert ran.returncode == (FAILED if listed else DONE)
+    assert {name for _, name in listed} <= {alarm.name for alarm in ALARMS}
+    return listed

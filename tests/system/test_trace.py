@@ -71,9 +71,9 @@ def the_way_to_the_notice(steps: list[Step]) -> list[tuple[str, str]]:
 
 def post(samraad: CommandLine, reports: list[tuple[str, bytes | None]]) -> None:
     """Send sealed reports with a traceparent of any kind, as a partner's own program does."""
-    told = json.loads(samraad.file.read_text())
-    key = httpx.get(told["jwks_url"]).json()["keys"][0]
-    producer = Producer({**told["kafka"], "acks": "all", "log_level": 0})
+    onboarding = json.loads(samraad.file.read_text())
+    key = httpx.get(onboarding["jwks_url"]).json()["keys"][0]
+    producer = Producer({**onboarding["kafka"], "acks": "all", "log_level": 0})
     for report, traceparent in reports:
         reference = json.loads(report)["reference"]
         envelope = Envelope(
@@ -85,7 +85,10 @@ def post(samraad: CommandLine, reports: list[tuple[str, bytes | None]]) -> None:
         )
         headers = [*write_envelope(envelope), ("traceparent", traceparent)]
         producer.produce(
-            told["topics"]["reports"], seal(report.encode(), key), key=reference, headers=headers
+            onboarding["topics"]["reports"],
+            seal(report.encode(), key),
+            key=reference,
+            headers=headers,
         )
     assert producer.flush(30) == 0
 
@@ -169,23 +172,23 @@ def test_one_trace_of_a_partner_does_not_tie_two_processes_together(office: Comm
     tied = whole_trace(office, json.loads(mediation)["reference"])
     apart: list[Step] = []
 
-    def is_told() -> bool:
+    def is_published() -> bool:
         apart[:] = steps_of(office, json.loads(triage)["reference"])
         return any(step["name"] == "publish intake.triage_waiting.v1" for step in apart)
 
-    wait_until(is_told, 60, "the triage to be told")
+    wait_until(is_published, 60, "the triage to be published")
     of_both = {step["trace"] for step in tied} & {step["trace"] for step in apart}
     assert of_both == set()
 
 
-def test_what_was_not_traced_is_told_in_a_sentence(office: CommandLine) -> None:
+def test_what_was_not_traced_is_reported_in_a_sentence(office: CommandLine) -> None:
     ran = office.run("trace", "T-of-nobody")
 
     assert (ran.returncode, ran.stdout) == (FAILED, "")
     assert ran.stderr == "No trace of it was written.\n"
 
 
-def test_where_nothing_is_traced_that_is_said(kafka_and_mongo: LiveStack) -> None:
+def test_where_nothing_is_traced_that_is_reported(kafka_and_mongo: LiveStack) -> None:
     ran = kafka_and_mongo.run("trace", "T-1")
 
     assert ran.returncode == NOT_RUNNING

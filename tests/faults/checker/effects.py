@@ -1,7 +1,7 @@
 """A ledger of facts that a broker acknowledged, folded against what a reader of them made of it.
 
 For a service that counts: each fact is a number of a case, whose effect is one row, one entry in the
-case's own document, and one fact told. Pure; imports nothing of the product.
+case's own document, and one published fact. Pure; imports nothing of the product.
 """
 
 from collections import Counter, defaultdict
@@ -22,13 +22,13 @@ class Counted:
     """Its cases by id."""
     effects: Sequence[tuple[str, int]]
     """Case and number of each row that was ever added."""
-    told: Sequence[tuple[str, int, int, bytes]]
-    """Case, sequence, number and all bytes of each record it told, as each partition holds them."""
+    published: Sequence[tuple[str, int, int, bytes]]
+    """Case, sequence, number and all bytes of each published record, as each partition holds them."""
     outbox: int = 0
     parked: int = 0
     watermarks: Mapping[int, int] = field(default_factory=dict)
     ends: Mapping[int, int] = field(default_factory=dict)
-    """Per partition: where it stands, and where the log ends."""
+    """Per partition: its watermark, and the end of the log."""
 
 
 def judge_counts(acknowledged: Iterable[tuple[str, int]], seen: Counted) -> list[Finding]:
@@ -56,37 +56,37 @@ def judge_counts(acknowledged: Iterable[tuple[str, int]], seen: Counted) -> list
         marks = set(seen.documents.get(case, {}).get("protocol", {}).get("marks", {}).values())
         if marks != {count}:
             findings.append(Finding("left", f"{case}: marked at {sorted(marks)}, not at {count}"))
-    return [*findings, *_strangers(seen, last), *_told(seen, last), *_rest(seen)]
+    return [*findings, *_unknown_cases(seen, last), *_published(seen, last), *_rest(seen)]
 
 
-def _strangers(seen: Counted, last: Mapping[str, int]) -> Iterable[Finding]:
+def _unknown_cases(seen: Counted, last: Mapping[str, int]) -> Iterable[Finding]:
     for case, number in set(seen.effects):
         if number > last.get(case, 0):
             yield Finding("doubled", f"{case}: {number} has an effect, and nobody sent it")
 
 
-def _told(seen: Counted, last: Mapping[str, int]) -> Iterable[Finding]:
+def _published(seen: Counted, last: Mapping[str, int]) -> Iterable[Finding]:
     firsts: dict[str, dict[int, tuple[int, bytes]]] = defaultdict(dict)
-    for case, sequence, number, content in seen.told:
+    for case, sequence, number, content in seen.published:
         known = firsts[case].setdefault(sequence, (number, content))
         if known != (number, content):
-            yield Finding("doubled", f"{case}: two facts are told under {sequence}")
+            yield Finding("doubled", f"{case}: two facts are published under {sequence}")
     for case, count in last.items():
-        told = firsts.get(case, {})
+        numbers = firsts.get(case, {})
         wanted = list(range(1, count + 1))
-        if missing := set(wanted) - told.keys():
-            yield Finding("lost", f"{case}: {sorted(missing)} were not told")
-        elif list(told) != wanted:
-            yield Finding("order", f"{case}: told as {list(told)}")
-        elif [number for number, _ in told.values()] != wanted:
-            yield Finding("order", f"{case}: told in another order than it was taken in")
+        if missing := set(wanted) - numbers.keys():
+            yield Finding("lost", f"{case}: {sorted(missing)} were not published")
+        elif list(numbers) != wanted:
+            yield Finding("order", f"{case}: published as {list(numbers)}")
+        elif [number for number, _ in numbers.values()] != wanted:
+            yield Finding("order", f"{case}: published in another order than it was taken in")
 
 
 def _rest(seen: Counted) -> Iterable[Finding]:
     if seen.outbox:
         yield Finding("left", f"{seen.outbox} outbox documents")
     if seen.parked:
-        yield Finding("left", f"{seen.parked} rows stand or wait")
+        yield Finding("left", f"{seen.parked} rows are parked or wait")
     for partition, end in seen.ends.items():
         if seen.watermarks.get(partition, 0) != end:
             yield Finding("left", f"[{partition}] at {seen.watermarks.get(partition, 0)} of {end}")

@@ -38,7 +38,7 @@ class Finding:
     """One thing that should not be."""
 
     kind: str
-    """`lost`, `doubled`, `order`, `answer` (another than the contract says) or `left`."""
+    """`lost`, `doubled`, `order`, `answer` (another than the contract requires) or `left`."""
     what: str
 
 
@@ -79,7 +79,7 @@ class _Stores:
                 self.readers[mark["topic"]].add(service)
 
     def holds(self, service: str, case: str) -> bool:
-        """Say whether there is a document with content, not just marks."""
+        """Whether there is a document with content, not just marks."""
         document = self._cases[service].get(case, {})
         return bool(document.keys() - {"_id", "version", "protocol"})
 
@@ -99,9 +99,9 @@ Planted = Mapping[tuple[str, str], int]
 def fold(
     sent: Iterable[Sent], observed: Observed, planted: Planted = MappingProxyType({})
 ) -> list[Finding]:
-    """Return every finding; none means that every promise held.
+    """Return every finding; none means that every promise was kept.
 
-    What was planted was told by no service: of it only the effects are judged, which must be those
+    What was planted was published by no service: of it only the effects are judged, which must be those
     of the facts in order, each once.
     """
     seen, stores = _Seen(observed), _Stores(observed)
@@ -171,7 +171,7 @@ def _cases(
                 named[case].add(reference)
     for case, references in named.items():
         if case not in seen.by_type[OPENED]:
-            yield Finding("lost", f"case {case}: accepted, and no fact tells it")
+            yield Finding("lost", f"case {case}: accepted, and no fact reports it")
         if len(references) > 1:
             yield Finding("doubled", f"case {case}: two references opened it")
     yield from _opened(seen, stores, planted, named.keys())
@@ -207,13 +207,13 @@ def _taken_over(case: str, process: str, seen: _Seen, stores: _Stores) -> Iterat
         yield Finding("lost", f"case {case}: {service} has no document")
     received = seen.by_type[f"{service}.case_received.v1"].get(case, [])
     if not received:
-        yield Finding("lost", f"case {case}: {service} told nothing")
+        yield Finding("lost", f"case {case}: {service} published nothing")
     if len({fact.sequence for fact in received}) > 1:
         yield Finding("doubled", f"case {case}: {service} received it twice")
 
 
 def _reports(seen: _Seen, observed: Observed) -> Iterator[Finding]:
-    """What waits for triage is told too; and no report has two cases."""
+    """What waits for triage is published too; and no report has two cases."""
     cases = Counter(
         report for case in observed.documents("intake", "cases") for report in case["reports"]
     )
@@ -232,36 +232,38 @@ def _reports(seen: _Seen, observed: Observed) -> Iterator[Finding]:
             yield Finding("lost", f"report {report['_id']}: kept, and no acceptance was sent")
         waits = bool(accepted) and accepted[0].body["case_id"] is None
         if waits and report["_id"] not in seen.by_type[WAITS]:
-            yield Finding("lost", f"report {report['_id']}: waits, and no fact tells it")
+            yield Finding("lost", f"report {report['_id']}: waits, and no fact reports it")
 
 
 def _notices(seen: _Seen, observed: Observed) -> Iterator[Finding]:
-    told: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    published: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for facts in seen.by_type[NOTICE].values():
         for fact in facts:
             body = fact.body
-            told[body["case_id"], body["about"], body["audience"]].add(body["notice_id"])
+            published[body["case_id"], body["about"], body["audience"]].add(body["notice_id"])
     kept = Counter(
         (each["subject"], each["about"], f"{each['role']}:{each['place']}")
         for each in observed.documents("notify", "notices")
     )
-    for (case, about, _), notices in told.items():
+    for (case, about, _), notices in published.items():
         if len(notices) > 1:
-            yield Finding("doubled", f"case {case}: {len(notices)} notices of {about} are told")
+            yield Finding(
+                "doubled", f"case {case}: {len(notices)} notices of {about} are published"
+            )
     for (case, about, _), count in kept.items():
         if count > 1:
             yield Finding("doubled", f"case {case}: {count} notices of {about} are kept")
-    for case, about, _ in kept.keys() - told.keys():
-        yield Finding("lost", f"case {case}: a notice of {about} is kept and not told")
-    for case, about, _ in told.keys() - kept.keys():
-        yield Finding("lost", f"case {case}: a notice of {about} is told and not kept")
-    yield from _untold(seen, {(case, about) for case, about, _ in told})
+    for case, about, _ in kept.keys() - published.keys():
+        yield Finding("lost", f"case {case}: a notice of {about} is kept and not published")
+    for case, about, _ in published.keys() - kept.keys():
+        yield Finding("lost", f"case {case}: a notice of {about} is published and not kept")
+    yield from _unpublished(seen, {(case, about) for case, about, _ in published})
 
 
-def _untold(seen: _Seen, told: set[tuple[str, str]]) -> Iterator[Finding]:
+def _unpublished(seen: _Seen, published: set[tuple[str, str]]) -> Iterator[Finding]:
     for about in (WAITS, "mediation.case_received.v1", "psp.case_received.v1"):
         for subject in seen.by_type[about]:
-            if (subject, about) not in told:
+            if (subject, about) not in published:
                 yield Finding("lost", f"case {subject}: no notice of {about}")
 
 
@@ -280,7 +282,7 @@ def _order(facts: Iterable[SeenRecord]) -> Iterator[Finding]:
         if first is None:
             known[fact.sequence] = fact
             if fact.sequence != len(known):
-                yield Finding("order", f"{name}: {fact.sequence} stands where {len(known)} belongs")
+                yield Finding("order", f"{name}: {fact.sequence} is where {len(known)} belongs")
         elif not fact.same_as(first):
             yield Finding("doubled", f"{name}: two facts under number {fact.sequence}")
         if any(other.partition != fact.partition for other in known.values()):
@@ -308,7 +310,7 @@ def _marks(seen: _Seen, stores: _Stores, planted: Planted) -> Iterator[Finding]:
 
 
 def _rest(observed: Observed) -> Iterator[Finding]:
-    """At rest nothing is on its way, nothing stands still, and every watermark is at its log's end."""
+    """At rest nothing is in flight, nothing is parked, and every watermark is at its log's end."""
     for service, collections in observed.databases.items():
         if collections.get("outbox"):
             yield Finding("left", f"{service}: {len(collections['outbox'])} outbox documents")

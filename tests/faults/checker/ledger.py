@@ -1,7 +1,7 @@
 """What a partner's own client knows: what it sent, and what the broker acknowledged.
 
 Append-only JSON lines, written before the send and after each acknowledgement, so the file is true
-whatever dies in between. Nothing but the ledger says what must have happened.
+whatever dies in between. Only the ledger records what must have happened.
 """
 
 import json
@@ -28,7 +28,7 @@ class Sent:
     """A mark of the opened report: two sends of one report share it, whatever their seals."""
     expects: Expected
     acknowledged: dict[str, Any] | None = field(default=None)
-    """Topic, partition and offset as the broker told them; None where it never answered."""
+    """Topic, partition and offset as the broker reported them; None where it never answered."""
 
 
 class Ledger:

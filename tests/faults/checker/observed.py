@@ -70,7 +70,7 @@ class SeenRecord:
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
     def same_as(self, other: "SeenRecord") -> bool:
-        """Say whether both are the same message, wherever they lie."""
+        """Whether both are the same message, wherever they lie."""
         return (self.key, self.headers, self.value) == (other.key, other.headers, other.value)
 
 
@@ -208,8 +208,8 @@ def _record(message: Any) -> SeenRecord:
         offset=message.offset(),
         key=None if key is None else key.decode("utf-8", "backslashreplace"),
         headers={
-            name: (held or b"").decode("utf-8", "backslashreplace")
-            for name, held in message.headers() or []
+            name: (content or b"").decode("utf-8", "backslashreplace")
+            for name, content in message.headers() or []
         },
         value=base64.b64encode(value or b"").decode("ascii"),
         at_ms=int(message.timestamp()[1]),

@@ -89,7 +89,7 @@ class PartnerClient:
     ) -> None:
         """Send any record at all."""
 
-        def told(error: KafkaError | None, message: Message) -> None:
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is None and number is not None and self._ledger is not None:
                 self._ledger.acknowledged(
                     number,
@@ -99,7 +99,7 @@ class PartnerClient:
                 )
 
         self._producer.produce(
-            self.topic, value, key=key, headers=headers, on_delivery=told, **where
+            self.topic, value, key=key, headers=headers, on_delivery=on_delivery, **where
         )
         self._producer.poll(0)
 

@@ -1,6 +1,6 @@
 """What a watcher wrote down of a run, folded: did all that died come back, was memory bounded.
 
-Append-only JSON lines: `died` and `back` name a process and a moment, `held` how much memory a
+Append-only JSON lines: `died` and `back` name a process and a moment, `memory` how much memory a
 process had. Written from the public contract alone, as the rest of the checker.
 """
 
@@ -18,7 +18,7 @@ __all__ = [
     "MOST_RECOVERY_S",
     "WatchLog",
     "judge",
-    "most_held",
+    "peak_memory",
     "read_watched",
     "recoveries",
 ]
@@ -41,12 +41,12 @@ class WatchLog:
         self._write({"died": who, "at": at, "kind": kind, "where": where})
 
     def back(self, who: str, at: float, died_at: float) -> None:
-        """The successor of what died then says that it is ready."""
+        """The successor of what died then reports that it is ready."""
         self._write({"back": who, "at": at, "died_at": died_at})
 
-    def held(self, who: str, at: float, megabytes: float) -> None:
+    def memory(self, who: str, at: float, megabytes: float) -> None:
         """How much memory a process holds."""
-        self._write({"held": who, "at": at, "mb": round(megabytes, 1)})
+        self._write({"memory": who, "at": at, "mb": round(megabytes, 1)})
 
     def _write(self, line: dict[str, Any]) -> None:
         with self._turn, self.path.open("a", encoding="utf-8") as lines:
@@ -75,12 +75,12 @@ def recoveries(lines: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any]
         yield death, float("inf")
 
 
-def most_held(lines: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """Give the most that any process of each service held, in megabytes."""
+def peak_memory(lines: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Give the most that any process of each service used, in megabytes."""
     most: dict[str, float] = defaultdict(float)
     for line in lines:
-        if "held" in line:
-            service = line["held"].partition("-")[0]
+        if "memory" in line:
+            service = line["memory"].partition("-")[0]
             most[service] = max(most[service], line["mb"])
     return dict(most)
 
@@ -95,8 +95,8 @@ def judge(lines: Iterable[dict[str, Any]]) -> list[Finding]:
             if seconds is not None and seconds > MOST_RECOVERY_S
         ),
         *(
-            Finding("memory", f"{service} held {held:.0f} MB")
-            for service, held in most_held(known).items()
-            if held > MOST_MB
+            Finding("memory", f"{service} used {megabytes:.0f} MB")
+            for service, megabytes in peak_memory(known).items()
+            if megabytes > MOST_MB
         ),
     ]

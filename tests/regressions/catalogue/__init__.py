@@ -1,6 +1,6 @@
 """What is planted for which rule, and the tests that must see it.
 
-Names in CAPITALS are metavariables: they stand for whatever the code calls its things. Run
+Names in CAPITALS are metavariables: they match the names in the code. Run
 `python -m tests.regressions --diff` to see what each regression changes in the code of today.
 """
 

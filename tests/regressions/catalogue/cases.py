@@ -53,7 +53,7 @@ CASES: Final[tuple[Regression, ...]] = (
                 (CASE_ID, SOURCE), MARKS.get(SOURCE, 0)
             )
             """,
-            given="_ = UNIT.HELD(UNIT.CASES, CASE_ID).PROTOCOL",
+            given="_ = UNIT.LOADED(UNIT.CASES, CASE_ID).PROTOCOL",
         ),
         seen_by=f"{ORDER}::test_a_fact_that_is_repeated_at_new_offsets_has_one_effect",
     ),
@@ -136,7 +136,7 @@ CASES: Final[tuple[Regression, ...]] = (
     planted(
         17,
         "`waiting` is cleared although not all waiting rows were loaded",
-        change_condition(DRAIN, "WAITING and not ROOM and UNIT.IS_WHOLE", "WAITING and not ROOM"),
+        change_condition(DRAIN, "WAITING and not ROWS and UNIT.IS_WHOLE", "WAITING and not ROWS"),
         seen_by=f"{ORDER}::test_a_drain_that_stopped_for_size_goes_on_by_itself",
     ),
     # parking and what people do

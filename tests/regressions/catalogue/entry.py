@@ -1,4 +1,4 @@
-"""What an entry of the catalogue says."""
+"""What an entry of the catalogue holds."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +23,7 @@ ORDER: Final = "tests/edge/test_engine_order.py"
 RIVALS: Final = "tests/edge/test_engine_rivals.py"
 RULES: Final = "tests/edge/test_engine_rules.py"
 DUE: Final = "tests/edge/test_engine_deadlines.py"
-RESTORED: Final = "tests/edge/test_engine_restored.py"
+RESTORED: Final = "tests/edge/test_engine_rollback.py"
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,5 @@ STORE: Final = "shared/engine/store/store.py::Store.write"
 STORE_WRITE: Final = "shared/engine/store/writes.py::write"
 
 WRITE_UNGUARDED: Final = change_expression(
-    STORE_WRITE, '{"_id": ID, "version": HELD.VERSION}', '{"_id": ID}'
+    STORE_WRITE, '{"_id": ID, "version": LOADED.VERSION}', '{"_id": ID}'
 )

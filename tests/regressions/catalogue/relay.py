@@ -1,4 +1,4 @@
-"""The outbox, told in the order in which it was decided."""
+"""The outbox, published in the order of the decisions."""
 
 from time import time
 from typing import Final
@@ -18,7 +18,7 @@ RELAY: Final[tuple[Regression, ...]] = (
         5,
         "the outbox is read in the order of its ObjectIds",
         change_expression(OLDEST, 'FOUND.sort("at", 1)', 'FOUND.sort("_id", 1)'),
-        seen_by=f"{RULES}::test_a_process_whose_clock_is_slow_does_not_tell_before_what_it_decided_upon",
+        seen_by=f"{RULES}::test_a_process_whose_clock_is_slow_does_not_publish_before_what_it_decided_upon",
     ),
     planted(
         5,
@@ -26,13 +26,13 @@ RELAY: Final[tuple[Regression, ...]] = (
         change_expression(
             PACK, "TIMESTAMP(0, 0)", "TIMESTAMP(int(TIME()), 1)", imports={"TIME": time}
         ),
-        seen_by=f"{RULES}::test_a_process_whose_clock_is_slow_does_not_tell_before_what_it_decided_upon",
+        seen_by=f"{RULES}::test_a_process_whose_clock_is_slow_does_not_publish_before_what_it_decided_upon",
     ),
     planted(
         6,
         "the outbox is read by a majority cursor instead of a snapshot",
         change_expression(OLDEST, "CLIENT.start_session(snapshot=True)", "CLIENT.start_session()"),
-        seen_by=f"{RULES}::test_what_commits_behind_the_relays_back_is_told_before_what_follows_it",
+        seen_by=f"{RULES}::test_what_commits_behind_the_relays_position_is_published_before_what_follows_it",
     ),
     planted(
         7,
@@ -88,6 +88,6 @@ RELAY: Final[tuple[Regression, ...]] = (
             '{"at": {"$lte": DOCUMENTS[-1]["at"]}}',
             given='[ROW["_id"] for ROW, _ in zip(DOCUMENTS, _, strict=True) if _]',
         ),
-        seen_by=f"{RULES}::test_what_commits_with_an_earlier_stamp_is_not_deleted_with_what_was_told",
+        seen_by=f"{RULES}::test_what_commits_with_an_earlier_stamp_is_not_deleted_with_what_was_published",
     ),
 )

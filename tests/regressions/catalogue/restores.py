@@ -1,4 +1,4 @@
-"""A store that was put back to an earlier state."""
+"""A store that was restored to an earlier state."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ RESTORES: Final[tuple[Regression, ...]] = (
         25,
         "an event that was published before is published again",
         change_statement(NUMBER, "return COUNTED + 1, True", "return COUNTED + 1, False"),
-        seen_by=f"{RESTORED}::test_after_a_restore_all_is_read_again_and_nothing_is_told_twice",
+        seen_by=f"{RESTORED}::test_after_a_restore_all_is_read_again_and_nothing_is_published_twice",
     ),
     planted(
         25,
@@ -42,7 +42,7 @@ RESTORES: Final[tuple[Regression, ...]] = (
             COUNT, '{"_id": ROW_ID, "beat": {"$gte": BEAT}}', '{"_id": ROW_ID, "beat": {"$gte": 0}}'
         ),
         change_condition(COUNT, 'ROW["beat"] <= BEAT', 'ROW["beat"] < 0'),
-        seen_by=f"{RESTORED}::test_a_store_that_is_put_back_under_a_running_service_is_noticed",
+        seen_by=f"{RESTORED}::test_a_store_that_is_restored_under_a_running_service_is_noticed",
     ),
     planted(
         25,
@@ -59,7 +59,7 @@ RESTORES: Final[tuple[Regression, ...]] = (
             """,
             given="LEFT = sum(_)",
         ),
-        seen_by=f"{RESTORED}::test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes_on",
+        seen_by=f"{RESTORED}::test_what_the_log_has_lost_since_is_reported_and_stops_until_a_person_goes_on",
     ),
     planted(
         25,
@@ -67,27 +67,27 @@ RESTORES: Final[tuple[Regression, ...]] = (
         change_statement(
             NUMBER, "return max(COUNTED, LAST) + 1, False", "return COUNTED + 1, False"
         ),
-        seen_by=f"{RESTORED}::test_what_is_told_after_a_person_looked_has_a_number_above_all_that_was_told",
+        seen_by=f"{RESTORED}::test_what_is_published_after_a_person_looked_has_a_number_above_all_that_was_published",
     ),
     planted(
         25,
         "events emitted before the rollback is detected are noted as known",
         drop(GO_BACK, "await GUARD.CHECK(SEEN)"),
         drop(SAVE, "await GUARD.CHECK(SEEN, SESSION)", given="SEEN = GUARD.BEAT"),
-        seen_by=f"{RESTORED}::test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hides_nothing",
+        seen_by=f"{RESTORED}::test_what_is_decided_on_a_store_before_its_rollback_is_noticed_hides_nothing",
     ),
     planted(
         25,
         "a late deadline is published again once its case has continued above it",
         change_expression(
             NUMBER,
-            "[AT for AT, (KNOWN, REST) in LEFT if KNOWN == SAID]",
-            "[AT for AT, (KNOWN, REST) in LEFT if KNOWN == SAID and AT > COUNTED]",
+            "[AT for AT, (KNOWN, REST) in LEFT if KNOWN == OWN]",
+            "[AT for AT, (KNOWN, REST) in LEFT if KNOWN == OWN and AT > COUNTED]",
             given="return COUNTED + 1, True",
         ),
         seen_by=(
-            f"{RESTORED}::test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_before_it_fires_anew",
-            f"{RESTORED}::test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told_again",
+            f"{RESTORED}::test_a_deadline_that_had_fired_is_not_published_again_though_staff_acted_before_it_fires_anew",
+            f"{RESTORED}::test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_published_again",
         ),
     ),
 )

@@ -19,7 +19,7 @@ NEW_UNIT: Final = "shared/engine/store/store.py::Store.unit"
 FOLLOW: Final = "shared/engine/timers/timers.py::sync_timers"
 FIRE: Final = "shared/engine/timers/timers.py::Timers.fire"
 FENCE: Final = "shared/engine/store/lease.py::fence"
-SLICE: Final = "shared/engine/timers/scheduler.py::Scheduler._slice"
+TAKE_DUE: Final = "shared/engine/timers/scheduler.py::Scheduler._slice"
 TAKE: Final = "shared/engine/timers/scheduler.py::Scheduler._take"
 TRY: Final = "shared/engine/timers/scheduler.py::Scheduler._try"
 LOAD: Final = "shared/engine/timers/scheduler.py::Scheduler._load"
@@ -50,26 +50,26 @@ TIMERS: Final[tuple[Regression, ...]] = (
         21,
         "closing a case leaves its deadline unchanged",
         change_expression(FOLLOW, "BEFORE.keys() - NOW.keys()", "()"),
-        seen_by=f"{DUE}::test_a_case_that_is_closed_or_gets_a_new_date_is_not_told_of_the_old_one",
+        seen_by=f"{DUE}::test_a_case_that_is_closed_or_gets_a_new_date_does_not_fire_the_old_one",
     ),
     planted(
         22,
         "a due document is deleted before the transaction that fires it commits, outside of it",
         drop(FIRE, "UNIT.DUE.append((ROW_ID, None))"),
         insert_before(
-            SLICE,
+            TAKE_DUE,
             "await STORE.WRITE(UNIT, SESSION)",
             DELETE_THE_FIRED,
             given=NAMES_OF_DUE,
         ),
         insert_before(
-            SLICE,
+            TAKE_DUE,
             "await STORE.WRITE(UNIT, SESSION)",
             "UNIT.DUE = [each for each in UNIT.DUE if each[1] is not None]",
             given=("UNIT = STORE.NEW(_)", elsewhere(FIRE, "_.DUE.append((_, None))")),
         ),
         seen_by=(
-            f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
+            f"{DUE}::test_a_scheduler_that_is_killed_leaves_each_deadline_to_fire_once"
             "[ticker.before_commit]"
         ),
     ),
@@ -77,9 +77,9 @@ TIMERS: Final[tuple[Regression, ...]] = (
         22,
         "a due document is deleted after the transaction that fires it",
         drop(FIRE, "UNIT.DUE.append((ROW_ID, None))"),
-        insert_before(SLICE, "STORE.SETTLE(UNIT)", DELETE_THE_FIRED, given=NAMES_OF_DUE),
+        insert_before(TAKE_DUE, "STORE.SETTLE(UNIT)", DELETE_THE_FIRED, given=NAMES_OF_DUE),
         seen_by=(
-            f"{DUE}::test_a_ticker_that_is_killed_leaves_each_deadline_to_fire_once"
+            f"{DUE}::test_a_scheduler_that_is_killed_leaves_each_deadline_to_fire_once"
             "[ticker.after_commit]"
         ),
     ),
@@ -93,7 +93,7 @@ TIMERS: Final[tuple[Regression, ...]] = (
         23,
         "the process's clock decides what is due",
         change_statement(
-            SLICE,
+            TAKE_DUE,
             "NOW = await FENCE(STORE, NAME, SESSION)",
             """
             await FENCE(STORE, NAME, SESSION)
@@ -109,7 +109,7 @@ TIMERS: Final[tuple[Regression, ...]] = (
     planted(
         24,
         "a deadline fires though its case is parked",
-        change_condition(TAKE, "UNIT.HELD(UNIT.CASES, CASE_ID).PROTOCOL.PARKED", "False"),
+        change_condition(TAKE, "UNIT.LOADED(UNIT.CASES, CASE_ID).PROTOCOL.PARKED", "False"),
         seen_by=f"{DUE}::test_a_deadline_that_passes_while_its_case_is_parked_waits_for_the_case",
     ),
     planted(
@@ -117,7 +117,7 @@ TIMERS: Final[tuple[Regression, ...]] = (
         "a deadline that fails makes its whole batch fail",
         change_expression(TRY, "Exception", "EOFError"),
         seen_by=(
-            f"{DUE}::test_a_deadline_that_fails_holds_up_its_own_case_only_and_fires_once_mended"
+            f"{DUE}::test_a_deadline_that_fails_blocks_its_own_case_only_and_fires_once_fixed"
             "[fails]"
         ),
     ),

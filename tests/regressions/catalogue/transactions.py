@@ -24,7 +24,7 @@ from tests.regressions.edits import (
 
 __all__ = ["TRANSACTIONS"]
 
-WRITE_ROOM: Final = "shared/engine/store/writes.py::_write_parked"
+WRITE_PARKED: Final = "shared/engine/store/writes.py::_write_parked"
 ACT: Final = "shared/engine/store/store.py::Store.act.step"
 PERSIST: Final = "shared/engine/store/store.py::Store.persist"
 COMMIT: Final = "shared/engine/consume/batch.py::BatchCommitter._commit"
@@ -43,7 +43,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         change_expression(
             STORE_WRITE, "OUTBOX.insert_one(PACKED, session=SESSION)", "OUTBOX.insert_one(PACKED)"
         ),
-        seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
+        seen_by=f"{RULES}::test_a_batch_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     planted(
         1,
@@ -74,7 +74,7 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
             ),
             imports={"PACK": pack},
         ),
-        seen_by=f"{RULES}::test_a_fact_is_told_even_if_the_outbox_could_not_be_written_at_first",
+        seen_by=f"{RULES}::test_a_fact_is_published_even_if_the_outbox_could_not_be_written_at_first",
     ),
     planted(
         1,
@@ -84,17 +84,17 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
             "COLLECTION.insert_many(DOCUMENTS, ordered=False, session=SESSION)",
             "COLLECTION.insert_many(DOCUMENTS, ordered=False)",
         ),
-        seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
+        seen_by=f"{RULES}::test_a_batch_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     planted(
         1,
         "the parking lot is written outside of the transaction",
         change_expression(
-            WRITE_ROOM,
+            WRITE_PARKED,
             "PARKED.bulk_write(OPERATIONS, ordered=False, session=SESSION)",
             "PARKED.bulk_write(OPERATIONS, ordered=False)",
         ),
-        seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
+        seen_by=f"{RULES}::test_a_batch_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     # versions and keys
     planted(
@@ -133,6 +133,6 @@ TRANSACTIONS: Final[tuple[Regression, ...]] = (
         4,
         "emit does not check the size",
         change_condition(SIZED, "SIZE > MOST", "SIZE < 0"),
-        seen_by=f"{ORDER}::test_what_can_never_succeed_stops_its_own_case_only[tell too much]",
+        seen_by=f"{ORDER}::test_what_can_never_succeed_stops_its_own_case_only[emit too much]",
     ),
 )

@@ -1,4 +1,4 @@
-"""A partition: where it stands, and who owns it."""
+"""A partition: its watermark, and its owner."""
 
 from dataclasses import replace
 from typing import Final
@@ -18,7 +18,7 @@ __all__ = ["WATERMARKS"]
 
 OFFER: Final = "shared/engine/consume/record_queue.py::RecordQueue.offer"
 RUN: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._run"
-TAKE_SLICE: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._take_batch"
+TAKE_BATCH: Final = "shared/engine/consume/partition_worker.py::PartitionWorker._take_batch"
 COMMIT: Final = "shared/engine/consume/batch.py::BatchCommitter._commit"
 MOVE: Final = "shared/engine/consume/offset_store.py::move"
 OWN: Final = "shared/engine/consume/offset_store.py::take"
@@ -45,25 +45,25 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         10,
         "the watermark is moved from any position",
         MOVE_FROM_ANYWHERE,
-        seen_by=f"{RULES}::test_a_slice_that_begins_elsewhere_than_the_watermark_stands_is_refused_whole",
+        seen_by=f"{RULES}::test_a_batch_that_does_not_begin_at_the_watermark_is_refused_whole",
     ),
     planted(
         11,
         "after an unclear commit the worker assumes success and continues",
         MOVE_FROM_ANYWHERE,
         change_statement(
-            TAKE_SLICE,
-            "LANE.MARK, UNIT = await COMMIT(LANE.MARK, RECORDS)",
+            TAKE_BATCH,
+            "WORKER.MARK, UNIT = await COMMIT(WORKER.MARK, RECORDS)",
             """
             try:
-                LANE.MARK, UNIT = await COMMIT(LANE.MARK, RECORDS)
+                WORKER.MARK, UNIT = await COMMIT(WORKER.MARK, RECORDS)
             except UNAVAILABLE:
-                LANE.MARK = REPLACE(LANE.MARK, OFFSET=RECORDS[-1].OFFSET + 1)
+                WORKER.MARK = REPLACE(WORKER.MARK, OFFSET=RECORDS[-1].OFFSET + 1)
             """,
             given=elsewhere(OFFER, "_.OFFSET != _"),
             imports={"REPLACE": replace, "UNAVAILABLE": Unavailable},
         ),
-        seen_by=f"{RULES}::test_a_slice_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
+        seen_by=f"{RULES}::test_a_batch_whose_commit_fails_has_no_effect_and_frees_nothing_that_waits",
     ),
     planted(
         12,
@@ -71,8 +71,8 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         insert_before(
             RUN,
             """
-            LANE.QUEUE.CLOSE()
-            LANE.MARK = None
+            WORKER.QUEUE.CLOSE()
+            WORKER.MARK = None
             """,
             "return",
         ),
@@ -89,10 +89,10 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
         "lag is measured from the consumer's position",
         change_statement(
             MEASURE,
-            "LANE.NOTE(ENDS[PLACE])",
+            "WORKER.NOTE(ENDS[PLACE])",
             """
             behind = ENDS[PLACE] - await CONSUMER.position(PLACE)
-            LANE.NOTE((LANE.MARK.OFFSET if LANE.MARK else 0) + behind)
+            WORKER.NOTE((WORKER.MARK.OFFSET if WORKER.MARK else 0) + behind)
             """,
             given=(
                 "ENDS = await CONSUMER.end_offsets(_)",
@@ -113,6 +113,6 @@ WATERMARKS: Final[tuple[Regression, ...]] = (
             given="await LOAD(UNIT, ARRIVALS, SESSION)",
         ),
         drop(COMMIT, "await LOAD(UNIT, ARRIVALS, SESSION)"),
-        seen_by=f"{RULES}::test_what_staff_decide_while_a_slice_is_on_its_way_is_not_written_away",
+        seen_by=f"{RULES}::test_what_staff_decide_while_a_batch_is_open_is_not_overwritten",
     ),
 )

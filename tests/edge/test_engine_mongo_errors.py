@@ -49,7 +49,7 @@ async def test_a_waiting_fact_that_cannot_be_stored_parks_itself_and_not_the_one
     assert await world.parked() == []
 
 
-async def test_only_the_event_at_which_a_case_stands_can_be_discarded_and_only_once(world):
+async def test_only_the_event_that_parked_a_case_can_be_discarded_and_only_once(world):
     case = a_case()
 
     async with world.service() as service:

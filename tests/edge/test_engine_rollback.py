@@ -1,4 +1,4 @@
-"""A store that is put back to an earlier state: nothing lost, nothing told twice, order kept."""
+"""A store that is restored to an earlier state: nothing lost, nothing published twice, order kept."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ async def world(kafka_and_mongo):
 
 
 class Copy:
-    """A database as it was at one moment, put back at one moment."""
+    """A database as it was at one moment, restored at another."""
 
     def __init__(self, world, documents):
         self._world = world
@@ -56,7 +56,7 @@ class Copy:
 
         await until(look, "the store counts on")
 
-    async def put_back(self):
+    async def restore(self):
         names = await self._world.db.list_collection_names()
 
         async def replace(session):
@@ -69,15 +69,15 @@ class Copy:
             await session.with_transaction(replace)
 
 
-async def told_of(world, *cases):
-    """Per case, what its topic says in order: (sequence, number), without the bytes' repeats."""
-    told = {str(case): [] for case in cases}
+async def published_of(world, *cases):
+    """Per case, what its topic holds in order: (sequence, number), without the bytes' repeats."""
+    by_case = {str(case): [] for case in cases}
     seen = set()
     for each in await world.published():
-        if each.case in told and each.bytes not in seen:
+        if each.case in by_case and each.bytes not in seen:
             seen.add(each.bytes)
-            told[each.case].append((each.sequence, each.number))
-    return [told[str(case)] for case in cases]
+            by_case[each.case].append((each.sequence, each.number))
+    return [by_case[str(case)] for case in cases]
 
 
 async def records_of(world, case):
@@ -88,7 +88,7 @@ def straight(last):
     return [(number, number) for number in range(1, last + 1)]
 
 
-async def test_after_a_restore_all_is_read_again_and_nothing_is_told_twice(world):
+async def test_after_a_restore_all_is_read_again_and_nothing_is_published_twice(world):
     old, new, later = [a_case() for _ in range(4)], a_case(), a_case()
 
     async with world.service():
@@ -104,7 +104,7 @@ async def test_after_a_restore_all_is_read_again_and_nothing_is_told_twice(world
             await world.counted(case, *range(1, 9))
         await world.settled()
         await copy.gets_old()
-    await copy.put_back()
+    await copy.restore()
     assert await world.numbers(old[0]) == [1, 2, 3]
 
     async with world.service() as service:
@@ -117,8 +117,8 @@ async def test_after_a_restore_all_is_read_again_and_nothing_is_told_twice(world
         await world.settled()
         (found,) = await service.parking_lot.queries.log()
 
-    assert await told_of(world, *old, new) == [straight(10)] * 5
-    assert await records_of(world, new) == list(range(1, 11)), "no record stands twice"
+    assert await published_of(world, *old, new) == [straight(10)] * 5
+    assert await records_of(world, new) == list(range(1, 11)), "no record occurs twice"
     assert await world.parked() == []
     assert found["action"] == "store_put_back"
     assert "28 facts of 5 cases unknown" in found["what"]
@@ -130,7 +130,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
     def decide(number):
         def decided(unit):
             unit.save("cases", unit.load("cases", str(staffed)))
-            unit.emit(Emitted(case_id=staffed, number=number, on=world.told))
+            unit.emit(Emitted(case_id=staffed, number=number, on=world.facts_topic))
 
         return decided
 
@@ -148,11 +148,11 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         await world.counted(other, 1, 2, 3)
         await world.settled()
         await copy.gets_old()
-    await copy.put_back()
+    await copy.restore()
 
     async with world.service() as service:
         await world.counted(other, 1, 2, 3)
-        await until(service.parking_lot.count, "the case stands still")
+        await until(service.parking_lot.count, "the case is parked")
         (row,) = await world.parked(state="failed")
         assert row["sequence"] == 3
         assert "another fact was sent under the same number" in row["reason"]
@@ -167,15 +167,13 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         (case,) = state["cases"]
         assert (case["case_id"], state["put_back"]["facts"]) == (str(staffed), 5)
         assert [fact["sequence"] for fact in case["facts"]] == [3, 4]
-        assert await service.parking_lot.redrive(row["_id"]) == (0, 1), (
-            "it is not mended by trying again"
-        )
+        assert await service.parking_lot.redrive(row["_id"]) == (0, 1), "trying again does not help"
 
         go_on = service.engine.rollback.review.go_on
         with pytest.raises(Rejected, match="needs a reason"):
             await go_on(str(staffed), service.parking_lot, Why("operator:test", " "))
         assert await go_on(str(staffed), service.parking_lot, Why("operator:test", "seen")) == 2
-        assert await world.parked() == [], "what stood still went on with it"
+        assert await world.parked() == [], "what was parked went on with it"
         await service.store.act("again", {"cases": [str(staffed)]}, decide(200))
         world.send(staffed, 4)
         await world.counted(staffed, 1, 2, 3, 4)
@@ -183,18 +181,20 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         assert (await service.engine.rollback.review.state())["cases"] == []
         log = await service.parking_lot.queries.log()
 
-    told = [[(1, 1), (2, 2), (3, 100), (4, 3), (5, 200), (6, 4)], straight(3)]
-    assert await told_of(world, staffed, other) == told
+    expected = [[(1, 1), (2, 2), (3, 100), (4, 3), (5, 200), (6, 4)], straight(3)]
+    assert await published_of(world, staffed, other) == expected
     assert "parked_go_on" in {entry["action"] for entry in log}
 
 
-async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_was_told(world):
+async def test_what_is_published_after_a_person_looked_has_a_number_above_all_that_was_published(
+    world,
+):
     case = a_case()
 
     def decide(number):
         def decided(unit):
             unit.save("cases", unit.load("cases", str(case)))
-            unit.emit(Emitted(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic))
 
         return decided
 
@@ -205,7 +205,7 @@ async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_wa
         for number in (100, 101):
             await service.store.act(f"{number}", {"cases": [str(case)]}, decide(number))
         await world.settled()
-    await copy.put_back()
+    await copy.restore()
 
     async with world.service() as service:
         why = Why("operator:test", "seen")
@@ -216,10 +216,10 @@ async def test_what_is_told_after_a_person_looked_has_a_number_above_all_that_wa
         await world.settled()
         assert (await service.engine.rollback.review.state())["put_back"] is None
 
-    assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 101), (4, 200), (5, 2)]]
+    assert await published_of(world, case) == [[(1, 1), (2, 100), (3, 101), (4, 200), (5, 2)]]
 
 
-async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_before_it_fires_anew(
+async def test_a_deadline_that_had_fired_is_not_published_again_though_staff_acted_before_it_fires_anew(
     world,
 ):
     case = a_case()
@@ -227,7 +227,7 @@ async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_be
     def decide(number):
         def decided(unit):
             unit.save("cases", unit.load("cases", str(case)))
-            unit.emit(Emitted(case_id=case, number=number, on=world.told))
+            unit.emit(Emitted(case_id=case, number=number, on=world.facts_topic))
 
         return decided
 
@@ -242,11 +242,11 @@ async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_be
         await time_passes(world)
         await until(lambda: fires(world), "it has fired")
         await world.settled()
-    await copy.put_back()
+    await copy.restore()
 
     async with world.service() as service:
         await time_passes(world)
-        await until(lambda: fires_not(world), "it says something else than what was told")
+        await until(lambda: fires_not(world), "it differs from what was published")
         await world.db.due.update_many({}, {"$set": {"look_at": datetime.now(UTC) + HOUR}})
         await world.db.due.update_many({}, {"$unset": {"waits": ""}})
         go_on = service.engine.rollback.review.go_on
@@ -261,10 +261,10 @@ async def test_a_deadline_that_had_fired_is_not_told_again_though_staff_acted_be
         await until_counted(world, case, 1, 2)
         await world.settled()
 
-    assert await told_of(world, case) == [[(1, 1), (2, 100), (3, 1), (4, 200), (5, 2)]]
+    assert await published_of(world, case) == [[(1, 1), (2, 100), (3, 1), (4, 200), (5, 2)]]
 
 
-async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told_again(world):
+async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_published_again(world):
     case = a_case()
 
     async with world.service():
@@ -276,10 +276,10 @@ async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told
         world.send(case, 2)
         await until_counted(world, case, 1, 2)
         await world.settled()
-    await copy.put_back()
+    await copy.restore()
 
     async with world.service() as service:
-        await until(service.parking_lot.count, "the case stands still")
+        await until(service.parking_lot.count, "the case is parked")
         await time_passes(world)
         go_on = service.engine.rollback.review.go_on
         assert await go_on(str(case), service.parking_lot, Why("operator:test", "seen")) == 2
@@ -287,7 +287,7 @@ async def test_a_deadline_that_had_fired_before_what_parked_its_case_is_not_told
         await world.settled()
         assert await world.parked() == []
 
-    assert await told_of(world, case) == [[(1, 1), (2, 1), (3, 2)]]
+    assert await published_of(world, case) == [[(1, 1), (2, 1), (3, 2)]]
 
 
 async def time_passes(world):
@@ -313,7 +313,7 @@ async def until_counted(world, case, *numbers):
     await until(look, f"{case} took in {numbers}", was=world.db)
 
 
-async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world):
+async def test_a_store_that_is_restored_under_a_running_service_is_noticed(world):
     cases = [a_case() for _ in range(5)]
 
     async with world.service() as service:
@@ -330,8 +330,8 @@ async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world
         await world.settled()
 
         await copy.gets_old()
-        await copy.put_back()
-        await until(lambda: _put_back(world), "it is noticed", seconds=30)
+        await copy.restore()
+        await until(lambda: _is_restored(world), "it is noticed", seconds=30)
         life = await world.db.life.find_one({"_id": "store"})
         assert life["put_back"]["from"] == copy.taken_at
         for case in cases:
@@ -341,17 +341,17 @@ async def test_a_store_that_is_put_back_under_a_running_service_is_noticed(world
         await world.settled()
         assert service.store.rollback.closed is None
 
-    for told in await told_of(world, *cases):
-        assert dict(told) == dict(straight(6))
+    for published in await published_of(world, *cases):
+        assert dict(published) == dict(straight(6))
     assert await world.parked() == []
 
 
-async def test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hides_nothing(world):
+async def test_what_is_decided_on_a_store_before_its_rollback_is_noticed_hides_nothing(world):
     staffed, *cases = [a_case() for _ in range(5)]
 
     def decide(unit):
         unit.save("cases", unit.load("cases", str(staffed)))
-        unit.emit(Emitted(case_id=staffed, number=100, on=world.told))
+        unit.emit(Emitted(case_id=staffed, number=100, on=world.facts_topic))
 
     async with world.service() as service:
         for case in (staffed, *cases):
@@ -365,28 +365,28 @@ async def test_what_is_decided_on_a_store_before_it_is_noticed_to_be_put_back_hi
         await world.settled()
         await copy.gets_old()
 
-        await copy.put_back()
+        await copy.restore()
         for number in range(4, 8):  # at once: each worker finds its watermark elsewhere
             for case in cases:
                 world.send(case, number)
         world.send(staffed, 2)
-        await until(lambda: _put_back(world), "it is noticed", seconds=30)
+        await until(lambda: _is_restored(world), "it is noticed", seconds=30)
         for case in cases:
             await world.counted(case, *range(1, 8))
-        await until(service.parking_lot.count, "the case stands still")
+        await until(service.parking_lot.count, "the case is parked")
         await world.settled()
         (unknown,) = (await service.engine.rollback.review.state())["cases"]
         assert unknown["case_id"] == str(staffed)
 
-    assert await told_of(world, staffed, *cases) == [[(1, 1), (2, 100)], *[straight(7)] * 4]
+    assert await published_of(world, staffed, *cases) == [[(1, 1), (2, 100)], *[straight(7)] * 4]
 
 
-async def _put_back(world):
+async def _is_restored(world):
     life = await world.db.life.find_one({"_id": "store"})
     return life is not None and "put_back" in life
 
 
-async def test_a_service_whose_store_is_gone_takes_all_in_again_and_tells_nothing_twice(world):
+async def test_a_service_whose_store_is_gone_takes_all_in_again_and_publishes_nothing_twice(world):
     cases = [a_case() for _ in range(3)]
 
     async with world.service():
@@ -395,7 +395,7 @@ async def test_a_service_whose_store_is_gone_takes_all_in_again_and_tells_nothin
         for case in cases:
             await world.counted(case, *range(1, 6))
         await world.settled()
-    await Copy(world, {}).put_back()
+    await Copy(world, {}).restore()
 
     async with world.service():
         world.send(cases[0], 6)
@@ -408,7 +408,7 @@ async def test_a_service_whose_store_is_gone_takes_all_in_again_and_tells_nothin
     assert await records_of(world, cases[1]) == [1, 2, 3, 4, 5]
 
 
-async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes_on(world):
+async def test_what_the_log_has_lost_since_is_reported_and_stops_until_a_person_goes_on(world):
     case, other = a_case(), a_case()
 
     async with world.service():
@@ -421,11 +421,11 @@ async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes
         await world.settled()
     world.send(other, 1)
     await asyncio.to_thread(_cut, world, 4)
-    await copy.put_back()
+    await copy.restore()
 
     async with world.service() as service:
         (worker,) = service.workers.values()
-        await until(lambda: worker.halted, "the lane halts")
+        await until(lambda: worker.halted, "the partition halts")
         assert "the 2 events from 2 to 3 are gone" in worker.halted.reason
         assert await world.numbers(other) == []
         with pytest.raises(Rejected, match="4 events that came since are not read again yet"):
@@ -444,7 +444,7 @@ async def test_what_the_log_has_lost_since_is_told_and_stops_until_a_person_goes
         await world.counted(case, 1, 2, 5, 6)
         await world.settled()
 
-    assert await told_of(world, case) == [straight(6)]
+    assert await published_of(world, case) == [straight(6)]
 
 
 def _cut(world, offset):
@@ -468,12 +468,12 @@ async def test_an_orderly_end_a_kill_and_a_start_are_no_restore(world):
         assert await service.parking_lot.queries.log() == []
         assert await service.engine.rollback.review.state() == {"put_back": None, "cases": []}
 
-    assert await told_of(world, case) == [straight(4)]
+    assert await published_of(world, case) == [straight(4)]
 
 
 async def test_facts_that_nobody_here_knows_of_hold_up_no_start(world):
-    case, stranger = a_case(), a_case()
-    world.post(stranger, 7, topic=world.told)
+    case, unknown = a_case(), a_case()
+    world.post(unknown, 7, topic=world.facts_topic)
     world.flush()
 
     for number in (1, 2):
@@ -482,7 +482,7 @@ async def test_facts_that_nobody_here_knows_of_hold_up_no_start(world):
             await world.counted(case, *range(1, number + 1))
             state = await service.engine.rollback.review.state()
     assert state["put_back"] is None
-    assert [each["case_id"] for each in state["cases"]] == [str(stranger)]
+    assert [each["case_id"] for each in state["cases"]] == [str(unknown)]
 
 
 async def test_a_coordinator_that_does_not_know_yet_is_not_taken_for_one_that_was_shown_nothing(

@@ -1,4 +1,4 @@
-"""Carrying out what a plan says: who is killed, stopped, slowed down or lied to, and when."""
+"""Injecting the faults of a plan: kills, stops, delays and failed commands, each at its moment."""
 
 import signal
 import time
@@ -10,10 +10,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
-from tests.faults.plan import FAILURES, Blow
+from tests.faults.plan import FAILURES, Fault
 from tests.faults.rig import Rig, process_of
 
-__all__ = ["Blows", "Death"]
+__all__ = ["Death", "FaultInjector"]
 
 _NAP_S: Final = 0.45
 _BETWEEN_NAPS_S: Final = 0.05
@@ -21,7 +21,7 @@ _LOOK_S: Final = 0.05
 _MOST_ARMED: Final = 3
 _WAIT_S, _WAITS = 1.0, 6
 _ON_THE_LIVING: Final = frozenset({"kill", "terminate", "freeze", "crash_at_start"})
-"""Blows that wait a little for a process that is not up again from the last one."""
+"""Faults that wait a little for a process that is not up again from the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ class Death:
 
 
 @dataclass(slots=True)
-class Blows:
-    """The blows of one seed, and what became of each."""
+class FaultInjector:
+    """The faults of one seed, and what became of each."""
 
     rig: Rig
     repeat: Callable[[int], int]
-    """Writes facts that stand on a topic once more; returns how many."""
+    """Publishes facts of a topic once more; returns how many."""
     deaths: list[Death] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
-    armed: dict[str, list[Blow]] = field(default_factory=dict)
-    """At which points an instance is to die or to stand still, the next one first."""
+    armed: dict[str, list[Fault]] = field(default_factory=dict)
+    """At which points an instance is to die or to stop, the next one first."""
     is_up: Callable[[str], bool] = bool
     """Whether an instance is back from its last death."""
     unreached: list[str] = field(default_factory=list)
@@ -59,11 +59,11 @@ class Blows:
     """Does what may wait for a broker: who is to wake it must not wait with it."""
     _doing: list[Future[None]] = field(default_factory=list)
 
-    def carry_out(self, blows: list[Blow]) -> None:
-        """Strike each blow at its moment; returns when the last one has had its time."""
+    def carry_out(self, faults: list[Fault]) -> None:
+        """Inject each fault at its moment; returns when the last one has had its time."""
         self._began = time.monotonic()
-        for blow in blows:
-            self._at(blow.at_s, lambda blow=blow: self._strike(blow))  # type: ignore[misc]
+        for fault in faults:
+            self._at(fault.at_s, lambda fault=fault: self._strike(fault))  # type: ignore[misc]
         while self._next:
             due, _, act = heappop(self._next)
             while (left := due - self._now) > 0:
@@ -77,31 +77,31 @@ class Blows:
 
     def look_for_crashes(self) -> None:
         """Notice which armed points have gone off: their lines are crossed out."""
-        for instance, blows in list(self.armed.items()):
+        for instance, faults in list(self.armed.items()):
             plan = self.rig.crash_plans / instance
             lines = plan.read_text().splitlines() if plan.exists() else []
-            for blow in blows[: max(0, len(blows) - len(lines))]:
+            for fault in faults[: max(0, len(faults) - len(lines))]:
                 at = plan.stat().st_mtime if plan.exists() else time.time()
-                self._gone_off(instance, blow, at)
-            self.armed[instance] = blows[len(blows) - min(len(blows), len(lines)) :]
+                self._gone_off(instance, fault, at)
+            self.armed[instance] = faults[len(faults) - min(len(faults), len(lines)) :]
 
-    def _gone_off(self, instance: str, blow: Blow, at: float) -> None:
+    def _gone_off(self, instance: str, fault: Fault, at: float) -> None:
         self.last_at = max(self.last_at, at)
-        if blow.kind == "stop_at":
+        if fault.kind == "stop_at":
             self.done["stop_at"] += 1
             process = process_of(instance)
             if (pid := self.rig.pids().get(process)) is not None:
-                self._at(self._now + blow.number, lambda: self._wake(process, pid))
+                self._at(self._now + fault.number, lambda: self._wake(process, pid))
         else:
-            self.deaths.append(Death(at, instance, "crash", blow.how))
+            self.deaths.append(Death(at, instance, "crash", fault.how))
             self.done["crash"] += 1
 
     def disarm(self) -> None:
         """Leave nobody armed, frozen or lied to."""
         self.look_for_crashes()
-        for instance, blows in self.armed.items():
+        for instance, faults in self.armed.items():
             (self.rig.crash_plans / instance).unlink(missing_ok=True)
-            self.unreached += [blow.how for blow in blows]
+            self.unreached += [fault.how for fault in faults]
         self.armed.clear()
         self.rig.wake_all()
         self.rig.command_mongo({"configureFailPoint": "failCommand", "mode": "off"})
@@ -113,47 +113,47 @@ class Blows:
     def _at(self, when: float, act: Callable[[], None]) -> None:
         heappush(self._next, (when, next(self._turn), act))
 
-    def _strike(self, blow: Blow, waited: int = 0) -> None:
-        if blow.kind in _ON_THE_LIVING and waited < _WAITS and not self.is_up(blow.target):
-            self._at(self._now + _WAIT_S, lambda: self._strike(blow, waited + 1))
+    def _strike(self, fault: Fault, waited: int = 0) -> None:
+        if fault.kind in _ON_THE_LIVING and waited < _WAITS and not self.is_up(fault.target):
+            self._at(self._now + _WAIT_S, lambda: self._strike(fault, waited + 1))
             return
-        acts: dict[str, Callable[[Blow], object]] = {
+        acts: dict[str, Callable[[Fault], object]] = {
             "crash": self._arm,
             "crash_at_start": self._arm,
             "crash_all": self._arm_all,
             "stop_at": self._arm,
-            "kill": lambda blow: self.kill(blow.target),
+            "kill": lambda fault: self.kill(fault.target),
             "kill_some": self._kill_some,
             "kill_mongo": lambda _: self.kill("mongo"),
             "kill_kafka": lambda _: self.kill("kafka"),
             "terminate": self._terminate,
-            "freeze": lambda blow: self._freeze(
-                process_of(blow.target), blow.number, blow.how or "freeze"
+            "freeze": lambda fault: self._freeze(
+                process_of(fault.target), fault.number, fault.how or "freeze"
             ),
-            "freeze_kafka": lambda blow: self._freeze("kafka", blow.number, "freeze_kafka"),
+            "freeze_kafka": lambda fault: self._freeze("kafka", fault.number, "freeze_kafka"),
             "slow_mongo": self._slow_mongo,
             "step_down": self._step_down,
             "fail": self._fail,
             "repeat": self._write_again,
         }
-        acts[blow.kind](blow)
+        acts[fault.kind](fault)
 
-    def _arm(self, blow: Blow) -> None:
+    def _arm(self, fault: Fault) -> None:
         """Add a point to those at which an instance dies: one in each of its lives."""
         self.look_for_crashes()
-        known = self.armed.setdefault(blow.target, [])
+        known = self.armed.setdefault(fault.target, [])
         if len(known) >= _MOST_ARMED:
-            self.unreached.append(blow.how)
+            self.unreached.append(fault.how)
             return
-        known.append(blow)
-        self.rig.arm(blow.target, [_line(each) for each in known])
-        if blow.kind == "crash_at_start":
-            self.kill(blow.target)
+        known.append(fault)
+        self.rig.arm(fault.target, [_line(each) for each in known])
+        if fault.kind == "crash_at_start":
+            self.kill(fault.target)
 
-    def _arm_all(self, blow: Blow) -> None:
+    def _arm_all(self, fault: Fault) -> None:
         """Let every copy of a service die at one point: who comes to it first, and then its heir."""
-        for instance in self.rig.copies_of(blow.target):
-            self._arm(Blow(blow.at_s, "crash", instance, blow.how, blow.number))
+        for instance in self.rig.copies_of(fault.target):
+            self._arm(Fault(fault.at_s, "crash", instance, fault.how, fault.number))
 
     def kill(self, name: str, kind: str = "kill") -> Death | None:
         """Kill what runs under a name now; None where nothing does."""
@@ -164,28 +164,28 @@ class Blows:
         self.done[name if name in {"mongo", "kafka"} else "kill"] += 1
         return death
 
-    def _kill_some(self, blow: Blow) -> None:
+    def _kill_some(self, fault: Fault) -> None:
         """Kill several processes in one moment."""
-        for name in blow.how.split():
+        for name in fault.how.split():
             self.kill(name)
         self.done["kill_some"] += 1
 
-    def _terminate(self, blow: Blow) -> None:
-        if self.rig.send_signal(process_of(blow.target), signal.SIGTERM):
-            self.deaths.append(Death(time.time(), blow.target, "terminate"))
-            self.done[blow.how or "terminate"] += 1
+    def _terminate(self, fault: Fault) -> None:
+        if self.rig.send_signal(process_of(fault.target), signal.SIGTERM):
+            self.deaths.append(Death(time.time(), fault.target, "terminate"))
+            self.done[fault.how or "terminate"] += 1
 
-    def _slow_mongo(self, blow: Blow) -> None:
-        for nap in range(int(blow.number)):
+    def _slow_mongo(self, fault: Fault) -> None:
+        for nap in range(int(fault.number)):
             due = self._now + nap * (_NAP_S + _BETWEEN_NAPS_S)
             self._at(due, lambda: self._freeze("mongo", _NAP_S, "slow_mongo"))
 
-    def _step_down(self, _: Blow) -> None:
+    def _step_down(self, _: Fault) -> None:
         stepped = {"replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 0, "force": True}
         self._do_aside("step_down", lambda: self.rig.command_mongo(stepped))
 
-    def _write_again(self, blow: Blow) -> None:
-        self._do_aside("repeat", lambda: self.repeat(int(blow.number)))
+    def _write_again(self, fault: Fault) -> None:
+        self._do_aside("repeat", lambda: self.repeat(int(fault.number)))
 
     def _do_aside(self, what: str, act: Callable[[], int]) -> None:
         def do() -> None:
@@ -204,17 +204,17 @@ class Blows:
         if self.rig.pids().get(process) == pid:
             self.rig.send_signal(process, signal.SIGCONT)
 
-    def _fail(self, blow: Blow) -> None:
-        failure = {"appName": blow.target, **FAILURES[int(blow.how)]}
+    def _fail(self, fault: Fault) -> None:
+        failure = {"appName": fault.target, **FAILURES[int(fault.how)]}
         on = {
             "configureFailPoint": "failCommand",
-            "mode": {"times": int(blow.number)},
+            "mode": {"times": int(fault.number)},
             "data": failure,
         }
         self._do_aside("fail", lambda: self.rig.command_mongo(on))
 
 
-def _line(blow: Blow) -> str:
-    if blow.kind == "stop_at":
-        return f"{blow.how}:1:stop"
-    return f"{blow.how}:{int(blow.number)}"
+def _line(fault: Fault) -> str:
+    if fault.kind == "stop_at":
+        return f"{fault.how}:1:stop"
+    return f"{fault.how}:{int(fault.number)}"

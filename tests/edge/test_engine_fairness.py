@@ -36,11 +36,11 @@ async def longest_wait(over):
     return longest
 
 
-async def test_a_long_slice_keeps_nobody_waiting_until_it_is_done(world):
+async def test_a_long_batch_keeps_nobody_waiting_until_it_is_done(world):
     case, over = a_case(), asyncio.Event()
     world.send(case, *range(1, EVENTS + 1))
 
-    async with world.service(behaviour=Slow(world.told)):
+    async with world.service(behaviour=Slow(world.facts_topic)):
         waiting = asyncio.create_task(longest_wait(over))
         await world.counted(case, *range(1, EVENTS + 1), seconds=60)
         over.set()

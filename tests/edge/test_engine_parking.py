@@ -1,4 +1,4 @@
-"""What stands still, as an operator sees it and puts it right, while events keep coming."""
+"""What is parked, as an operator sees and resolves it, while events keep coming."""
 
 import asyncio
 
@@ -24,10 +24,10 @@ async def _stands(service, count):
     async def look():
         return await service.parking_lot.count() == count
 
-    await until(look, f"{count} events stand still")
+    await until(look, f"{count} events are parked")
 
 
-async def test_what_stands_still_is_told_by_cause_with_its_cases_and_what_waits_behind(world):
+async def test_what_is_parked_is_listed_by_cause_with_its_cases_and_what_waits_behind(world):
     broken, refused = [a_case() for _ in range(3)], a_case()
 
     async with world.service() as service:
@@ -50,20 +50,20 @@ async def test_what_stands_still_is_told_by_cause_with_its_cases_and_what_waits_
     assert "secret" not in str(causes)
 
 
-async def test_a_rehearsal_says_what_a_redrive_would_do_and_does_nothing(world):
+async def test_a_rehearsal_reports_what_a_redrive_would_do_and_does_nothing(world):
     case = a_case()
 
     async with world.service() as service:
         world.send(case, 1, does="fail")
         world.send(case, 2, 3)
-        await until(lambda: _parked(world, 3), "the case stands still")
+        await until(lambda: _parked(world, 3), "the case is parked")
         before = await world.parked()
 
-        unmended = await service.parking_lot.rehearse(str(case))
-        world.behaviour.mended = True
-        mended = await service.parking_lot.rehearse(str(case))
+        unfixed = await service.parking_lot.rehearse(str(case))
+        world.behaviour.fixed = True
+        fixed = await service.parking_lot.rehearse(str(case))
 
-        assert (unmended, mended) == ((0, 3), (3, 0))
+        assert (unfixed, fixed) == ((0, 3), (3, 0))
         assert await world.parked() == before
         assert await world.effects(case) == []
         assert await service.parking_lot.queries.log() == []
@@ -90,9 +90,9 @@ async def test_a_redrive_of_a_whole_cause_under_live_traffic_keeps_the_order_of_
         await _stands(service, len(cases))
         traffic = asyncio.create_task(keep_sending())
         try:
-            world.behaviour.mended = True
+            world.behaviour.fixed = True
             for row in await service.parking_lot.queries.rows():
-                await service.parking_lot.redrive(row["_id"], Why("operator:test", "mended"))
+                await service.parking_lot.redrive(row["_id"], Why("operator:test", "fixed"))
         finally:
             ended.set()
             await traffic
@@ -108,11 +108,11 @@ async def test_a_redrive_of_a_whole_cause_under_live_traffic_keeps_the_order_of_
     for case in cases:
         assert list(firsts[str(case)].items()) == [(n, n) for n in range(1, sent[case] + 1)]
     assert {entry["case_id"] for entry in log} == {str(case) for case in cases}
-    said = {(e["who"], e["why"], e["action"], e["basis"], e["regime"]) for e in log}
-    assert said == {("operator:test", "mended", "parked_redrive", "operation", "police_law")}
+    entries = {(e["who"], e["why"], e["action"], e["basis"], e["regime"]) for e in log}
+    assert entries == {("operator:test", "fixed", "parked_redrive", "operation", "police_law")}
 
 
-async def test_a_case_that_waits_in_vain_is_told_with_what_is_missing(world):
+async def test_a_case_that_waits_in_vain_is_listed_with_what_is_missing(world):
     waits, parked, flows = a_case(), a_case(), a_case()
 
     async with world.service() as service:
@@ -130,12 +130,14 @@ async def test_a_case_that_waits_in_vain_is_told_with_what_is_missing(world):
 
 
 async def test_two_operators_who_send_the_same_undeliverable_messages_again_send_them_once(world):
-    envelope = Envelope(id="1", source=source_of(world.told), type="test.told.v1", subject="k")
-    message = Message(world.told, "k", envelope, b"{}").packed()
+    envelope = Envelope(
+        id="1", source=source_of(world.facts_topic), type="test.emitted.v1", subject="k"
+    )
+    message = Message(world.facts_topic, "k", envelope, b"{}").packed()
     row = {"_id": "outbox|1", "state": "undeliverable", "reason": "the topic is gone"}
 
     async with world.service() as service:
-        rest = {"topic": world.told, "messages": [message], "at": service.store.clock()}
+        rest = {"topic": world.facts_topic, "messages": [message], "at": service.store.clock()}
         await world.db.parked.insert_one({**row, **rest})
         tries = (service.parking_lot.redrive("outbox|1") for _ in range(4))
         ended = await asyncio.gather(*tries, return_exceptions=True)
@@ -143,7 +145,7 @@ async def test_two_operators_who_send_the_same_undeliverable_messages_again_send
         log = await service.parking_lot.queries.log()
 
     assert (1, 0) in ended
-    assert len(await asyncio.to_thread(world.raw, world.told)) == 1
+    assert len(await asyncio.to_thread(world.raw, world.facts_topic)) == 1
     assert [entry["what"] for entry in log] == ["outbox|1"]
 
 
@@ -151,6 +153,6 @@ async def _parked(world, count):
     return await world.db.parked.count_documents({}) == count
 
 
-def test_a_cause_has_a_short_name_that_says_nothing():
+def test_a_cause_has_a_short_name_without_personal_data():
     assert cause_id("a sentence") == cause_id("a sentence") != cause_id("another")
     assert len(cause_id(None)) == 8

@@ -1,4 +1,4 @@
-"""Attacks on the end: who is told to end does so in time, whatever says nothing any more."""
+"""Attacks on shutdown: a process ends in time, whichever server does not answer."""
 
 import asyncio
 import time
@@ -49,27 +49,27 @@ class Gates:
 async def gates(world, tmp_path):
     kafka_host, kafka_port = world.login["bootstrap.servers"].split(":")
     ((mongo_host, mongo_port),) = parse_uri(world.mongo_file.read_text().strip())["nodelist"]
-    async with AsyncExitStack() as standing:
-        kafka = await standing.enter_async_context(Gate(kafka_host, int(kafka_port)).stand())
-        mongo = await standing.enter_async_context(Gate(mongo_host, mongo_port).stand())
+    async with AsyncExitStack() as stack:
+        kafka = await stack.enter_async_context(Gate(kafka_host, int(kafka_port)).stand())
+        mongo = await stack.enter_async_context(Gate(mongo_host, mongo_port).stand())
         yield Gates(world, kafka, mongo, tmp_path)
 
 
 async def end(process):
-    """Tell a process to end; how long that takes."""
+    """Ask a process to end; how long that takes."""
     began = time.monotonic()
     process.send_signal(SIGTERM)
     await asyncio.wait_for(process.communicate(), SECONDS)
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize("held", [("kafka",), ("mongo",), ("kafka", "mongo")], ids=" and ".join)
-async def test_a_process_ends_in_time_whatever_says_nothing_any_more(world, gates, held):
+@pytest.mark.parametrize("silent", [("kafka",), ("mongo",), ("kafka", "mongo")], ids=" and ".join)
+async def test_a_process_shuts_down_in_time_whichever_server_does_not_answer(world, gates, silent):
     first, second = a_case(), a_case()
     async with gates.process(instance="ends") as process:
         world.send(first, 1)
         await world.counted(first, 1, seconds=SECONDS)
-        gates.hold_back(*held)
+        gates.hold_back(*silent)
         world.send(second, 1)
         await asyncio.sleep(0.5)
         took = await end(process)
@@ -88,7 +88,7 @@ async def test_a_process_that_cannot_begin_ends_in_time(gates):
     assert took < KILLED_AFTER_S
 
 
-async def test_whoever_waits_for_a_store_that_says_nothing_is_answered_before_the_end(gates):
+async def test_a_request_that_waits_for_a_silent_store_is_answered_before_shutdown(gates):
     port = draw(())
     async with gates.process(instance="ends", serve=port, heard=True) as process:
         gates.hold_back("mongo")
@@ -100,12 +100,12 @@ async def test_whoever_waits_for_a_store_that_says_nothing_is_answered_before_th
             assert not waiting.done()
             process.send_signal(SIGTERM)
             answer = await waiting
-        said = b"".join(await asyncio.wait_for(process.communicate(), SECONDS))
+        output = b"".join(await asyncio.wait_for(process.communicate(), SECONDS))
 
     assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert answer.headers["Retry-After"] == "1"
-    assert b"graceful shutdown exceeded" not in said
-    assert b"Traceback" not in said
+    assert b"graceful shutdown exceeded" not in output
+    assert b"Traceback" not in output
 
 
 @pytest.mark.parametrize("deaf", ["task", "loop"])

@@ -144,7 +144,7 @@ async def test_a_compressed_batch_of_rubbish_is_stepped_over(world):
 
 
 class Answering:
-    """A consumer whose broker answers as it is told, offset by offset."""
+    """A consumer whose broker gives prepared answers, offset by offset."""
 
     def __init__(self, place, answers):
         self.place = place
