@@ -1,7 +1,7 @@
 """Writes every committed file, or part of one, that follows from the manifests of the services.
 
-`samraad manifests write` writes what differs, `samraad manifests check` lists it. What is derived
-within a file stands between two comments: `derived: <part>` and `end of derived`; all else there is
+`samraad manifests write` writes what differs, `samraad manifests check` lists it. A derived part
+of a file is between two comments: `derived: <part>` and `end of derived`; the rest of the file is
 written by hand. Contracts have a command of their own, because what is published stays
 (`samraad contracts publish`).
 """

@@ -50,7 +50,7 @@ def assemble(report: Report = lambda _: None) -> None:
     _make_kafka(home, report)
     _make_mongo(report)
     _make_caddy(report)
-    lay_packages(home, report)
+    copy_packages(home, report)
     build(SERVICE, "service", report)
     build(DEMO, "demo", report)
 
@@ -68,7 +68,7 @@ def build(tag: str, target: str, report: Report = lambda _: None) -> None:
 
 
 def _make_base(report: Report) -> None:
-    """Lay out a small Debian with Python, from Debian's packages alone."""
+    """Build a small Debian with Python, from Debian's packages alone."""
     if _is_made(BASE, f"{SUITE} {PACKAGES}"):
         return
     report("Debian with Python")
@@ -143,8 +143,8 @@ def _make_from(tag: str, content: str, fill: Callable[[Path], None], report: Rep
         )
 
 
-def lay_packages(home: Home, report: Report = lambda _: None) -> None:
-    """Lay wheels and page files where the Dockerfile looks for them before it asks a registry."""
+def copy_packages(home: Home, report: Report = lambda _: None) -> None:
+    """Copy wheels and page files to where the Dockerfile looks before it asks a registry."""
     locks = [CLONE / "deploy" / "images" / f"{name}.lock" for name in ("service", "demo")]
     wheels = HERE / "wheels"
     stamp = wheels / ".locked"

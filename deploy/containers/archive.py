@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
                     sys.stdout.write(f"{file.name} {file.stat().st_size // 1024} KiB\n")
             case ["restore", name, *options] if options in ([], ["--over"]):
                 restore(name, over=bool(options))
-                sys.stdout.write(f"{name} is laid back.\n")
+                sys.stdout.write(f"{name} is restored.\n")
             case _:
                 sys.stderr.write("Use: save NAME | restore NAME [--over]\n")
                 return 2

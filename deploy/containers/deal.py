@@ -1,13 +1,13 @@
-"""Makes every secret once and hands each container its own, as files that it alone can read.
+"""Makes every secret once and gives each container its own, as files that it alone can read.
 
     python -m deploy.containers.deal
 
-It runs before anything else, without a network. The vault keeps all secrets; what it deals out are
-volumes, one per container, so that no service sees the login or the keys of another. Run again it
-leaves what is there, completes what is missing, and deals out what has changed; `rotate` (beside
+It runs before anything else, without a network. The vault keeps all secrets; it copies them
+into volumes, one per container, so that no service sees the login or the keys of another. A repeated
+run keeps existing secrets, makes missing ones, and copies changed ones; `rotate` (beside
 this) is how a secret gets a new value.
 
-A file that lies in `given/` of the operator's folder goes before what would be made: the login's
+A file in `given/` of the operator's folder is used instead of a new secret: the login's
 client secret (`issuer-client.secret`), a master key or its key service (`master-<service>.key`),
 and the administrator's login at a Kafka or MongoDB of your own (`kafka.json`, `mongo.uri`).
 """
@@ -114,7 +114,7 @@ def _take_given(places: Places) -> None:
 
 
 def deal(places: Places) -> None:
-    """Hand each container its files, and the operator what the command line needs."""
+    """Give each container its files, and the operator what the command line needs."""
     secrets = places.home.secrets
     for service in manifests():
         _lay(places.dealt / service.name, OURS, _files_of(places.home, service))
@@ -194,7 +194,7 @@ def _cluster_id(home: Home) -> str:
 
 
 def _give_operator(places: Places) -> None:
-    """Lay down what `samraad` on the host needs: addresses, the operator's token and login."""
+    """Write what `samraad` on the host needs: addresses, the operator's token and login."""
     given = places.given / "kafka.json"
     if given.exists():
         login = json.loads(given.read_text())
@@ -246,7 +246,7 @@ def _own_all(folder: Path, owner: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Make and deal; wrong use is one sentence and exit code 2."""
+    """Make and distribute; wrong use is one sentence and exit code 2."""
     if arguments:
         sys.stderr.write("Use: deploy.containers.deal\n")
         return 2

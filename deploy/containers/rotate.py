@@ -1,4 +1,4 @@
-"""Gives a secret a new value, or partners a further seal key, and deals out what has changed.
+"""Gives a secret a new value, or partners a further seal key, and distributes what has changed.
 
     python -m deploy.containers.rotate NAME
     python -m deploy.containers.rotate seal [retire | forget]
@@ -8,7 +8,7 @@ passwords; `broker` (the user that the broker itself logs in as: `settle` too);
 `replica-set` (the key file); `session`, `operator` or `tokens` (sessions of staff, the operator's
 token, the tokens by which services ask intake). A container takes its new files at its next start.
 
-`seal` lays a further key beside those that open letters, `seal retire` takes all but the newest out
+`seal` adds a key to those that open letters, `seal retire` takes all but the newest out
 of what partners fetch, `seal forget` removes those that were retired at least `KEPT` ago. They take
 effect without a restart. Keys that wrap or make what is stored are rotated by nothing here.
 """
@@ -42,7 +42,7 @@ _RETIRED: Final = "retired_at"
 
 
 def rotate(places: Places, name: str) -> None:
-    """Make new values of one name in the vault; raises ValueError for what is not ours to change.
+    """Make new values of one name in the vault; raises ValueError for a name that cannot be rotated.
 
     The administrator's old password stays beside the new one until `settle` has used it.
     """
@@ -61,7 +61,7 @@ def rotate(places: Places, name: str) -> None:
 
 
 def add_seal_key(folder: Path, now: datetime) -> str:
-    """Lay a further key beside the others; gives its id."""
+    """Add a key to the others; return its id."""
     key = new_seal_key()
     file = folder / f"{now:%Y-%m-%d}-{str(key['kid'])[:8]}.json"
     _write(file, key)
@@ -71,11 +71,11 @@ def add_seal_key(folder: Path, now: datetime) -> str:
 def retire_seal_keys(folder: Path, today: date) -> list[str]:
     """Take all but the newest out of what partners fetch; gives their ids.
 
-    Raises ValueError where no second key lies beside the first.
+    Raises ValueError where there is only one key.
     """
     in_use = [file for file in folder.glob("*.json") if not _day(file)]
     if len(in_use) < 2:  # noqa: PLR2004 - the one that retires and the one that stays
-        raise ValueError("There is one seal key in use: lay a second beside it first (`seal`).")
+        raise ValueError("There is one seal key in use: add a second one first (`seal`).")
     *older, _newest = sorted(in_use, key=lambda file: file.stat().st_mtime_ns)
     retired = []
     for file in older:

@@ -137,7 +137,7 @@ def settle_kafka(home: Home, seconds: float = READY_SECONDS) -> None:
 
 
 def _settle_given(places: Places, kafka: Path, mongo: Path) -> None:
-    """Use the stores of the operator's own, and hand each service the login that was made there."""
+    """Use the stores of the operator's own, and give each service the login that was made there."""
     home = places.home
     if kafka.exists():
         login = json.loads(kafka.read_text())

@@ -1,9 +1,9 @@
 """Makes this clone ready to run: `python3 deploy/embedded/install.py [.venv]`, as `make setup` does.
 
 Only the standard library, and no syntax that an old Python cannot parse, so that the check of its version
-runs. Everything is done once: what is there and right is left alone. A setup that was
-broken off is run again: an environment that was not finished is made anew, from the packages that
-are in the cache of uv by then.
+runs. Everything is done once: what is there and right is left alone. An
+interrupted setup can be run again: it makes an unfinished environment again, from the packages in
+the cache of uv.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def prepare(place: Path, lock: Path = LOCK, project: Path = PROJECT) -> None:
 def take_turn(turn: IO[str]) -> None:
     """Wait until no other setup works on this environment.
 
-    Programs that we start inherit the turn: one that outlives us keeps it until it ends.
+    Programs that we start inherit the lock: one that runs longer than we do keeps it until its end.
     """
     try:
         fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,8 +8,8 @@ it listens itself, and SAMRAAD_ISSUER_PUBLISHED_ON where the proxy is published:
 loopback too. It asks for no password, so it refuses to start on anything else, and answers to its
 own address only. Around the library `oidc-provider-mock` it keeps
 what a real issuer would: one registered client with its secret and one return address, PKCE (S256)
-on every code, a nonce, no debugger, and no way to make up other users or clients. The signing key
-is made at each start; a session that is open outlives it.
+on every code, a nonce, no debugger, and no way to add other users or clients. The signing key
+is made at each start; open sessions stay valid.
 
 The library's own page, where one picks a user, is not shown: the site's login page does that and
 names the person as `login_hint`. A request without one is sent back there.

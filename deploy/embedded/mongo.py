@@ -1,7 +1,7 @@
 """MongoDB on one machine: mongod from a Python wheel, a replica set of one, users on.
 
 The first user is made while mongod listens on a private Unix socket alone, so that no other
-process can be first; from then on there is no way in without a login.
+process can be first; from then on every connection needs a login.
 """
 
 import os
@@ -61,7 +61,8 @@ def server_command(home: Home, ports: dict[str, int]) -> list[str]:
         *("--keyFile", str(credentials.mongo_key_file(home))),
         *("--setParameter", "enableLocalhostAuthBypass=false"),
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
-        # A transaction that a killed process left open locks its documents for so long; ours take milliseconds.
+        # A transaction that a killed process left open locks its documents for this long; ours take
+        # milliseconds.
         *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}"),
         *faults,
     ]

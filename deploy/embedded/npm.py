@@ -57,7 +57,7 @@ CHROMIUM = Package(
 
 
 def fetch_dkfds(home: Home, meter: Meter = silent) -> Path:
-    """Bring the design system's compiled files into the cache, once; return where they lie.
+    """Bring the design system's compiled files into the cache, once; return their folder.
 
     Raises StackProblem when the registry is out of reach or sends something else.
     """

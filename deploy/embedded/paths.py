@@ -49,12 +49,12 @@ class Home:
 
     @property
     def run(self) -> Path:
-        """What is made anew at every start: the supervisor's files and generated settings."""
+        """What is made at every start: the supervisor's files and generated settings."""
         return self.root / "run"
 
     @property
     def restart_counts(self) -> Path:
-        """How often each process was started anew since the supervisor was started."""
+        """How often each process was restarted since the supervisor was started."""
         return self.run / "lives"
 
     @property
@@ -74,7 +74,7 @@ class Home:
 
     @property
     def sockets(self) -> Path:
-        """Where Unix sockets lie: in `run`, or in a short private place when that path is long."""
+        """The folder of Unix sockets: in `run`, or in a short private place when that path is long."""
         if len(os.fsencode(self.run)) <= SOCKET_PATH_LIMIT - len("/supervisor.sock"):
             return self.run
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
@@ -118,7 +118,7 @@ class Home:
 
 
 def make_private(place: Path) -> None:
-    """Make a directory that is ours alone, and refuse one that another user laid there.
+    """Make a directory that is ours alone, and refuse one that another user made.
 
     Raises PermissionError when it belongs to another user.
     """

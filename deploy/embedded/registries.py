@@ -1,6 +1,6 @@
 """Where this machine's registries are: Maven Central, and npm's as npm itself would find it.
 
-The addresses that hold without settings come from `packageurl`, the reference list of package
+The default addresses come from `packageurl`, the reference list of package
 types: no host is written here. npm's settings are read from its environment variables and from the
 `.npmrc` files of the project, the user and the machine, the first one that sets a value wins.
 """
@@ -88,7 +88,7 @@ def _of_environment() -> dict[str, str]:
 
 
 def _prefix() -> str:
-    """Find where npm is installed, if it is; its settings for all users lie there."""
+    """Find where npm is installed, if it is; its settings for all users are there."""
     node = shutil.which("node")
     return str(Path(node).resolve().parents[1]) if node else "/usr/local"
 

@@ -38,7 +38,7 @@ from deploy.embedded.supervision import Supervision
 READY_SECONDS = 90.0
 """How long services may take until they are ready."""
 MOST_LIVES = 5
-"""How often a process may start anew before `up` stops waiting for it."""
+"""How often a process may restart before `up` stops waiting for it."""
 LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -65,7 +65,7 @@ class Stack:
         """Bring up what is wanted and return when it is ready, or when `READY_SECONDS` are over.
 
         Raises StackProblem when brokers cannot be had; services that are late are named in the
-        answer, for the supervisor goes on trying.
+        answer, because the supervisor keeps restarting them.
         """
         progress = progress or ProgressListener()
         brokers = Brokers(self.home, self.supervision, progress)

@@ -20,13 +20,13 @@ __all__ = ["RULES", "Mediation", "NotOurs", "Side", "Stage", "on_case_opened", "
 
 
 class Stage(StrEnum):
-    """Where a mediation stands."""
+    """The stage of a mediation."""
 
     PROPOSED = "proposed"
 
 
 class Side(StrEnum):
-    """Whose contact data stand in which compartment (invariant 9)."""
+    """The sides of a mediation, whose contact data are kept apart (invariant 9)."""
 
     HARMED = "harmed"
     RESPONSIBLE = "responsible"

@@ -1,7 +1,7 @@
 """Notices: their content, when they are recalled, and the facts about them.
 
 Pure: no I/O, no clock, no randomness. A notice is known by its cause, so the same cause never
-makes two. Whom a fact concerns stands in `rules`.
+makes two. `rules` has the audience of each fact.
 """
 
 from __future__ import annotations

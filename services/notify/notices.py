@@ -79,7 +79,7 @@ def remind(document: Document, now: datetime) -> Document:
 
 
 def acknowledge(document: Document, staff_id: str, now: datetime) -> Document:
-    """Return the notice with the person's acknowledgement; the first one stands."""
+    """Return the notice with the person's acknowledgement; the first one is kept."""
     if any(mark["by"] == staff_id for mark in document["acknowledged"]):
         return document
     return {

@@ -110,7 +110,7 @@ class Rule(Generic[F]):
     """The process of the case, for its reference; None for a report that has no case yet."""
     text: Words
     work_at: str
-    """The address where the work is done; `{subject}` stands for the case or report."""
+    """The address where the work is done; `{subject}` is replaced by the id of the case or report."""
     due: Callable[[F], datetime | None]
     """When somebody must have acted; None where the notice has no deadline."""
 

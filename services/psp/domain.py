@@ -20,7 +20,7 @@ __all__ = ["RULES", "NotOurs", "PspCase", "Stage", "on_case_opened", "on_step_du
 
 
 class Stage(StrEnum):
-    """Where a PSP case stands."""
+    """The stage of a PSP case."""
 
     NOMINATED = "nominated"
 

@@ -1,7 +1,7 @@
 """Lengths of deadlines: choices of this system, none of them law (docs/rules.md, "Deadlines").
 
 Working days are counted in Europe/Copenhagen and skip Danish public holidays (domain.md section
-11). Such a deadline lies at the end of its day's office hours.
+11). Such a deadline is the end of office hours on its day.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""AsyncAPI 3 of one participant: which topics it writes and reads, and what lies on them.
+"""AsyncAPI 3 of one participant: the topics that it writes and reads, and their messages.
 
 Generated from the declared topics and the models, so it always agrees with them. Each
 service serves its own at `/asyncapi`, whole in itself; a partner's is the same for all partners.
@@ -38,7 +38,7 @@ __all__ = ["MEDIA_TYPE", "PARTNER", "PARTNER_DOES", "asyncapi"]
 MEDIA_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 """The media type under which it is served."""
 PARTNER: Final = "partner"
-"""The participant that stands for every partner; `{partner}` is its id."""
+"""The participant that represents every partner; `{partner}` is its id."""
 PARTNER_DOES: Final = "Sends sealed reports and reads what it is answered: docs/partners.md."
 
 Document = dict[str, Any]
@@ -52,7 +52,7 @@ def asyncapi(
 ) -> Document:
     """Describe what a service, or `PARTNER`, writes and reads on those of the topics that are its.
 
-    `does` is one sentence about it. The schemas of the types stand within the document. With
+    `does` is one sentence about it. The document contains the schemas of the types. With
     `schemas_at` the document refers to them as
     the files `<ce_type>.json` below that address.
     """
@@ -80,7 +80,7 @@ def asyncapi(
             "version": "1",
             "description": (
                 f"{does} Contracts only grow: ignore types, fields and codes that you do not know. "
-                "A record may stand twice after a crash, with the same ce_id and the same bytes."
+                "A record may occur twice after a crash, with the same ce_id and the same bytes."
             ),
         },
         "defaultContentType": JSON_CONTENT_TYPE,

@@ -32,7 +32,7 @@ class ManifestWrong(ValueError):
 def discover(folder: Path | None = None) -> tuple[Manifest, ...]:
     """Read the manifests of all services, in their order.
 
-    `folder` is where the services lie; by default where Python finds the package `services`, so
+    `folder` is the folder of the services; by default where Python finds the package `services`, so
     that a clone, an installed wheel and the image of the containers are the same.
 
     Raises:

@@ -1,8 +1,7 @@
 """The envelope: CloudEvents 1.0 in Kafka's binary mode, read from headers that anybody may write.
 
-Names are compared without case, a name that stands twice is refused rather than guessed at, and
-every fault is collected. What can be read in spite of faults stays on the refusal, because the
-reply needs an address.
+Names are compared without case, a repeated name is refused, and every fault is collected. The
+refusal has the headers that could be read, because the reply needs an address.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class Envelope(NamedTuple):
 
 
 class EnvelopeRefused(ValueError):
-    """The headers are no envelope. Carries what could be read all the same."""
+    """The headers are no valid envelope. Has the values that could be read."""
 
     def __init__(
         self,
@@ -163,7 +162,7 @@ def _written_time(time: datetime) -> bytes:
 def _read_as_written(headers: tuple[tuple[str, bytes | None], ...]) -> Envelope | None:
     """Read a fact's headers as `write_envelope` writes them, all at once.
 
-    None where anything is unusual: then each header is looked at by itself.
+    None for any other form: then each header is read by itself.
     """
     names = tuple([name for name, _ in headers])
     if names not in _AS_WRITTEN:
@@ -251,7 +250,7 @@ class _Headers:
             self.values[name] = text
 
     def _keep_trace(self, value: bytes | None) -> None:
-        """A trace that cannot be read is dropped: it is a courtesy, not a claim."""
+        """Keep a valid trace; an invalid one is dropped, since nothing depends on it."""
         text = (value or b"").decode("ascii", "replace")
         if TRACEPARENT.match(text):
             self.values["traceparent"] = text

@@ -50,7 +50,7 @@ def faults_of(error: ValidationError, at: tuple[str | int, ...] = ()) -> list[Fi
     for fault in errors:
         kind = fault["type"]
         if kind == "too_short" and any(_is_below(place, fault["loc"]) for place in places):
-            continue  # it is not empty: what it holds is at fault, and pydantic counts the rest
+            continue  # it is not empty: its items have faults, and pydantic counts only the valid ones
         if kind in _MESSAGES:
             rule, message = _MESSAGES[kind]
         elif kind in _RULES:

@@ -33,7 +33,7 @@ _ID: Final = {
     "type": "string",
     "minLength": 1,
     "maxLength": 1024,
-    "description": "Unique within its source. A record that stands twice has the same one.",
+    "description": "Unique within its source. A repeated record has the same one.",
 }
 _TIME: Final = {
     "type": "string",
@@ -45,7 +45,7 @@ _TRACE: Final = {
     "pattern": _whole(TRACEPARENT.pattern),
     "description": "W3C trace context; one that cannot be read is dropped.",
 }
-_SCHEMA: Final = {"type": "string", "description": "Where the schema of the value lies."}
+_SCHEMA: Final = {"type": "string", "description": "The address of the schema of the value."}
 
 
 def fact_headers() -> Schema:
@@ -95,7 +95,7 @@ def _reference() -> Schema:
     return {
         "type": "string",
         "pattern": REFERENCE_PATTERN,
-        "description": "The partner's reference: the key, which stands in for it where it is missing.",
+        "description": "The partner's reference: the key, which replaces it where it is missing.",
     }
 
 

@@ -84,7 +84,7 @@ class WrittenTopic(_Part):
     """A topic, as the service that writes it declares it."""
 
     name: _TopicName
-    """`{process}` in it stands for each process that the service serves, or each there is."""
+    """`{process}` in it is replaced by each process that the service serves, or each there is."""
     partitions: Annotated[int, Field(ge=1)]
     """For good: keys would move if there were more or fewer."""
     keeps: Annotated[
@@ -125,7 +125,7 @@ class Collection(_Part):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")]
     holds: Literal["persons", "none"]
-    """`persons`: what it holds is about people, under a name, a pseudonym or sealed."""
+    """`persons`: its content is about people, under a name, a pseudonym or sealed."""
     append_only: bool = False
     """The service finds and inserts, and may neither change, remove nor index."""
     small_pages: bool = True
@@ -226,7 +226,7 @@ class Common(_Part):
 
 
 def expand(topic: str, serves: Iterable[Process]) -> tuple[str, ...]:
-    """Name the topics that a declared name stands for."""
+    """Return the topics of a declared name."""
     if _EACH_PROCESS not in topic:
         return (topic,)
     return tuple(topic.replace(_EACH_PROCESS, process) for process in tuple(serves) or Process)

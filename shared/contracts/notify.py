@@ -9,7 +9,7 @@ __all__ = ["NoticeCreated", "NoticeReminded"]
 
 
 class NoticeCreated(CaseFact):
-    """A notice lies in an inbox. What it is about is a fact's type, never its content."""
+    """A notice was created in an inbox. It has the type of the fact that caused it, never its content."""
 
     type: ClassVar[str] = "notify.notice_created.v1"
 

@@ -1,8 +1,8 @@
-"""The JSON inside a letter, read as from a stranger, and written in the one canonical way.
+"""The JSON inside a letter, read as untrusted input, and written in canonical form.
 
-Refused are: bytes that are no UTF-8, names that stand twice in an object, NaN and Infinity,
-numbers beyond what a double holds exactly, lone surrogates, more than 64 levels, and whatever is
-no object. Errors point at the whole letter: a pointer would repeat names that were sent.
+Refused are: bytes that are no UTF-8, repeated names in an object, NaN and Infinity,
+numbers beyond what a double holds exactly, lone surrogates, more than 64 levels, and anything but
+an object. Errors point at the whole letter: a pointer would repeat names that were sent.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class CaseReceived(steps.CaseReceived):
 class StepDue(steps.StepDue):
     """The time for a case's next step has passed, and the step was not recorded as taken.
 
-    A person must look. Nothing else follows from it: no right is lost, and no case ends by itself.
+    A person must act. It has no other effect: no right is lost, and no case ends by itself.
     """
 
     type: ClassVar[str] = "psp.step_due.v1"

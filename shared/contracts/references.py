@@ -1,6 +1,6 @@
 """References: the partner's own, and the one that staff read on pages and in mails.
 
-Neither may ever be a CPR number: references stand in keys, addresses and notices.
+Neither may ever be a CPR number: references are part of keys, addresses and notices.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ReplyTo(NamedTuple):
 def reply_to(subject: str | None, key: bytes | None) -> ReplyTo:
     """Read a letter's reference from its `ce_subject`, or from the key where that is missing.
 
-    Where both stand they must be the same. Where neither does, the reference inside the letter is
+    Where both are present they must be the same. Where neither is, the reference inside the letter is
     all there is: the letter can be answered under it, but not be taken.
     """
     text = _readable(key)

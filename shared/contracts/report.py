@@ -53,7 +53,7 @@ class MarkCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An oddity and where it stands, for those who handle the report."""
+    """An oddity and its place, for those who handle the report."""
 
     field: str
     code: MarkCode

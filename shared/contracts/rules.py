@@ -84,7 +84,7 @@ def faults_in(known: Known, sender: Sender) -> Iterator[FieldError]:
 
 
 def reference_faults(field: str, reference: str) -> Iterator[FieldError]:
-    """Find what is wrong with a reference that stands inside a letter."""
+    """Find the faults of a reference inside a letter."""
     if not REFERENCE.match(reference):
         yield FieldError.of(
             field, Rule.MALFORMED, "Must be 1 to 64 letters, digits, dots, lines and hyphens."

@@ -85,7 +85,7 @@ def topics_of(fact: type[Fact]) -> tuple[str, ...]:
 
 
 def types_on(topic: str) -> list[str]:
-    """Return the types whose records lie on a topic."""
+    """Return the types whose records are on a topic."""
     if topic == REPORTS:
         return list(LETTERS)
     if topic == REPLIES:

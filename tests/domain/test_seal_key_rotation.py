@@ -56,7 +56,7 @@ def test_a_retired_key_still_opens_until_it_is_forgotten(keys: SealKeyDirectory,
 
 
 def test_the_only_key_is_not_retired(keys: SealKeyDirectory, tmp_path: Path):
-    with pytest.raises(ValueError, match="lay a second beside it first"):
+    with pytest.raises(ValueError, match="add a second one first"):
         retire_seal_keys(tmp_path, TODAY)
 
     assert len(published(keys)) == 1

@@ -218,7 +218,7 @@ def test_a_registry_out_of_reach_is_reported_in_one_sentence(downloads, tmp_path
     assert done.returncode == 1
     [sentence] = done.stderr.strip().splitlines()
     assert sentence.startswith(
-        "dkfds could not be fetched from the npm registry (ConnectError): is there a way to the "
-        "network?"
+        "dkfds could not be fetched from the npm registry (ConnectError): does this machine reach "
+        "the network?"
     )
     assert not Home(root=Path("/nowhere"), cache=tmp_path).dkfds.exists()
