@@ -86,13 +86,13 @@ SCHEMA_BREAKS = {
         "/process: null is no longer an allowed type",
         KEEP_TYPE,
     ),
-    "a type that readers never met": (
+    "a type that readers do not know": (
         OPENED,
         lambda new: field(new, "Party/minor")["anyOf"].append({"type": "integer"}),
         "/$defs/Party/minor: integer is a new type that readers do not know",
         KEEP_TYPE,
     ),
-    "an absence that readers never met": (
+    "an absence that readers do not know": (
         OPENED,
         lambda new: new["properties"].update(
             municipality={"anyOf": [{"type": "string"}, {"type": "null"}]}
@@ -172,7 +172,7 @@ SCHEMA_BREAKS = {
         "/$defs/Recipient/role: its maxLength is tighter",
         KEEP_BOUNDS,
     ),
-    "tighter bounds in one alternative": (
+    "tighter bounds in one of the alternatives": (
         REPORT,
         lambda new: field(new, "text")["anyOf"][0].update(maxLength=10),
         "/text: its maxLength is tighter",

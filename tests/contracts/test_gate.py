@@ -168,5 +168,7 @@ def test_a_generated_file_that_was_edited_by_hand_is_found(root):
     edited, strange = examine(root, NOW)
 
     assert (edited.kind, strange.kind) == ("outdated", "outdated")
-    assert edited.sentence.startswith("docs/asyncapi/psp.json: it differs from what the code generates.")
+    assert edited.sentence.startswith(
+        "docs/asyncapi/psp.json: it differs from what the code generates."
+    )
     assert strange.sentence.startswith("docs/schemas/psp.nothing.v1.json: nothing publishes it.")
