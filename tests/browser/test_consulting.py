@@ -74,11 +74,11 @@ async def test_staff_who_may_not_see_a_case_are_logged_and_learn_nothing(
     log = database[service].audit
 
     async def answers():
-        shown = []
+        collected = []
         for case_id in (there, nowhere):
             answer = await other.page.goto(f"{other.site}/{service}/cases/{case_id}")
-            shown.append((answer.status, await other.page.locator("main").inner_text()))
-        return shown
+            collected.append((answer.status, await other.page.locator("main").inner_text()))
+        return collected
 
     shown, unknown = await answers()
     assert shown == unknown

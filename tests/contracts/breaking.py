@@ -172,7 +172,7 @@ SCHEMA_BREAKS = {
         "/$defs/Recipient/role: its maxLength is tighter",
         KEEP_BOUNDS,
     ),
-    "tighter bounds in one alternative": (
+    "tighter bounds in one of the alternatives": (
         REPORT,
         lambda new: field(new, "text")["anyOf"][0].update(maxLength=10),
         "/text: its maxLength is tighter",

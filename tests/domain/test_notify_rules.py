@@ -121,7 +121,7 @@ def test_notify_reads_every_topic_that_the_declaration_lets_it_read_about_cases(
         ),
     ],
 )
-def test_a_notice_says_what_has_happened_in_both_languages(about, step, danish, english):
+def test_a_notice_describes_what_has_happened_in_both_languages(about, step, danish, english):
     text = rule_of(about, step).text
 
     assert (text.in_language("da"), text.in_language("en")) == (danish, english)
