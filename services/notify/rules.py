@@ -92,6 +92,11 @@ def as_told(fact: _DueAt) -> datetime | None:
     return fact.due_at
 
 
+def no_time(_: Fact) -> datetime | None:
+    """At no certain time."""
+    return None
+
+
 def triage_due(fact: TriageWaiting) -> datetime | None:
     """By when the fact says; counted here for facts from before that was told."""
     return fact.due_at or TRIAGE_WITHIN.after(fact.since)
@@ -103,7 +108,8 @@ class Rule(Generic[F]):
 
     fact: type[F]
     step: StrEnum | None = None
-    """The condition: only where the fact is about this step. None: whatever its other rows leave."""
+    """The condition: only where the fact is about this step, or has this result. None: whatever its
+    other rows leave."""
     to: Callable[[F], Audience]
     desk: Desk
     process: Process | None = None
@@ -144,7 +150,9 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         to=coordinator,
         desk=Desk.MEDIATION,
         process=Process.MEDIATION,
-        says=Words("Ny sag: parterne skal kontaktes", "New case: the parties are to be contacted"),
+        says=Words(
+            "Ny sag: skal vurderes til konfliktråd", "New case: to be assessed for mediation"
+        ),
         work_at=_MEDIATION,
         due=as_told,
     ),
@@ -155,8 +163,8 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         desk=Desk.MEDIATION,
         process=Process.MEDIATION,
         says=Words(
-            "Frist overskredet: parterne skulle være kontaktet",
-            "Deadline passed: the parties should have been contacted",
+            "Frist overskredet: sagen skulle være vurderet, og parterne kontaktet",
+            "Deadline passed: the case should have been assessed and the parties contacted",
         ),
         work_at=_MEDIATION,
         due=as_told,
@@ -172,6 +180,51 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         ),
         work_at=_MEDIATION,
         due=as_told,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        step=mediation.ScreeningResult.SUITABLE,
+        to=coordinator,
+        desk=Desk.MEDIATION,
+        process=Process.MEDIATION,
+        says=Words(
+            "Sagen er egnet: parterne skal kontaktes",
+            "The case is suitable: the parties are to be contacted",
+        ),
+        work_at=_MEDIATION,
+        due=no_time,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        step=mediation.ScreeningResult.SECOND_LOOK,
+        to=coordinator,
+        desk=Desk.MEDIATION,
+        process=Process.MEDIATION,
+        says=Words("Sagen skal ses på igen", "The case must be looked at again"),
+        work_at=_MEDIATION,
+        due=no_time,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        step=mediation.ScreeningResult.UNSUITABLE,
+        to=coordinator,
+        desk=Desk.MEDIATION,
+        process=Process.MEDIATION,
+        says=Words(
+            "Sagen er afsluttet: ikke egnet til konfliktråd",
+            "The case is closed: not suitable for mediation",
+        ),
+        work_at=_MEDIATION,
+        due=no_time,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        to=coordinator,
+        desk=Desk.MEDIATION,
+        process=Process.MEDIATION,
+        says=Words("Sagens egnethed er vurderet", "The case was assessed for mediation"),
+        work_at=_MEDIATION,
+        due=no_time,
     ),
     Rule(
         fact=psp.CaseReceived,
@@ -214,6 +267,7 @@ NOBODY: Final[frozenset[type[Fact]]] = frozenset(
         intake.CaseOpened,  # its own service says when somebody must act on it
         intake.PartyCameOfAge,
         intake.PartyErased,
+        mediation.Closed,  # the fact of the act that closed the case tells the coordinator
         notify.NoticeCreated,  # what notify tells itself
         notify.NoticeReminded,
     }
