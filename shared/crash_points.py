@@ -30,6 +30,8 @@ Point = Literal[
     "relay.before_keeping_rest",
     "action.before_commit",
     "action.after_commit",
+    "command.before_commit",
+    "command.after_commit",
     "drain.before_commit",
     "drain.after_commit",
     "sweep.between_cases",

@@ -11,6 +11,7 @@ from services.mediation.pages import TEMPLATES, make_pages
 from services.mediation.settings import Settings
 from shared import web
 from shared.cases.case_service import make_case_engine
+from shared.cases.commands.form_keys import prepare_keys
 from shared.contracts.describe import describe
 from shared.runtime.process import make_service
 
@@ -26,6 +27,7 @@ def make_app(settings: Settings) -> FastAPI:
         inbox=make_inbox(settings.contact_parties_within),
         timers=make_timers(),
     )
+    engine.on_start.append(partial(prepare_keys, engine.store))
     app = make_service(engine, make_pages(engine.store), title="Samråd: mediation")
     web.install(app, settings, service=settings.service, templates=TEMPLATES)
     web.install_specification(app, partial(describe, settings.service))

@@ -1,28 +1,98 @@
 """Mediations, their states and transitions. Pure: no I/O, no clock, no randomness.
 
-Law: lov 467/2009 om konfliktråd. So far a mediation is accepted and proposed; nothing is decided
-about it, nobody is asked and nobody appointed (invariant 5: no allocation before both consents).
+Law: lov 467/2009 om konfliktråd. A mediation arrives as proposed. Before anybody contacts the
+parties, a person assesses whether the case is suitable (screening). Nobody is asked and nobody is
+appointed yet (invariant 5: no allocation before both consents).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Self
 from uuid import UUID
 
-from shared.cases.next_step import AwaitsStep, CaseRules, NotOurs
+from shared.cases.history import ActedOn, HistoryLine
+from shared.cases.next_step import CaseRules, Decision, NotOurs
 from shared.cases.working_time import CONTACT_PARTIES_WITHIN
 from shared.contracts.intake import CaseOpened, Party
-from shared.contracts.mediation import CaseReceived, Step, StepDue
+from shared.contracts.mediation import (
+    CaseReceived,
+    Closed,
+    OutwardCode,
+    Screened,
+    ScreeningResult,
+    Step,
+    StepDue,
+    Unsuitable,
+)
 from shared.contracts.processes import PersonRole, Process
+from shared.errors import Rejected
 
-__all__ = ["RULES", "Mediation", "NotOurs", "Side", "Stage", "on_case_opened", "on_step_due"]
+__all__ = [
+    "NEXT",
+    "RULES",
+    "Mediation",
+    "NeedsSecondLook",
+    "NotCleared",
+    "NotOurs",
+    "SecondLook",
+    "Side",
+    "Stage",
+    "WrongStage",
+    "on_case_opened",
+    "on_step_due",
+    "screen",
+]
+
+
+class WrongStage(Rejected):
+    """The act does not belong to the stage of the case."""
+
+
+class NeedsSecondLook(Rejected):
+    """The case cannot be suitable before it was looked at again."""
+
+
+class NotCleared(Rejected):
+    """The case cannot be suitable before the police lawyer has cleared it in writing."""
 
 
 class Stage(StrEnum):
     """The stage of a mediation."""
 
     PROPOSED = "proposed"
+    SCREENING = "screening"
+    """It was assessed, and must be looked at again."""
+    CONTACT = "contact"
+    """It is suitable: the parties are to be contacted."""
+    CLOSED = "closed"
+
+
+class SecondLook(StrEnum):
+    """Why a case must be looked at again. It stays in the case: no fact carries it."""
+
+    ORDER = "order"
+    """Tilhold, opholdsforbud or bortvisning is in force. This alone does not make a case
+    unsuitable; the police lawyer who handles the order must clear it in writing."""
+    CLOSE_RELATION = "close_relation"
+    """The parties are or were a couple, or close family."""
+    PROTECTED_ADDRESS = "protected_address"
+    """A party has a protected name or address."""
+    OTHER = "other"
+    """Another ground for caution."""
+
+
+_ASSESSED: Final = {
+    ScreeningResult.SUITABLE: Stage.CONTACT,
+    ScreeningResult.SECOND_LOOK: Stage.SCREENING,
+    ScreeningResult.UNSUITABLE: Stage.CLOSED,
+}
+NEXT: Final[Mapping[Stage, Mapping[ScreeningResult, Stage]]] = MappingProxyType(
+    {Stage.PROPOSED: _ASSESSED, Stage.SCREENING: _ASSESSED, Stage.CONTACT: {}, Stage.CLOSED: {}}
+)
+"""From each stage, the stage that each result of a screening leads to."""
 
 
 class Side(StrEnum):
@@ -33,7 +103,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mediation(AwaitsStep):
+class Mediation(ActedOn):
     """One case of konfliktråd, known by pseudonyms only."""
 
     case_id: UUID
@@ -45,6 +115,12 @@ class Mediation(AwaitsStep):
     next_step: Step | None = Step.CONTACT_PARTIES
     overdue: bool = False
     stage: Stage = Stage.PROPOSED
+    revision: int = 0
+    history: tuple[HistoryLine, ...] = ()
+    second_look: tuple[SecondLook, ...] = ()
+    """Why it must be, or had to be, looked at again."""
+    unsuitable: Unsuitable | None = None
+    """Why it is not suitable; None unless it was closed for that."""
 
     @classmethod
     def received(cls, case: CaseOpened, now: datetime, due_at: datetime) -> Self:
@@ -63,6 +139,59 @@ class Mediation(AwaitsStep):
         own = [party for party in self.parties if party.role == PersonRole(side.value)]
         holders = {holder for party in own for holder in party.custody_holders}
         return tuple(party for party in self.parties if party in own or party.party_id in holders)
+
+
+def screen(
+    mediation: Mediation,
+    result: ScreeningResult,
+    *,
+    code: Unsuitable | None = None,
+    ground: SecondLook | None = None,
+    cleared: bool = False,
+) -> Decision[Mediation]:
+    """Record whether the case is suitable.
+
+    A suitable case keeps its next step and its due time, and a case that must be looked at again
+    does too: time runs until the parties were contacted. An unsuitable case is closed and awaits
+    nothing.
+
+    Args:
+        mediation: as it stands.
+        result: what the person came to.
+        code: why it is not suitable; given with that result alone.
+        ground: why it must be looked at again; given with that result alone.
+        cleared: whether the police lawyer has cleared in writing what an order in force stands
+            against.
+
+    Raises:
+        WrongStage: it was assessed already, or is closed.
+        NeedsSecondLook: a party has a protected address, and nobody has looked again.
+        NotCleared: an order is in force and was not cleared.
+
+    """
+    stage = NEXT[mediation.stage].get(result)
+    if stage is None:
+        raise WrongStage("the case has been assessed already")
+    told = Screened(
+        case_id=mediation.case_id,
+        municipality=mediation.municipality,
+        result=result,
+        code=code,
+        needs_second_look=result is ScreeningResult.SECOND_LOOK,
+    )
+    if result is ScreeningResult.UNSUITABLE:
+        closed = replace(mediation, stage=stage, unsuitable=code, next_step=None, due_at=None)
+        ended = Closed(case_id=mediation.case_id, outward_code=OutwardCode.NOT_HELD)
+        return Decision(closed, (told, ended))
+    if result is ScreeningResult.SECOND_LOOK:
+        grounds = dict.fromkeys((*mediation.second_look, *([ground] if ground else [])))
+        return Decision(replace(mediation, stage=stage, second_look=tuple(grounds)), (told,))
+    is_protected = any(party.address_protected for party in mediation.parties)
+    if is_protected and mediation.stage is Stage.PROPOSED:
+        raise NeedsSecondLook("a party has a protected address: the case needs a second look")
+    if SecondLook.ORDER in mediation.second_look and not cleared:
+        raise NotCleared("an order is in force, and the police lawyer has not cleared the case")
+    return Decision(replace(mediation, stage=stage), (told,))
 
 
 RULES: Final = CaseRules(

@@ -1,10 +1,13 @@
-"""The page of one mediation: its state and parties, without names."""
+"""The page of one mediation: its state, the acts that staff may do, its history, and no names."""
 
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
 
+from services.mediation.commands import COMMANDS, SECOND_LOOKS
 from services.mediation.domain import RULES, Mediation, Side, Stage
 from services.mediation.mediations import MEDIATIONS
 from shared.cases import case_page
@@ -24,8 +27,19 @@ SIDES: Final = {
 }
 
 
-def _sides(mediation: Mediation) -> dict[str, Any]:
-    return {"sides": [(side, words, mediation.on_side(side)) for side, words in SIDES.items()]}
+STAGES: Final[Mapping[StrEnum, str]] = {
+    Stage.PROPOSED: N_("Foreslået"),
+    Stage.SCREENING: N_("Skal ses på igen"),
+    Stage.CONTACT: N_("Egnet"),
+    Stage.CLOSED: N_("Afsluttet"),
+}
+
+
+def _more(mediation: Mediation) -> dict[str, Any]:
+    return {
+        "sides": [(side, words, mediation.on_side(side)) for side, words in SIDES.items()],
+        "second_looks": [SECOND_LOOKS[ground] for ground in mediation.second_look],
+    }
 
 
 PAGE: Final = CasePage(
@@ -35,8 +49,9 @@ PAGE: Final = CasePage(
     heading="Konfliktråd",
     action=Action.READ_MEDIATION_CASE,
     basis=LegalBasis.MEDIATION_ACT,
-    stages={Stage.PROPOSED: N_("Foreslået")},
-    more=_sides,
+    stages=STAGES,
+    more=_more,
+    commands=COMMANDS,
 )
 
 

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from services.notify.rules import Audience, Rule, WorkArea, rule_of
 from shared.cases.working_time import Length
 from shared.contracts import Fact
+from shared.contracts.mediation import Screened
 from shared.contracts.notify import NoticeCreated, NoticeReminded
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
@@ -52,7 +53,8 @@ class Notice:
     due_at: datetime | None
     """When somebody must have acted; None where there is no deadline."""
     step: str | None = None
-    """The step of a case whose time has passed, where the notice is about that."""
+    """The step of a case whose time has passed, or the result of an assessment, where the notice is
+    about that."""
 
     @property
     def reference(self) -> str:
@@ -62,16 +64,25 @@ class Notice:
 
 def notices_of(fact: Fact) -> tuple[Notice, ...]:
     """Return the notices that a fact causes; none where no rule exists for it."""
-    step = str(fact.step) if isinstance(fact, StepDue) else None
+    step = _step_of(fact)
     rule = rule_of(fact.type, step)
     return () if rule is None else (_notice(fact, rule, step),)
+
+
+def _step_of(fact: Fact) -> str | None:
+    """By what the rows of a fact differ: the step that it is about, or its result."""
+    if isinstance(fact, StepDue):
+        return str(fact.step)
+    return str(fact.result) if isinstance(fact, Screened) else None
 
 
 def _notice(fact: Any, rule: Rule[Any], step: str | None) -> Notice:
     audience: Audience = rule.to(fact)
     cause = [fact.type, fact.subject(), str(audience)]
     if step is not None:
-        cause += [step, fact.due_at.isoformat()]  # each time that passes is a notice of its own
+        cause.append(step)
+    if isinstance(fact, StepDue):
+        cause.append(fact.due_at.isoformat())  # each time that passes is a notice of its own
     return Notice(
         id=uuid5(_NOTICES, "|".join(cause)),
         area=rule.area,

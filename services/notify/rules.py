@@ -92,6 +92,11 @@ def stated_due(fact: _DueAt) -> datetime | None:
     return fact.due_at
 
 
+def no_time(_: Fact) -> datetime | None:
+    """Return no due time."""
+    return None
+
+
 def triage_due(fact: TriageWaiting) -> datetime | None:
     """Return the due time in the fact; older facts have none, so it is counted here."""
     return fact.due_at or TRIAGE_WITHIN.after(fact.since)
@@ -103,7 +108,8 @@ class Rule(Generic[F]):
 
     fact: type[F]
     step: StrEnum | None = None
-    """The condition: only where the fact is about this step. None: every step without a row of its own."""
+    """The condition: only where the fact is about this step, or has this result. None: every
+    step and result without a row of its own."""
     to: Callable[[F], Audience]
     area: WorkArea
     process: Process | None = None
@@ -144,7 +150,9 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         to=coordinator,
         area=WorkArea.MEDIATION,
         process=Process.MEDIATION,
-        text=Words("Ny sag: parterne skal kontaktes", "New case: the parties are to be contacted"),
+        text=Words(
+            "Ny sag: skal vurderes til konfliktråd", "New case: to be assessed for mediation"
+        ),
         work_at=_MEDIATION,
         due=stated_due,
     ),
@@ -155,8 +163,8 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         area=WorkArea.MEDIATION,
         process=Process.MEDIATION,
         text=Words(
-            "Frist overskredet: parterne skulle være kontaktet",
-            "Deadline passed: the parties should have been contacted",
+            "Frist overskredet: sagen skulle være vurderet, og parterne kontaktet",
+            "Deadline passed: the case should have been assessed and the parties contacted",
         ),
         work_at=_MEDIATION,
         due=stated_due,
@@ -172,6 +180,51 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         ),
         work_at=_MEDIATION,
         due=stated_due,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        step=mediation.ScreeningResult.SUITABLE,
+        to=coordinator,
+        area=WorkArea.MEDIATION,
+        process=Process.MEDIATION,
+        text=Words(
+            "Sagen er egnet: parterne skal kontaktes",
+            "The case is suitable: the parties are to be contacted",
+        ),
+        work_at=_MEDIATION,
+        due=no_time,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        step=mediation.ScreeningResult.SECOND_LOOK,
+        to=coordinator,
+        area=WorkArea.MEDIATION,
+        process=Process.MEDIATION,
+        text=Words("Sagen skal ses på igen", "The case must be looked at again"),
+        work_at=_MEDIATION,
+        due=no_time,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        step=mediation.ScreeningResult.UNSUITABLE,
+        to=coordinator,
+        area=WorkArea.MEDIATION,
+        process=Process.MEDIATION,
+        text=Words(
+            "Sagen er afsluttet: ikke egnet til konfliktråd",
+            "The case is closed: not suitable for mediation",
+        ),
+        work_at=_MEDIATION,
+        due=no_time,
+    ),
+    Rule(
+        fact=mediation.Screened,
+        to=coordinator,
+        area=WorkArea.MEDIATION,
+        process=Process.MEDIATION,
+        text=Words("Sagens egnethed er vurderet", "The case was assessed for mediation"),
+        work_at=_MEDIATION,
+        due=no_time,
     ),
     Rule(
         fact=psp.CaseReceived,
@@ -214,6 +267,7 @@ NOBODY: Final[frozenset[type[Fact]]] = frozenset(
         intake.CaseOpened,  # the service of its process emits a fact with a due time
         intake.PartyCameOfAge,
         intake.PartyErased,
+        mediation.Closed,  # the coordinator learns it from mediation.screened.v1
         notify.NoticeCreated,  # notify's own facts
         notify.NoticeReminded,
     }

@@ -1,22 +1,28 @@
-"""The page of one case: its state and due time, without names; each reading is logged first."""
+"""The page of one case: its state and due time, without names; each reading is logged first.
+
+Where the service has registered acts, the page shows their forms and what people did in the case.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from http import HTTPStatus
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from shared.cases.case_store import CaseStore
+from shared.cases.commands import Commands
+from shared.cases.commands.forms import Returned
 from shared.cases.next_step import AwaitsStep
 from shared.cases.reading_log import CaseReading, log_denied, log_reading
 from shared.contracts.places import place_name
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
-from shared.staff.access import Action, may
+from shared.staff.access import Action, Staff, may
 from shared.staff.audit import LegalBasis
 from shared.web import LoggedIn, missing, render
 
@@ -46,24 +52,59 @@ class CasePage(Generic[C]):
     """The name of each stage, in Danish."""
     more: Callable[[C], Mapping[str, Any]] = lambda _: {}
     """Further values for the service's template."""
+    commands: Commands[Any] | None = None
+    """What staff may do in a case; their routes come with the page's."""
 
 
 def make_pages(store: Store, page: CasePage[C]) -> APIRouter:
     """Return the routes below the service's name."""
+    pages = _Pages(store, page)
     router = APIRouter(prefix=f"/{page.menu}", include_in_schema=False)
+    router.get("/cases/{case_id}")(pages.case_page)
+    if page.commands is None:
+        return router
+    both = APIRouter()
+    both.include_router(router)
+    both.include_router(page.commands.routes(store, pages.show))
+    return both
 
-    @router.get("/cases/{case_id}")
-    async def case_page(request: Request, case_id: UUID, staff: LoggedIn) -> Response:
-        case = await page.cases.find(store.db, case_id)
+
+class _Pages(Generic[C]):
+    def __init__(self, store: Store, page: CasePage[C]) -> None:
+        self._store = store
+        self._page = page
+
+    async def case_page(
+        self,
+        request: Request,
+        case_id: UUID,
+        staff: LoggedIn,
+        gemt: Annotated[int, Query(ge=0)] = 0,
+    ) -> Response:
+        """Show a case; `gemt` is the revision of what the person has just done."""
+        return await self.show(request, staff, case_id, gemt=gemt)
+
+    async def show(
+        self,
+        request: Request,
+        staff: Staff,
+        case_id: UUID,
+        returned: Returned | None = None,
+        gemt: int = 0,
+    ) -> Response:
+        """Log the reading and render the case, with a form that was returned, if there is one."""
+        page = self._page
+        case = await page.cases.find(self._store.db, case_id)
         reading = CaseReading(case_id, page.action, page.basis)
         if case is None or not may(staff, page.action, municipality=case.municipality):
-            await log_denied(store, staff, reading)
+            await log_denied(self._store, staff, reading)
             raise missing()
-        await log_reading(store, staff, reading)
+        await log_reading(self._store, staff, reading)
         reference = case_reference(page.process, case_id)
         return render(
             request,
             "case.html",
+            status=returned.status if returned else HTTPStatus.OK,
             page=page.menu,
             title=reference,
             crumbs=[(page.heading, None), (reference, None)],
@@ -71,7 +112,22 @@ def make_pages(store: Store, page: CasePage[C]) -> APIRouter:
             case=case,
             place=place_name(case.municipality),
             stage=page.stages[case.stage],
+            returned=returned,
+            **self._acts(case, staff, returned, gemt),
             **page.more(case),
         )
 
-    return router
+    def _acts(
+        self, case: Any, staff: Staff, returned: Returned | None, gemt: int
+    ) -> dict[str, Any]:
+        commands = self._page.commands
+        if commands is None:
+            return {"forms": [], "history": None, "news": [], "done": None, "case_address": ""}
+        seen = None if returned is None else returned.seen
+        return {
+            "forms": commands.forms(case, staff, returned),
+            "history": commands.history(case),
+            "news": [] if seen is None else commands.history(case, after=seen),
+            "done": commands.done(case, gemt, staff) if gemt else None,
+            "case_address": commands.address_of(case.case_id),
+        }

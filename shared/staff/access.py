@@ -38,6 +38,7 @@ class Action(StrEnum):
     ACKNOWLEDGE_NOTICE = "acknowledge-notice"
     READ_TRIAGE = "read-triage"
     READ_MEDIATION_CASE = "read-mediation-case"
+    SCREEN_MEDIATION_CASE = "screen-mediation-case"
     READ_PSP_CASE = "read-psp-case"
 
 
@@ -69,7 +70,11 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
     {
         Role.TRIAGE: {**_EVERYONE, Action.READ_TRIAGE: Scope.DISTRICT},
         Role.LEADER: {**_EVERYONE, Action.READ_TRIAGE: Scope.DISTRICT},
-        Role.MEDIATION_COORDINATOR: {**_EVERYONE, Action.READ_MEDIATION_CASE: Scope.DISTRICT},
+        Role.MEDIATION_COORDINATOR: {
+            **_EVERYONE,
+            Action.READ_MEDIATION_CASE: Scope.DISTRICT,
+            Action.SCREEN_MEDIATION_CASE: Scope.DISTRICT,
+        },
         Role.MEDIATOR: {**_EVERYONE, Action.READ_MEDIATION_CASE: Scope.NAMED},
         # Section 115: the police open the case. The others see nothing of it until something is
         # disclosed to them; then the case names them.

@@ -6,8 +6,10 @@ from typing import Final, Protocol
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from pymongo.errors import ConnectionFailure
 from starlette.exceptions import HTTPException as RaisedWithStatus
 
+from shared.errors import Conflict, Rejected, Unavailable
 from shared.web import problems
 from shared.web.guard import Guard
 from shared.web.rendering import make_environment
@@ -61,6 +63,10 @@ def install(app: FastAPI, settings: WebSettings, *, service: str, templates: Pat
     app.add_exception_handler(RaisedWithStatus, problems.on_http_exception)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(LoginRequired, problems.on_login_required)
+    for refused in (Rejected, Conflict):
+        app.add_exception_handler(refused, problems.on_refused)
+    for away in (Unavailable, ConnectionFailure):
+        app.add_exception_handler(away, problems.on_unavailable)
     app.mount("/assets/samraad", StaticFiles(directory=STATIC), name="samraad")
     if settings.assets_dir is not None:
         for name, folder in (

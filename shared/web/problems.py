@@ -17,10 +17,13 @@ from starlette.exceptions import HTTPException as RaisedWithStatus
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from shared.errors import Conflict, Rejected
 from shared.web.rendering import render
 from shared.web.session import LoginRequired
 
 PROBLEM: Final = "application/problem+json"
+RETRY_AFTER: Final = "5"
+"""Seconds after which a request to a database that was away may be tried again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +71,27 @@ async def on_invalid(request: Request, raised: Exception) -> Response:
         for error in raised.errors()
     ]
     return document(HTTPStatus.UNPROCESSABLE_ENTITY, errors=errors)
+
+
+async def on_refused(request: Request, raised: Exception) -> Response:
+    """Answer a refusal of a rule, or a change by somebody else: 409, and nothing was done."""
+    assert isinstance(raised, Rejected | Conflict)  # noqa: S101  # registered for nothing else
+    if wants_page(request):
+        return render(request, "problem.html", status=HTTPStatus.CONFLICT, code=None)
+    return document(HTTPStatus.CONFLICT, detail=str(raised))
+
+
+async def on_unavailable(request: Request, raised: Exception) -> Response:
+    """Answer that the database does not answer now; the log says which error it was."""
+    _log.warning("page waits for the database", raised=type(raised).__name__)
+    if wants_page(request):
+        answer: Response = render(
+            request, "unavailable.html", status=HTTPStatus.SERVICE_UNAVAILABLE
+        )
+    else:
+        answer = document(HTTPStatus.SERVICE_UNAVAILABLE)
+    answer.headers["Retry-After"] = RETRY_AFTER
+    return answer
 
 
 async def on_login_required(request: Request, raised: Exception) -> Response:

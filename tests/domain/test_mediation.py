@@ -1,3 +1,5 @@
+import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -9,9 +11,17 @@ from hypothesis import strategies as st
 from services.mediation import domain as mediation
 from services.psp import domain as psp
 from shared.contracts.intake import CaseOpened, Party
-from shared.contracts.mediation import CaseReceived
+from shared.contracts.mediation import (
+    CaseReceived,
+    Closed,
+    OutwardCode,
+    Screened,
+    ScreeningResult,
+    Unsuitable,
+)
 from shared.contracts.places import MUNICIPALITIES, PatrolCentre
 from shared.contracts.processes import Category, PartnerKind, PersonRole, Process
+from shared.errors import Rejected
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -106,3 +116,131 @@ def test_a_mediation_cannot_be_changed_in_place():
     with pytest.raises(AttributeError):
         taken.stage = mediation.Stage.PROPOSED
     assert replace(taken, municipality="0607") != taken
+
+
+# The screening: every stage with every result.
+
+SUITABLE, UNSUITABLE, SECOND_LOOK = ScreeningResult
+GROUNDS = st.sampled_from(mediation.SecondLook)
+
+
+def a_mediation(stage=mediation.Stage.PROPOSED, *, protected=False, **changes):
+    party = a_party(PersonRole.HARMED).model_copy(update={"address_protected": protected})
+    taken, _ = mediation.on_case_opened(a_case(parties=(party,)), None, NOW)
+    return replace(taken, stage=stage, **changes)
+
+
+def screened(case, result, **more):
+    if result is UNSUITABLE:
+        more = {"code": Unsuitable.NOT_ACKNOWLEDGED, **more}
+    if result is SECOND_LOOK:
+        more = {"ground": mediation.SecondLook.CLOSE_RELATION, **more}
+    return mediation.screen(case, result, **more)
+
+
+def test_every_stage_says_which_results_it_allows():
+    assert set(mediation.NEXT) == set(mediation.Stage)
+
+
+@pytest.mark.parametrize("stage", mediation.Stage)
+@pytest.mark.parametrize("result", ScreeningResult)
+def test_a_screening_leads_to_the_stage_of_its_result_or_is_refused(stage, result):
+    case = a_mediation(stage)
+    allowed = {
+        mediation.Stage.PROPOSED: {
+            SUITABLE: "contact",
+            UNSUITABLE: "closed",
+            SECOND_LOOK: "screening",
+        },
+        mediation.Stage.SCREENING: {
+            SUITABLE: "contact",
+            UNSUITABLE: "closed",
+            SECOND_LOOK: "screening",
+        },
+    }.get(stage)
+
+    if allowed is None:
+        with pytest.raises(mediation.WrongStage):
+            screened(case, result)
+    else:
+        assert screened(case, result).case.stage == allowed[result]
+
+
+@pytest.mark.parametrize("code", Unsuitable)
+def test_an_unsuitable_case_is_closed_awaits_nothing_and_says_outside_only_that_it_was_not_held(
+    code,
+):
+    case = a_mediation()
+
+    closed, told = screened(case, UNSUITABLE, code=code)
+
+    assert (closed.next_step, closed.due_at, closed.deadlines) == (None, None, {})
+    assert closed.unsuitable is code
+    assert [fact.write() for fact in told] == [
+        Screened(
+            case_id=case.case_id,
+            municipality="0630",
+            result=UNSUITABLE,
+            code=code,
+            needs_second_look=False,
+        ).write(),
+        Closed(case_id=case.case_id, outward_code=OutwardCode.NOT_HELD).write(),
+    ]
+    assert code.value.encode() not in told[1].write()
+
+
+@given(result=st.sampled_from([SUITABLE, SECOND_LOOK]))
+def test_a_case_that_goes_on_keeps_its_step_and_its_deadline(result):
+    case = a_mediation()
+
+    after, told = screened(case, result)
+
+    assert (after.next_step, after.due_at) == (case.next_step, case.due_at)
+    [fact] = told
+    assert (fact.result, fact.code, fact.needs_second_look) == (result, None, result is SECOND_LOOK)
+
+
+@given(st.lists(GROUNDS, min_size=1, max_size=5))
+def test_each_ground_of_a_second_look_is_kept_once_and_told_to_nobody(grounds):
+    case = a_mediation()
+    for ground in grounds:
+        case, [told] = screened(case, SECOND_LOOK, ground=ground)
+        assert ground.value not in json.loads(told.write()).values()
+
+    assert case.second_look == tuple(dict.fromkeys(grounds))
+
+
+def test_a_case_with_a_protected_address_is_looked_at_again_before_it_is_suitable():
+    case = a_mediation(protected=True)
+
+    with pytest.raises(mediation.NeedsSecondLook):
+        screened(case, SUITABLE)
+    again, _ = screened(case, SECOND_LOOK, ground=mediation.SecondLook.PROTECTED_ADDRESS)
+    assert screened(again, SUITABLE).case.stage is mediation.Stage.CONTACT
+
+
+def test_an_order_in_force_is_no_reason_to_refuse_a_case_but_must_be_cleared():
+    case, _ = screened(a_mediation(), SECOND_LOOK, ground=mediation.SecondLook.ORDER)
+
+    with pytest.raises(mediation.NotCleared):
+        screened(case, SUITABLE)
+    assert screened(case, SUITABLE, cleared=True).case.stage is mediation.Stage.CONTACT
+
+
+@given(
+    stage=st.sampled_from(mediation.Stage),
+    protected=st.booleans(),
+    grounds=st.lists(GROUNDS, unique=True, max_size=4),
+    results=st.lists(st.tuples(st.sampled_from(ScreeningResult), st.booleans()), max_size=6),
+)
+def test_whatever_people_enter_a_closed_case_stays_closed_and_only_an_open_one_has_a_deadline(
+    stage, protected, grounds, results
+):
+    closed = {"next_step": None, "due_at": None} if stage is mediation.Stage.CLOSED else {}
+    case = a_mediation(stage, protected=protected, second_look=tuple(grounds), **closed)
+    for result, cleared in results:
+        was = case
+        with suppress(Rejected):
+            case, _ = screened(case, result, cleared=cleared)
+        assert was.stage is not mediation.Stage.CLOSED or case == was
+        assert (case.stage is mediation.Stage.CLOSED) == (case.deadlines == {})

@@ -52,7 +52,7 @@ UNREADABLE = ("unreadable.before_commit", "unreadable.after_commit")
 REDRIVEN = ("redrive.before_commit", "redrive.after_commit")
 REQUEUED = ("requeue.before_commit", "requeue.after_commit")
 
-ELSEWHERE = ("ticker.", "keys.", "intake.", "details.", "group.revoked")
+ELSEWHERE = ("command.", "ticker.", "keys.", "intake.", "details.", "group.revoked")
 """Their own tests, and the storms of tests/faults, come to these."""
 
 

@@ -51,9 +51,11 @@ _DIRECTED_ONLY: Final = frozenset(
         *("requeue.before_commit", "requeue.after_commit", "relay.before_keeping_rest"),
         *("ticker.loaded", "ticker.before_commit", "ticker.after_commit"),
         *("sweep.between_cases", "keys.between_two"),
+        *("command.before_commit", "command.after_commit"),
     }
 )
-"""What a storm hardly comes to: tests/edge/test_engine_crash_points.py goes there on purpose."""
+"""What a storm hardly comes to: tests/edge/test_engine_crash_points.py and test_commands.py go there
+on purpose."""
 _SELDOM: Final = ("drain", "redrive", "group", "lane", "watermark", "lease", "keys", "ticker")
 _AT_START: Final = frozenset(
     {

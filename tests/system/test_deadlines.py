@@ -98,7 +98,7 @@ def test_a_case_whose_first_step_is_not_taken_in_time_notifies_its_staff(
     kira, peder, sofie = [Inbox(stack, who) for who in ("kira", "peder", "sofie")]
     of_mediation = case_reference(Process.MEDIATION, UUID(mediation))
     of_psp = case_reference(Process.PSP, UUID(psp))
-    kira.wait_for(of_mediation, "parterne skulle være kontaktet", "Overskredet")
+    kira.wait_for(of_mediation, "sagen skulle være vurderet", "Overskredet")
     peder.wait_for(of_psp, "sagen skulle være vurderet til PSP", "Overskredet")
     kira.wait_for(of_mediation, "Ny sag", "Påmindelse: ingen har kvitteret endnu")
     assert kira.rows(of_psp) == peder.rows(of_mediation) == []

@@ -50,6 +50,62 @@
     if (said && event.detail.requestConfig.verb === "post") said.focus();
   });
 
+  /* Acts: one form, one act. Fields that another answer rules out are hidden and not sent. */
+  const ask = (form) => {
+    for (const group of form.querySelectorAll("[data-when]")) {
+      const [name, value] = group.dataset.when.split("=");
+      const asked = form.querySelector(`[name="${name}"]:checked`)?.value === value;
+      group.hidden = !asked;
+      for (const field of group.querySelectorAll("input, select")) field.disabled = !asked;
+    }
+  };
+  const askAll = () => document.querySelectorAll("form[data-command]").forEach(ask);
+  body.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-command]");
+    if (form) ask(form);
+  });
+  askAll();
+  body.addEventListener("htmx:afterSettle", askAll);
+  const commandOf = (event) => event.target.closest?.("form[data-command]");
+  const saving = new WeakMap();
+  const ended = (form) => {
+    clearTimeout(saving.get(form));
+    form.removeAttribute("aria-busy");
+    const button = form.querySelector("[data-busy]");
+    if (button?.dataset.says) button.textContent = button.dataset.says;
+  };
+  const failed = (form) => {
+    ended(form);
+    const said = form.querySelector("[data-failed]");
+    said.hidden = false;
+    said.focus();
+  };
+  body.addEventListener("htmx:beforeRequest", (event) => {
+    const form = commandOf(event);
+    if (!form) return;
+    form.setAttribute("aria-busy", "true");
+    form.querySelector("[data-failed]").hidden = true;
+    const button = form.querySelector("[data-busy]");
+    button.dataset.says = button.textContent;
+    saving.set(form, setTimeout(() => { button.textContent = button.dataset.busy; }, 400));
+  });
+  body.addEventListener("htmx:beforeSwap", (event) => {
+    const form = event.detail.requestConfig.elt?.closest?.("form[data-command]");
+    if (form && [404, 409, 422].includes(event.detail.xhr.status)) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"])
+    body.addEventListener(name, (event) => {
+      const form = commandOf(event);
+      if (form) failed(form);
+    });
+  body.addEventListener("htmx:afterRequest", (event) => {
+    const form = commandOf(event);
+    if (form?.isConnected && event.detail.successful) ended(form);
+  });
+
   /* The connection: say since when the list is old, keep trying. */
   let lost = null;
   const show = () => {

@@ -1,0 +1,113 @@
+"""What staff may do in a mediation. The fields of each act are its form."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Final
+
+from services.mediation import domain
+from services.mediation.domain import Mediation, SecondLook
+from services.mediation.mediations import MEDIATIONS
+from shared.cases.commands import Check, Choice, Command, Commands
+from shared.cases.next_step import Decision
+from shared.contracts.mediation import ScreeningResult, Unsuitable
+from shared.staff.access import Action
+from shared.staff.audit import LegalBasis
+from shared.web import N_
+
+__all__ = ["COMMANDS", "SECOND_LOOKS", "Screen"]
+
+RESULTS: Final = {
+    ScreeningResult.SUITABLE: N_("Egnet"),
+    ScreeningResult.SECOND_LOOK: N_("Skal ses på igen"),
+    ScreeningResult.UNSUITABLE: N_("Ikke egnet"),
+}
+REASONS: Final = {
+    Unsuitable.NOT_ACKNOWLEDGED: N_("Ikke i det væsentlige erkendt"),
+    Unsuitable.NO_HARMED_PARTY: N_("Ingen forurettet kan udpeges"),
+    Unsuitable.PARTY_NOT_FOUND: N_("En part kan ikke findes"),
+    Unsuitable.NOT_SAFE: N_("Fare eller trusler nu"),
+    Unsuitable.ORDER_NOT_CLEARED: N_(
+        "Tilhold, opholdsforbud eller bortvisning, ikke godkendt af politiadvokaten"
+    ),
+    Unsuitable.RELATION_NOT_CLEARED: N_("Vold i nær relation, ikke afklaret"),
+    Unsuitable.CANNOT_TAKE_PART: N_("En part kan ikke deltage"),
+    Unsuitable.STILL_GOING_ON: N_("Der sker stadig noget nyt mellem parterne"),
+    Unsuitable.ALREADY_HELD: N_("Konfliktråd er allerede holdt"),
+    Unsuitable.WITHDRAWN: N_("Forslaget er trukket tilbage"),
+    Unsuitable.OUTSIDE_DISTRICT: N_("Sagen hører til en anden politikreds"),
+}
+SECOND_LOOKS: Final = {
+    SecondLook.ORDER: N_("Tilhold, opholdsforbud eller bortvisning"),
+    SecondLook.CLOSE_RELATION: N_("Nær relation mellem parterne"),
+    SecondLook.PROTECTED_ADDRESS: N_("Navne- og adressebeskyttelse"),
+    SecondLook.OTHER: N_("Andet, der kræver omtanke"),
+}
+
+
+class Screen(Command):
+    """Assess whether a case is suitable for mediation."""
+
+    name: ClassVar[str] = "screen"
+    action: ClassVar[Action] = Action.SCREEN_MEDIATION_CASE
+    title: ClassVar[str] = N_("Egnethedsvurdering")
+    button: ClassVar[str] = N_("Gem vurderingen")
+
+    result: Annotated[
+        ScreeningResult, Choice(label=N_("Er sagen egnet til konfliktråd?"), options=RESULTS)
+    ]
+    """What the person came to."""
+    code: Annotated[
+        Unsuitable | None,
+        Choice(
+            label=N_("Begrundelse"),
+            hint=N_("Kun når sagen ikke er egnet. Sagen afsluttes."),
+            options=REASONS,
+            when=("result", ScreeningResult.UNSUITABLE),
+        ),
+    ] = None
+    """Why the case is not suitable."""
+    ground: Annotated[
+        SecondLook | None,
+        Choice(
+            label=N_("Hvad skal ses på igen?"),
+            hint=N_("Kun når sagen skal ses på igen. Fristen løber videre."),
+            options=SECOND_LOOKS,
+            when=("result", ScreeningResult.SECOND_LOOK),
+        ),
+    ] = None
+    """Why the case must be looked at again."""
+    cleared: Annotated[
+        bool,
+        Check(
+            label=N_("Politiadvokaten har godkendt det skriftligt"),
+            hint=N_("Kun ved tilhold, opholdsforbud eller bortvisning."),
+            when=("result", ScreeningResult.SUITABLE),
+        ),
+    ] = False
+    """Whether the police lawyer who handles an order in force has cleared the case in writing."""
+
+
+def _screen(mediation: Mediation, act: Screen, _: datetime) -> Decision[Mediation]:
+    return domain.screen(
+        mediation, act.result, code=act.code, ground=act.ground, cleared=act.cleared
+    )
+
+
+COMMANDS: Final = Commands[Mediation](
+    MEDIATIONS, prefix="/mediation/cases", basis=LegalBasis.MEDIATION_ACT
+)
+COMMANDS.on(
+    Screen,
+    _screen,
+    offered=lambda mediation: bool(domain.NEXT[mediation.stage]),
+    refusals={
+        domain.WrongStage: N_("Egnetheden er allerede vurderet."),
+        domain.NeedsSecondLook: N_(
+            "En part har navne- og adressebeskyttelse. Sagen skal ses på igen, før den kan være"
+            " egnet."
+        ),
+        domain.NotCleared: N_(
+            "Der er tilhold, opholdsforbud eller bortvisning. Sagen kan først være egnet, når"
+            " politiadvokaten har godkendt det skriftligt."
+        ),
+    },
+)
