@@ -34,8 +34,11 @@ def missing() -> HTTPException:
 
 
 def wants_page(request: HTTPConnection) -> bool:
-    """Return whether the request comes from a browser, not from a program."""
-    return "text/html" in request.headers.get("accept", "")
+    """Return whether the request comes from a browser, not from a program.
+
+    The page script accepts anything, and says that it asks.
+    """
+    return "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers
 
 
 def document(status: int, **more: object) -> JSONResponse:
