@@ -164,7 +164,7 @@ async def test_who_saw_an_older_page_gets_it_as_it_is_now_with_all_answers_kept(
     assert "Sagen blev ændret, mens du skrev" in answer.text
     news = answer.text.partition("Det er nyt, siden du åbnede sagen")[2].partition("</section>")[0]
     assert "Karl Attrapsen" in news
-    assert "skal ses på igen. Hvad skal ses på igen?: tilhold" in news
+    assert "skal ses på igen. Tilhold, opholdsforbud eller bortvisning." in news
     assert 'value="not_acknowledged" selected' in answer.text
     assert 'value="unsuitable" class="form-radio" checked' in answer.text
     assert 'name="revision" value="1"' in answer.text
