@@ -22,15 +22,15 @@ RESULTS: Final = {
 }
 REASONS: Final = {
     Unsuitable.NOT_ACKNOWLEDGED: N_("Ikke i det væsentlige erkendt"),
-    Unsuitable.NO_HARMED_PARTY: N_("Ingen forurettet kan udpeges"),
+    Unsuitable.NO_HARMED_PARTY: N_("Ingen forurettet, der kan identificeres"),
     Unsuitable.PARTY_NOT_FOUND: N_("En part kan ikke findes"),
-    Unsuitable.NOT_SAFE: N_("Fare eller trusler nu"),
+    Unsuitable.NOT_SAFE: N_("Aktuel fare eller trusler"),
     Unsuitable.ORDER_NOT_CLEARED: N_(
         "Tilhold, opholdsforbud eller bortvisning, ikke godkendt af politiadvokaten"
     ),
     Unsuitable.RELATION_NOT_CLEARED: N_("Vold i nær relation, ikke afklaret"),
     Unsuitable.CANNOT_TAKE_PART: N_("En part kan ikke deltage"),
-    Unsuitable.STILL_GOING_ON: N_("Der sker stadig noget nyt mellem parterne"),
+    Unsuitable.STILL_GOING_ON: N_("Nye strafbare forhold mellem parterne"),
     Unsuitable.ALREADY_HELD: N_("Konfliktråd er allerede holdt"),
     Unsuitable.WITHDRAWN: N_("Forslaget er trukket tilbage"),
     Unsuitable.OUTSIDE_DISTRICT: N_("Sagen hører til en anden politikreds"),
@@ -39,7 +39,7 @@ SECOND_LOOKS: Final = {
     SecondLook.ORDER: N_("Tilhold, opholdsforbud eller bortvisning"),
     SecondLook.CLOSE_RELATION: N_("Nær relation mellem parterne"),
     SecondLook.PROTECTED_ADDRESS: N_("Navne- og adressebeskyttelse"),
-    SecondLook.OTHER: N_("Andet, der kræver omtanke"),
+    SecondLook.OTHER: N_("Andet forhold, der kræver en ny vurdering"),
 }
 
 

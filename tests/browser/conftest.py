@@ -139,6 +139,7 @@ def partners(stack, tmp_path_factory):
 IN_DOCS = {
     *("login", "inbox", "inbox-mediation", "triage", "triage-rejected", "not-found"),
     *("inbox-en", "mediation-case", "psp-case"),
+    *("mediation-screen", "mediation-screened", "mediation-stale"),
 }
 
 

@@ -63,11 +63,11 @@ _WORDS: Final = {
     ),
     Kind.PARKED: (
         N_("Sagen er standset"),
-        N_("Der er ikke gemt noget. Driften skal sætte sagen i gang, før du kan gemme igen."),
+        N_("Der er ikke gemt noget. Driften skal sætte sagen i gang igen, før der kan gemmes."),
     ),
     Kind.REFUSED: (
         N_("Det er ikke gemt"),
-        N_("Det passer ikke til, hvordan sagen står nu."),
+        N_("Det er ikke muligt, som sagen står nu."),
     ),
     Kind.BUSY: (
         N_("Det er ikke gemt"),

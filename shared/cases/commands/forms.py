@@ -93,7 +93,8 @@ class ShownLine(NamedTuple):
     name: str
     title: str
     said: tuple[tuple[str, str], ...]
-    """Label and words of each field; the label of the first, and of a box, is empty."""
+    """Label and words of each field. The label of the first is empty, and that of a question and a
+    box: their words stand alone."""
 
 
 def make_form(
@@ -145,7 +146,7 @@ def show_line(line: HistoryLine, command: type[Command] | None) -> ShownLine:
     said: list[tuple[str, str]] = []
     for name, marker in command.form_fields():
         if name in line.said:
-            is_named = bool(said) and isinstance(marker, Choice)
+            is_named = bool(said) and isinstance(marker, Choice) and not marker.label.endswith("?")
             words = marker.words_of(line.said[name])
             said.append((marker.label if is_named else "", words))
     return ShownLine(line.at, line.name, command.title, tuple(said))
