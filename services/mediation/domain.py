@@ -172,7 +172,7 @@ def screen(
     stage = NEXT[mediation.stage].get(result)
     if stage is None:
         raise WrongStage("the case has been assessed already")
-    told = Screened(
+    screened = Screened(
         case_id=mediation.case_id,
         municipality=mediation.municipality,
         result=result,
@@ -182,16 +182,16 @@ def screen(
     if result is ScreeningResult.UNSUITABLE:
         closed = replace(mediation, stage=stage, unsuitable=code, next_step=None, due_at=None)
         ended = Closed(case_id=mediation.case_id, outward_code=OutwardCode.NOT_HELD)
-        return Decision(closed, (told, ended))
+        return Decision(closed, (screened, ended))
     if result is ScreeningResult.SECOND_LOOK:
         grounds = dict.fromkeys((*mediation.second_look, *([ground] if ground else [])))
-        return Decision(replace(mediation, stage=stage, second_look=tuple(grounds)), (told,))
+        return Decision(replace(mediation, stage=stage, second_look=tuple(grounds)), (screened,))
     is_protected = any(party.address_protected for party in mediation.parties)
     if is_protected and mediation.stage is Stage.PROPOSED:
         raise NeedsSecondLook("a party has a protected address: the case needs a second look")
     if SecondLook.ORDER in mediation.second_look and not cleared:
         raise NotCleared("an order is in force, and the police lawyer has not cleared the case")
-    return Decision(replace(mediation, stage=stage), (told,))
+    return Decision(replace(mediation, stage=stage), (screened,))
 
 
 RULES: Final = CaseRules(

@@ -27,7 +27,7 @@ class HistoryLine:
     """The name of the member of staff at that time."""
     act: str
     """The name of the act, as its command declares it."""
-    said: Mapping[str, str]
+    content: Mapping[str, str]
     """The values of its fields, by name, in the order of the form; fields left empty are not there."""
 
 

@@ -1,4 +1,4 @@
-"""The declaration of an act: what its fields take, what is wrong with the rest, and how it is said."""
+"""The declaration of an act: what its fields take, what is wrong with the rest, and how it reads."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -53,8 +53,8 @@ def commands():
     return Commands(MEDIATIONS, prefix="/x", basis=LegalBasis.MEDIATION_ACT)
 
 
-def a_line(act="screen", **said):
-    return HistoryLine(revision=1, at=NOW, by="kira", name="Kira", act=act, said=said)
+def a_line(act="screen", **content):
+    return HistoryLine(revision=1, at=NOW, by="kira", name="Kira", act=act, content=content)
 
 
 def test_every_code_has_its_words_and_no_words_are_for_a_code_that_is_gone():
@@ -103,11 +103,11 @@ def test_a_form_keeps_what_was_typed_and_has_a_new_key_each_time():
 
 
 def test_the_history_says_the_codes_in_words():
-    assert show_line(a_line(result="unsuitable", code="withdrawn"), Screen).said == (
+    assert show_line(a_line(result="unsuitable", code="withdrawn"), Screen).content == (
         ("", "Ikke egnet"),
         ("Begrundelse", "Forslaget er trukket tilbage"),
     )
-    assert show_line(a_line(result="suitable", cleared="yes"), Screen).said == (
+    assert show_line(a_line(result="suitable", cleared="yes"), Screen).content == (
         ("", "Egnet"),
         ("", "Politiadvokaten har godkendt det skriftligt"),
     )
@@ -115,13 +115,13 @@ def test_the_history_says_the_codes_in_words():
 
 def test_an_act_or_a_code_of_another_version_is_shown_as_it_is_stored():
     assert show_line(a_line("of-later"), None)[1:] == ("Kira", "of-later", ())
-    assert show_line(a_line(result="of-later"), Screen).said == (("", "of-later"),)
+    assert show_line(a_line(result="of-later"), Screen).content == (("", "of-later"),)
 
 
 def test_what_an_act_says_is_what_its_history_keeps():
     act, _ = Screen.read({"result": "unsuitable", "code": "not_safe"})
 
-    assert act.said() == {"result": "unsuitable", "code": "not_safe"}
+    assert act.content() == {"result": "unsuitable", "code": "not_safe"}
 
 
 def test_a_command_that_nobody_may_do_or_that_a_form_cannot_show_is_not_registered():

@@ -86,9 +86,9 @@ class Desk:
             return await site.get(f"/mediation/cases/{case_id}{query}")
 
     async def screen(self, case_id, staff=KIRA, *, key=None, revision=0, accept=PAGE, **values):
-        said = {"form_key": key or str(uuid4()), "revision": str(revision), **values}
+        content = {"form_key": key or str(uuid4()), "revision": str(revision), **values}
         async with self.browser(staff, accept) as site:
-            return await site.post(f"/mediation/cases/{case_id}/screen", data=said)
+            return await site.post(f"/mediation/cases/{case_id}/screen", data=content)
 
     async def stored(self, case_id):
         return await self.db.mediations.find_one({"_id": case_id})

@@ -5,7 +5,7 @@ A service declares an act as a `Command`, whose fields are the form, and registe
 
 `command` (pure): the declaration, and what it is read from. `forms` (pure): what a page shows of it.
 `form_keys`: what makes a second post of the same form harmless. `runner`: one act, one transaction.
-`doors`: the route. `commands`: the registry of a service.
+`routes`: the route. `commands`: the registry of a service.
 """
 
 from shared.cases.commands.command import Check, Choice, Command

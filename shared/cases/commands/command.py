@@ -114,11 +114,11 @@ class Command(BaseModel):
             return None, faults
         return (None, faults) if faults else (act, {})
 
-    def said(self) -> dict[str, str]:
+    def content(self) -> dict[str, str]:
         """The values of its fields as the history keeps them; what was left empty is left out."""
-        return dict(self._said())
+        return dict(self._content())
 
-    def _said(self) -> Iterator[tuple[str, str]]:
+    def _content(self) -> Iterator[tuple[str, str]]:
         for name, _ in self.form_fields():
             value = getattr(self, name)
             if value not in (None, False):

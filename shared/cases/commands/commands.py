@@ -9,8 +9,8 @@ from fastapi import APIRouter
 
 from shared.cases.case_store import CaseStore
 from shared.cases.commands.command import Command
-from shared.cases.commands.doors import Door, Show
 from shared.cases.commands.forms import Form, Returned, ShownLine, make_form, show_line
+from shared.cases.commands.routes import CommandRoute, Show
 from shared.cases.commands.runner import RegisteredCommand, Runner
 from shared.cases.history import ActedOn
 from shared.cases.next_step import Decision
@@ -112,7 +112,7 @@ class Commands(Generic[C]):
         )
         router = APIRouter(prefix=self._prefix)
         for each in self._registered.values():
-            Door(runner, each, show, self.address_of).open_on(router)
+            CommandRoute(runner, each, show, self.address_of).open_on(router)
         return router
 
     def _command(self, name: str) -> type[Command] | None:

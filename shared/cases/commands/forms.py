@@ -92,7 +92,7 @@ class ShownLine(NamedTuple):
     at: datetime
     name: str
     title: str
-    said: tuple[tuple[str, str], ...]
+    content: tuple[tuple[str, str], ...]
     """Label and words of each field. The label of the first is empty, and that of a question and a
     box: their words stand alone."""
 
@@ -143,13 +143,15 @@ def show_line(line: HistoryLine, command: type[Command] | None) -> ShownLine:
     """Return a line of the history in words. An act that is not known here is shown by its name."""
     if command is None:
         return ShownLine(line.at, line.name, line.act, ())
-    said: list[tuple[str, str]] = []
+    content: list[tuple[str, str]] = []
     for name, marker in command.form_fields():
-        if name in line.said:
-            is_named = bool(said) and isinstance(marker, Choice) and not marker.label.endswith("?")
-            words = marker.words_of(line.said[name])
-            said.append((marker.label if is_named else "", words))
-    return ShownLine(line.at, line.name, command.title, tuple(said))
+        if name in line.content:
+            is_named = (
+                bool(content) and isinstance(marker, Choice) and not marker.label.endswith("?")
+            )
+            words = marker.words_of(line.content[name])
+            content.append((marker.label if is_named else "", words))
+    return ShownLine(line.at, line.name, command.title, tuple(content))
 
 
 def _kind(marker: Marker) -> str:

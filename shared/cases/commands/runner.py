@@ -190,7 +190,7 @@ class Runner(Generic[C]):
             by=attempt.staff.id,
             name=attempt.staff.name,
             act=act.name,
-            said=act.said(),
+            content=act.content(),
         )
         self.cases.save(unit, decided.case.with_line(line))
         unit.emit(*decided.facts)

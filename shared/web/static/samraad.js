@@ -46,8 +46,8 @@
   });
   body.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id === "unread") event.target.hidden = false;
-    const said = event.target.querySelector?.("[data-focus]") ?? document.querySelector("[data-focus]");
-    if (said && event.detail.requestConfig.verb === "post") said.focus();
+    const shown = event.target.querySelector?.("[data-focus]") ?? document.querySelector("[data-focus]");
+    if (shown && event.detail.requestConfig.verb === "post") shown.focus();
   });
 
   /* Acts: one form, one act. Fields that another answer rules out are hidden and not sent. */
@@ -76,9 +76,9 @@
   };
   const failed = (form) => {
     ended(form);
-    const said = form.querySelector("[data-failed]");
-    said.hidden = false;
-    said.focus();
+    const shown = form.querySelector("[data-failed]");
+    shown.hidden = false;
+    shown.focus();
   };
   body.addEventListener("htmx:beforeRequest", (event) => {
     const form = commandOf(event);

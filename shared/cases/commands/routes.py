@@ -25,7 +25,7 @@ from shared.staff.access import Staff
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.problems import RETRY_AFTER, document, wants_page
 
-__all__ = ["Door", "Show"]
+__all__ = ["CommandRoute", "Show"]
 
 C = TypeVar("C", bound=ActedOn)
 
@@ -92,7 +92,7 @@ class _Input:
     values: Mapping[str, object]
 
 
-class Door(Generic[C]):
+class CommandRoute(Generic[C]):
     """The route of one act."""
 
     def __init__(
