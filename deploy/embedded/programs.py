@@ -164,7 +164,7 @@ def _service_environment(
     return {
         **settings_of(service, places),
         f"{service.prefix}INSTANCE": f"{service.name}-1" if name == service.name else name,
-        f"{service.prefix}LIVES": str(home.restart_counts / name),
+        f"{service.prefix}RESTART_COUNTS": str(home.restart_counts / name),
     }
 
 

@@ -173,7 +173,7 @@ async def test_an_outbox_that_cannot_be_emptied_grows_old(world):
 
 
 async def test_restarts_and_endings_are_read_from_beside_the_process(world, monkeypatch, tmp_path):
-    monkeypatch.setenv("LIVES", str(tmp_path / "one"))
+    monkeypatch.setenv("RESTART_COUNTS", str(tmp_path / "one"))
     restart_counter.restarts(tmp_path / "one").add()
     restart_counter.restarts(tmp_path / "one").add()
     restart_counter.endings(tmp_path / "one").add()
