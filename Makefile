@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test nightly test-containers outages faults kills pressure model regressions runbooks check lock bench clean
+.PHONY: setup run test nightly test-containers outages faults kills pressure model regressions runbooks upgrade check lock bench clean
 
 setup: $(STAMP)
 
@@ -56,6 +56,9 @@ regressions: setup
 
 runbooks: setup
 	@$(BIN)/python -m tests.runbooks
+
+upgrade: setup
+	@$(BIN)/python -m pytest tests/upgrade
 
 check: setup
 	@$(BIN)/ruff format --check .

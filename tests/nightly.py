@@ -89,6 +89,7 @@ TARGETS: Final = (
     _make("faults", "the whole system broken by five seeds"),
     _make("pressure", "ten times the capacity for ten minutes"),
     _make("runbooks", "each alarm raised, and ended by its page"),
+    _make("upgrade", "a home of the version before, started by this one and once back"),
     _make("containers", "the set of containers", needs_docker=True),
     _make("bench", "the figures of docs/bench.md, measured again"),
 )
