@@ -102,7 +102,7 @@ def test_a_case_whose_first_step_is_not_taken_in_time_is_told_to_whom_it_concern
     peder.wait_for(of_psp, "sagen skulle være vurderet til PSP", "Overskredet")
     kira.wait_for(of_mediation, "Ny sag", "Påmindelse: ingen har kvitteret endnu")
     assert kira.rows(of_psp) == peder.rows(of_mediation) == []
-    assert "kontakt dem nu" in kira.page(f"/mediation/cases/{mediation}")
+    assert "Vurdér nu, om sagen er egnet" in kira.page(f"/mediation/cases/{mediation}")
     assert "vurdér det nu" in peder.page(f"/psp/cases/{psp}")
     waits = partial(sofie.page, "/intake/triage")
     wait_until(lambda: "1 er over fristen" in waits(), PATIENCE_S, "the list to say so")
