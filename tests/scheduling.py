@@ -12,6 +12,20 @@ GROUPS: Final = (
     ("tests/faults/test_checker_on_the_stack.py", "stack beside"),
     ("tests/faults/test_kills.py", "brokers"),
     ("tests/contracts/test_topics_on_a_broker.py", "brokers"),
+    *(
+        (f"tests/edge/test_engine_{name}", "brokers beside")
+        for name in (
+            "order",
+            "parking",
+            "relay",
+            "rivals",
+            "rollback",
+            "rules",
+            "shutdown",
+            "undecodable",
+            "watchdog",
+        )
+    ),
     ("tests/edge/test_engine_", "brokers"),
     ("tests/edge/test_intake_kafka.py", "brokers"),
     ("tests/edge/test_operators.py", "brokers"),
@@ -28,7 +42,11 @@ GROUPS: Final = (
     ("tests/system/test_trace.py::test_where_nothing_is_traced", "brokers"),
     ("tests/system/", "stack"),
 )
-"""By the beginning of a test's id; the first that fits counts. Without a group it runs anywhere."""
+"""By the beginning of a test's id; the first that fits counts. Without a group it runs anywhere.
+
+The tests of the engine are two groups, each with brokers of its own, so that no worker ends long
+after the others.
+"""
 
 
 def group_of(nodeid: str) -> str:
