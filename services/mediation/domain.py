@@ -41,8 +41,6 @@ __all__ = [
     "Side",
     "Stage",
     "WrongStage",
-    "on_case_opened",
-    "on_step_due",
     "screen",
 ]
 
@@ -203,6 +201,3 @@ RULES: Final = CaseRules(
     emits_step_due=StepDue,
     first_step_within=CONTACT_PARTIES_WITHIN,
 )
-
-on_case_opened = RULES.on_case_opened
-on_step_due = RULES.on_step_due

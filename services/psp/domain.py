@@ -16,7 +16,7 @@ from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.processes import Process
 from shared.contracts.psp import CaseReceived, Step, StepDue
 
-__all__ = ["RULES", "NotOurs", "PspCase", "Stage", "on_case_opened", "on_step_due"]
+__all__ = ["RULES", "NotOurs", "PspCase", "Stage"]
 
 
 class Stage(StrEnum):
@@ -64,6 +64,3 @@ RULES: Final = CaseRules(
     emits_step_due=StepDue,
     first_step_within=JUDGE_NECESSITY_WITHIN,
 )
-
-on_case_opened = RULES.on_case_opened
-on_step_due = RULES.on_step_due

@@ -180,7 +180,7 @@ def test_whatever_happens_to_a_case_its_deadline_follows_and_each_is_published_a
     opened, engine, now = a_case(service), Engine(service), NOW
 
     def take_in(unit):
-        decided, _ = service.domain.on_case_opened(opened, None, NOW)
+        decided, _ = service.domain.RULES.on_case_opened(opened, None, NOW)
         service.store.save(unit, decided)
 
     engine.step(opened.case_id, now, take_in)
@@ -211,7 +211,7 @@ def test_whatever_happens_to_a_case_its_deadline_follows_and_each_is_published_a
 @given(early=st.integers(1, 10**6))
 def test_a_deadline_that_comes_too_early_emits_nothing_and_stays_set(service, early):
     opened, engine = a_case(service), Engine(service)
-    case, _ = service.domain.on_case_opened(opened, None, NOW)
+    case, _ = service.domain.RULES.on_case_opened(opened, None, NOW)
     engine.step(opened.case_id, NOW, lambda unit: service.store.save(unit, case))
     due = Timer(service.step.value, str(opened.case_id), str(opened.case_id), NOW)
     before = case.due_at - timedelta(seconds=early)
@@ -225,16 +225,16 @@ def test_a_deadline_that_comes_too_early_emits_nothing_and_stays_set(service, ea
 @BOTH
 def test_a_case_that_is_repeated_or_overdue_sets_no_deadline_again(service):
     opened = a_case(service)
-    case, _ = service.domain.on_case_opened(opened, None, NOW)
-    overdue, [emitted] = service.domain.on_step_due(case, service.step, case.due_at)
+    case, _ = service.domain.RULES.on_case_opened(opened, None, NOW)
+    overdue, [emitted] = service.domain.RULES.on_step_due(case, service.step, case.due_at)
 
     assert (emitted.step, emitted.due_at, emitted.municipality) == (
         service.step,
         case.due_at,
         "0630",
     )
-    assert service.domain.on_step_due(overdue, service.step, case.due_at) == (overdue, ())
-    assert service.domain.on_case_opened(opened, overdue, NOW) == (overdue, ())
+    assert service.domain.RULES.on_step_due(overdue, service.step, case.due_at) == (overdue, ())
+    assert service.domain.RULES.on_case_opened(opened, overdue, NOW) == (overdue, ())
     assert overdue.deadlines == {}
     assert overdue.stage is case.stage, "no right and no stage changes by a clock"
 
@@ -245,7 +245,7 @@ def test_the_length_of_the_first_step_is_a_setting(service, days):
     opened = a_case(service)
     within = Length(working_days=days)
 
-    case, [emitted] = service.domain.on_case_opened(opened, None, NOW, within)
+    case, [emitted] = service.domain.RULES.on_case_opened(opened, None, NOW, within)
 
     assert emitted.due_at == case.due_at == within.after(opened.reported_at)
 

@@ -53,33 +53,33 @@ def a_party(role, *, holders=(), party_id: UUID | None = None):
 def test_a_case_that_arrives_is_proposed_and_published_once(municipality):
     case = a_case(municipality=municipality)
 
-    taken, emitted = mediation.on_case_opened(case, None, NOW)
+    taken, emitted = mediation.RULES.on_case_opened(case, None, NOW)
 
     assert taken.stage is mediation.Stage.PROPOSED
     assert emitted == (
         CaseReceived(case_id=case.case_id, municipality=municipality, due_at=taken.due_at),
     )
-    assert mediation.on_case_opened(case, taken, NOW) == (taken, ())
+    assert mediation.RULES.on_case_opened(case, taken, NOW) == (taken, ())
 
 
 @pytest.mark.parametrize("process", [p for p in Process if p is not Process.MEDIATION])
 def test_a_case_of_another_process_never_becomes_a_mediation(process):
     with pytest.raises(mediation.NotOurs):
-        mediation.on_case_opened(a_case(process), None, NOW)
+        mediation.RULES.on_case_opened(a_case(process), None, NOW)
 
 
 @pytest.mark.parametrize("process", [p for p in Process if p is not Process.PSP])
 def test_a_case_of_another_process_never_becomes_a_psp_case(process):
     with pytest.raises(psp.NotOurs):
-        psp.on_case_opened(a_case(process), None, NOW)
+        psp.RULES.on_case_opened(a_case(process), None, NOW)
 
 
 def test_a_psp_case_is_not_for_investigation_from_birth():
-    taken, emitted = psp.on_case_opened(a_case(Process.PSP), None, NOW)
+    taken, emitted = psp.RULES.on_case_opened(a_case(Process.PSP), None, NOW)
 
     assert taken.not_for_investigation
     assert [fact.type for fact in emitted] == ["psp.case_received.v1"]
-    assert psp.on_case_opened(a_case(Process.PSP), taken, NOW) == (taken, ())
+    assert psp.RULES.on_case_opened(a_case(Process.PSP), taken, NOW) == (taken, ())
 
 
 def test_a_custody_holder_is_on_the_side_of_their_child_only():
@@ -87,7 +87,9 @@ def test_a_custody_holder_is_on_the_side_of_their_child_only():
     harmed = a_party(PersonRole.HARMED, holders=(guardian.party_id,))
     responsible = a_party(PersonRole.RESPONSIBLE)
 
-    taken, _ = mediation.on_case_opened(a_case(parties=(harmed, guardian, responsible)), None, NOW)
+    taken, _ = mediation.RULES.on_case_opened(
+        a_case(parties=(harmed, guardian, responsible)), None, NOW
+    )
 
     assert taken.on_side(mediation.Side.HARMED) == (harmed, guardian)
     assert taken.on_side(mediation.Side.RESPONSIBLE) == (responsible,)
@@ -105,13 +107,13 @@ def test_a_custody_holder_is_on_the_side_of_their_child_only():
 def test_the_deadline_counts_danish_working_days(reported, due):
     case = a_case(reported_at=datetime.fromisoformat(reported))
 
-    taken, _ = mediation.on_case_opened(case, None, NOW)
+    taken, _ = mediation.RULES.on_case_opened(case, None, NOW)
 
     assert taken.due_at == datetime.fromisoformat(due)
 
 
 def test_a_mediation_cannot_be_changed_in_place():
-    taken, _ = mediation.on_case_opened(a_case(), None, NOW)
+    taken, _ = mediation.RULES.on_case_opened(a_case(), None, NOW)
 
     with pytest.raises(AttributeError):
         taken.stage = mediation.Stage.PROPOSED
@@ -126,7 +128,7 @@ GROUNDS = st.sampled_from(mediation.SecondLook)
 
 def a_mediation(stage=mediation.Stage.PROPOSED, *, protected=False, **changes):
     party = a_party(PersonRole.HARMED).model_copy(update={"address_protected": protected})
-    taken, _ = mediation.on_case_opened(a_case(parties=(party,)), None, NOW)
+    taken, _ = mediation.RULES.on_case_opened(a_case(parties=(party,)), None, NOW)
     return replace(taken, stage=stage, **changes)
 
 

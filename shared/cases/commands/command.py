@@ -3,6 +3,7 @@
 The words of a command are Danish and marked for the catalogue; they are translated when shown.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +20,7 @@ _RADIOS_UP_TO: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
+class Marker(ABC):
     """How a field of a command looks on its form."""
 
     label: str
@@ -27,9 +28,9 @@ class Marker:
     when: tuple[str, StrEnum] | None = None
     """The field is asked only where another field has this value."""
 
+    @abstractmethod
     def words_of(self, value: str) -> str:
-        """What a value of the field is called in the history."""
-        raise NotImplementedError
+        """Return what the history calls a value of the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

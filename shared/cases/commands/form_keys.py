@@ -24,7 +24,7 @@ KEPT_FOR: Final = timedelta(days=30)
 
 
 class FormKey(NamedTuple):
-    """A post of a form: by whom, of which act and case, under which key, with which input."""
+    """Identifies one post of a form: staff, act, case, key and input."""
 
     staff_id: str
     act: str

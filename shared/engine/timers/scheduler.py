@@ -151,7 +151,7 @@ class Scheduler:
 
         """
         try:
-            await self._slice(self._most)
+            await self._fire_batch(self._most)
         except Conflict as conflict:
             self._in_vain += 1
             await asyncio.sleep(uniform(0, 0.02 * self._in_vain))  # noqa: S311 - jitter
@@ -167,10 +167,10 @@ class Scheduler:
         if self._most > 1:
             self._most = max(1, self._most // 4)
         elif at_once or self._in_vain > _TRIES:
-            await self._slice(1, refused=type(error).__name__)
+            await self._fire_batch(1, refused=type(error).__name__)
             self._in_vain = 0
 
-    async def _slice(self, most: int, *, refused: str | None = None) -> None:
+    async def _fire_batch(self, most: int, *, refused: str | None = None) -> None:
         seen = self.store.rollback.seen
         async with self.store.transaction(self._session) as session:
             now = await lease.fence(self.store, NAME, session)
