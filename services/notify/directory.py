@@ -26,7 +26,7 @@ __all__ = ["STAFF", "Directory", "read_staff"]
 STAFF: Final = "staff"
 
 WORDS: Final = (
-    N_("Sekretariatet, visitation"),
+    N_("Sekretariatet, henvendelser"),
     N_("Sorterer henvendelser"),
     N_("Sekretariatet, leder"),
     N_("Ser tal og det, der haster"),
@@ -42,8 +42,18 @@ WORDS: Final = (
     N_("Er ansvarlig for borgeren"),
     N_("Databeskyttelse"),
     N_("Ser, hvem der så hvad"),
+    N_("Indsigt og sletning"),
+    N_("Behandler borgeres anmodninger"),
+    N_("Patruljecenter Nord, leder"),
+    N_("Patruljecenter Midt, leder"),
+    N_("Patruljecenter Syd, leder"),
+    N_("Fordeler det, centret skal gøre"),
+    N_("Vagtchef"),
+    N_("Tager over uden for kontortid"),
+    N_("Politiadvokat"),
+    N_("Godkender sager, hvor der er tilhold"),
     N_("Drift"),
-    N_("Får stille sager i gang"),
+    N_("Får standsede sager i gang"),
 )
 """Titles and duties of the synthetic staff (`SAMRAAD_DEMO_STAFF_FILE`), for the catalogue."""
 _FIELDS: Final = ("id", "name", "title", "does", "roles", "places")

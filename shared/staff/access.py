@@ -28,6 +28,14 @@ class Role(StrEnum):
     PSP_PSYCHIATRY = "psp-psychiatry"
     PSP_MUNICIPALITY = "psp-municipality"
     DATA_PROTECTION = "data-protection"
+    PATROL_LEADER = "patrol-leader"
+    """Leads a patrol centre; holds the municipalities of the centre."""
+    DUTY_OFFICER = "duty-officer"
+    """Vagtchef: leads the police on duty, also outside office hours."""
+    POLICE_LAWYER = "police-lawyer"
+    """Politiadvokat: handles tilhold, opholdsforbud and bortvisning."""
+    RIGHTS_CASEWORKER = "rights-caseworker"
+    """Decides for the controller what persons are told about what is kept about them."""
     OPERATOR = "operator"
 
 
@@ -82,6 +90,10 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
         Role.PSP_PSYCHIATRY: {**_EVERYONE, Action.READ_PSP_CASE: Scope.NAMED},
         Role.PSP_MUNICIPALITY: {**_EVERYONE, Action.READ_PSP_CASE: Scope.NAMED},
         Role.DATA_PROTECTION: _EVERYONE,
+        Role.PATROL_LEADER: _EVERYONE,
+        Role.DUTY_OFFICER: _EVERYONE,
+        Role.POLICE_LAWYER: _EVERYONE,
+        Role.RIGHTS_CASEWORKER: _EVERYONE,
         Role.OPERATOR: _EVERYONE,
     }
 )

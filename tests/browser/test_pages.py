@@ -35,7 +35,7 @@ SENT_FIRST = {
     "triage-rejected": REJECTED,
 }
 ROLES = {
-    "sofie": "Sekretariatet, visitation",
+    "sofie": "Sekretariatet, henvendelser",
     "lena": "Sekretariatet, leder",
     "kira": "Konfliktråd, koordinator",
     "mona": "Konfliktråd, mægler",
@@ -43,6 +43,10 @@ ROLES = {
     "nina": "PSP, psykiatri",
     "bo": "PSP, kommune",
     "dagny": "Databeskyttelse",
+    "rita": "Indsigt og sletning",
+    "pia": "Patruljecenter Syd, leder",
+    "viggo": "Vagtchef",
+    "paula": "Politiadvokat",
     "otto": "Drift",
 }
 
@@ -143,7 +147,9 @@ async def test_logging_off_ends_the_session(as_staff):
     await browser.page.wait_for_url("**/notify/login")
 
     await browser.go("/notify/inbox")
-    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Log ind på demoen")
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text(
+        "Demologin uden adgangskode"
+    )
 
 
 @pytest.mark.parametrize(

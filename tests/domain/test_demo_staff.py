@@ -1,14 +1,17 @@
 """The synthetic staff of a demo: a file that notify is given, and starts without outside a demo."""
 
 import json
+from collections import Counter
 
 import pytest
 import yaml
 
 from deploy.embedded.paths import STAFF
-from services.notify.directory import read_staff
+from services.notify.directory import WORDS, read_staff
 from services.notify.settings import NotifySettings
+from shared.contracts.places import MUNICIPALITIES
 from shared.runtime.settings import from_environment
+from shared.staff.access import Role
 
 ONE = {"id": "x", "name": "X Y", "title": "T", "does": "D", "roles": [], "places": []}
 
@@ -40,6 +43,40 @@ def test_the_staff_of_the_stack_on_one_machine_can_be_read():
     people = read_staff(STAFF)
 
     assert len({one["id"] for one in people}) == len(people) > 0
+
+
+def test_every_role_can_be_tried_by_one_of_those_whom_the_login_page_shows_at_once():
+    people = read_staff(STAFF)
+
+    first = [role for one in people if one.get("first") for role in one["roles"]]
+
+    assert sorted(first) == sorted(Role)
+
+
+def test_each_patrol_centre_has_a_leader_for_exactly_its_municipalities():
+    centres = {}
+    for code, municipality in MUNICIPALITIES.items():
+        centres.setdefault(municipality.patrol_centre, set()).add(code)
+
+    led = [set(one["places"]) for one in read_staff(STAFF) if one["roles"] == ["patrol-leader"]]
+
+    assert sorted(map(sorted, led)) == sorted(map(sorted, centres.values()))
+
+
+def test_where_an_act_needs_another_person_than_the_first_there_is_one():
+    counted = Counter(role for one in read_staff(STAFF) for role in one["roles"])
+
+    assert {role: counted[role] for role in ("leader", "operator", "mediator")} == {
+        "leader": 2,
+        "operator": 2,
+        "mediator": 4,
+    }
+
+
+def test_all_titles_and_duties_of_the_demo_are_words_of_the_catalogue():
+    shown = {one[field] for one in read_staff(STAFF) for field in ("title", "does")}
+
+    assert shown <= set(WORDS)
 
 
 def test_a_demo_reads_the_file_that_it_is_given(demo):
