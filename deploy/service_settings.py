@@ -28,6 +28,10 @@ class Places(Protocol):
         """The file with the key that wraps its data keys."""
 
     @property
+    def signing_key(self) -> str:
+        """The file with the private key that it signs with."""
+
+    @property
     def secrets(self) -> Mapping[Secret, str]:
         """Files and folders of the secrets that not every service has."""
 
@@ -55,6 +59,7 @@ def settings_of(service: Manifest, places: Places) -> dict[str, str]:
         f"{prefix}KAFKA_FILE": places.kafka,
         f"{prefix}MONGO_FILE": places.mongo,
         f"{prefix}MASTER_KEY_FILE": places.master_key,
+        f"{prefix}SIGNING_KEY_FILE": places.signing_key,
         **{
             _SETTING[secret].format(prefix=prefix): places.secrets[secret]
             for secret in service.secrets

@@ -45,6 +45,10 @@ class _Places:
         return f"{_SECRETS}/master.key"
 
     @property
+    def signing_key(self) -> str:
+        return f"{_SECRETS}/signing.key"
+
+    @property
     def secrets(self) -> Mapping[Secret, str]:
         return {
             Secret.INDEX_KEY: f"{_SECRETS}/index.key",

@@ -136,6 +136,12 @@ def _files_of(home: Home, service: Manifest) -> dict[str, bytes]:
         "kafka.json": credentials.kafka_file(home, service.name),
         "mongo.uri": credentials.mongo_file(home, service.name),
         "master.key": credentials.master_key_file(home, service.name),
+        "signing.key": credentials.signing_key_file(home, service.name),
+        **{
+            f"public-keys/{each.name}.json": credentials.public_keys_folder(home)
+            / f"{each.name}.json"
+            for each in manifests()
+        },
         "session.secret": home.secrets / "session.secret",
         "operator.token": home.secrets / "operator.token",
     }

@@ -5,8 +5,10 @@
 
 NAME is a user of broker and database (`admin`, or a service by its name): `settle` then sets the
 passwords; `broker` (the user that the broker itself logs in as: `settle` too);
-`replica-set` (the key file); `session`, `operator` or `tokens` (sessions of staff, the operator's
-token, the tokens by which services ask intake). A container takes its new files at its next start.
+`replica-set` (the key file); `session`, `signing`, `operator` or `tokens` (sessions of staff, the keys
+that services sign with, the operator's token, the tokens by which services ask intake). A container
+takes its new files at its next start. After `signing` the public keys before stay beside the new ones,
+so nobody notices; a second run removes them.
 
 `seal` adds a key to those that open letters, `seal retire` takes all but the newest out
 of what partners fetch, `seal forget` removes those that were retired at least `KEPT` ago. They take
@@ -36,6 +38,7 @@ FILES: Final = {
     "replica-set": ("mongo/replica-set.key",),
     "session": ("session.secret",),
     "operator": ("operator.token",),
+    "signing": tuple(f"{name}/signing.key" for name in credentials.SERVICES),
     "tokens": tuple(f"service-tokens/{name}" for name in credentials.TOKEN_SERVICES),
 }
 _RETIRED: Final = "retired_at"

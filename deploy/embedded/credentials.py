@@ -9,6 +9,7 @@ from urllib.parse import quote_plus, urlencode
 from deploy.embedded.paths import Home, write_private
 from shared.contracts.discovery import manifests
 from shared.contracts.manifest import Secret
+from shared.security.signatures import new_signing_key, public_signing_key
 
 SERVICES = tuple(each.name for each in manifests())
 KAFKA_USERS = ("admin", "inspector", *SERVICES)
@@ -30,6 +31,7 @@ def make_local_secrets(home: Home) -> None:
             _once(index_key, lambda: secrets.token_bytes(INDEX_KEY_BYTES))
         if Secret.SEAL_KEYS in each.secrets:
             seal_keys_folder(home, each.name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_key_pair(home, each.name)
     for name in ("session.secret", "issuer-client.secret", "operator.token"):
         _once(home.secrets / name, _line)
     for service in TOKEN_SERVICES:
@@ -49,6 +51,31 @@ def index_key_file(home: Home, service: str) -> Path:
 def seal_keys_folder(home: Home, service: str) -> Path:
     """Name the folder with the keys that open letters to a service."""
     return home.secrets / service / "seal"
+
+
+def signing_key_file(home: Home, service: str) -> Path:
+    """Name the file with the private key that a service signs with."""
+    return home.secrets / service / "signing.key"
+
+
+def public_keys_folder(home: Home) -> Path:
+    """Name the folder with the public keys of all services, a JWK set for each."""
+    return home.secrets / "public-keys"
+
+
+def _make_key_pair(home: Home, service: str) -> None:
+    """Make a service's key pair where it is missing.
+
+    The public key before stays beside the new one, for what was signed with it and is still valid.
+    """
+    private, public = signing_key_file(home, service), public_keys_folder(home) / f"{service}.json"
+    for folder in (private.parent, public.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    _once(private, lambda: json.dumps(new_signing_key()) + "\n")
+    key = public_signing_key(json.loads(private.read_text()))
+    known = json.loads(public.read_text())["keys"] if public.exists() else []
+    if key not in known:
+        write_private(public, json.dumps({"keys": [key, *known[:1]]}, indent=1) + "\n")
 
 
 def login_secret_file(home: Home) -> Path:

@@ -148,6 +148,7 @@ def _shared_environment(home: Home, ports: dict[str, int]) -> dict[str, str]:
         "SAMRAAD_SITE_URL": site_url(ports),
         "SAMRAAD_ISSUER": issuer_url(ports),
         "SAMRAAD_SESSION_SECRET_FILE": str(home.secrets / "session.secret"),
+        "SAMRAAD_PUBLIC_KEYS_DIR": str(credentials.public_keys_folder(home)),
         "SAMRAAD_OPERATOR_TOKEN_FILE": str(home.secrets / "operator.token"),
         "SAMRAAD_ASSETS_DIR": str(home.dkfds),
         "SAMRAAD_DEMO": "1",
@@ -192,6 +193,10 @@ class _Places:
     @property
     def master_key(self) -> str:
         return str(credentials.master_key_file(self.home, self.service))
+
+    @property
+    def signing_key(self) -> str:
+        return str(credentials.signing_key_file(self.home, self.service))
 
     @property
     def secrets(self) -> dict[Secret, str]:

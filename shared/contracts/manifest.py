@@ -40,7 +40,7 @@ __all__ = [
 _TAKEN: Final = frozenset(
     {"kafka", "controller", "mongo", "site", "issuer", "partner", "admin", "inspector", "demo"}
     | {"deal", "settle", "ingress", "archive", "broker", "seal", "session", "operator", "tokens"}
-    | {"local", "config", "assets", "schemas", "master", "service"}
+    | {"local", "signing", "config", "assets", "schemas", "master", "service"}
 )
 """Names of programs, users, volumes and paths that are not services."""
 _EACH_PROCESS: Final = "{process}"
@@ -68,7 +68,7 @@ _Route = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._-]+/\*$")]
 
 
 class Secret(StrEnum):
-    """A secret that not every service has. All have logins, a master key and the session's secret."""
+    """A secret that not every service has. All have logins, a master key, a key to sign with and the session's secret."""
 
     INDEX_KEY = "index-key"
     """The key of search marks and ids."""

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.engine.kafka.connection import Connection
 from shared.engine.limits.memory_budget import DEFAULT_MIB, LEAST_MIB
+from shared.security.signatures import PublicKeys, Signer
 
 __all__ = ["ReadableFile", "SecretFile", "ServiceSettings", "from_environment"]
 
@@ -29,9 +30,23 @@ def _secret(path: Path) -> Path:
     return path
 
 
+def _signing_key(path: Path) -> Path:
+    Signer.read("", _readable(path))
+    return path
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
+        raise ValueError("the folder is not there, or may not be read")
+    return path
+
+
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 SecretFile = Annotated[Path, AfterValidator(_secret)]
 """A file with one secret line. A short one is refused: it could be guessed."""
+SigningKeyFile = Annotated[Path, AfterValidator(_signing_key)]
+"""A file with a private key to sign with, as a JWK (`shared.security.signatures`)."""
+Folder = Annotated[Path, AfterValidator(_folder)]
 
 
 def _shared(name: str, default: Any) -> Any:
@@ -48,6 +63,8 @@ class ServiceSettings(BaseSettings):
     """The broker with our login, as librdkafka's properties in JSON."""
     mongo_file: ReadableFile
     """The database's address with our login."""
+    signing_key_file: SigningKeyFile
+    """The private key that this service alone signs with."""
     host: str = "127.0.0.1"
     port: int
     instance: str | None = None
@@ -61,6 +78,8 @@ class ServiceSettings(BaseSettings):
     issuer: str = _shared("ISSUER", "")
     client_secret_file: SecretFile | None = _shared("CLIENT_SECRET_FILE", None)
     session_secret_file: SecretFile | None = _shared("SESSION_SECRET_FILE", None)
+    public_keys_dir: Folder = Field(validation_alias=AliasChoices("SAMRAAD_PUBLIC_KEYS_DIR"))
+    """The public keys of all services."""
     operator_token_file: SecretFile | None = _shared("OPERATOR_TOKEN_FILE", None)
     assets_dir: Path | None = _shared("ASSETS_DIR", None)
     demo: bool = _shared("DEMO", default=False)
@@ -85,6 +104,16 @@ class ServiceSettings(BaseSettings):
     def mongo_uri(self) -> str:
         """The URI of the database."""
         return self.mongo_file.read_text().strip()
+
+    @property
+    def signer(self) -> Signer:
+        """What signs in the name of this service."""
+        return Signer.read(self.service, self.signing_key_file)
+
+    @property
+    def public_keys(self) -> PublicKeys:
+        """What checks the tokens of all services."""
+        return PublicKeys(self.public_keys_dir)
 
     @property
     def is_traced(self) -> bool:

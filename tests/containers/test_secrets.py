@@ -99,7 +99,7 @@ def test_sessions_tokens_and_the_logins_secret_are_changed_by_new_files_and_a_re
     (given / "issuer-client.secret").write_text(GIVEN)
     with flow.flowing():
         flow.wait_for(BEFORE_AND_AFTER)
-        for name in ("session", "operator", "tokens"):
+        for name in ("session", "signing", "operator", "tokens"):
             _rotate(running, name)
         running.compose("restart", *SERVICES)
         running.wait_until_healthy()

@@ -15,6 +15,7 @@ from shared.contracts.manifest import Manifest, Secret
 from shared.contracts.schemas import FACTS
 from shared.contracts.wire import topics_of
 from shared.runtime.settings import ServiceSettings
+from tests.signing import KeyPairs
 
 HERE = Path(__file__).parents[2] / "services"
 SERVICES = pytest.mark.parametrize("service", manifests(), ids=lambda each: each.name)
@@ -45,6 +46,11 @@ class Laid:
         return self.file("master.key")
 
     @property
+    def signing_key(self):
+        KeyPairs.lay(self.folder, "own")
+        return str(KeyPairs(self.folder).private("own"))
+
+    @property
     def secrets(self):
         return {
             Secret.INDEX_KEY: self.file("index.key", b"i" * 32),
@@ -67,6 +73,7 @@ async def app(service: Manifest, tmp_path, monkeypatch):
     for name, value in settings_of(service, laid).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SAMRAAD_SESSION_SECRET_FILE", laid.file("session.secret"))
+    monkeypatch.setenv("SAMRAAD_PUBLIC_KEYS_DIR", str(KeyPairs(tmp_path).public))
     monkeypatch.setenv("SAMRAAD_ISSUER", "http://127.0.0.1:9")
     module = vars(import_module(f"{service.module}.settings"))
     (settings,) = (

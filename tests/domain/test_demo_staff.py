@@ -12,6 +12,7 @@ from services.notify.settings import NotifySettings
 from shared.contracts.places import MUNICIPALITIES
 from shared.runtime.settings import from_environment
 from shared.staff.access import Role
+from tests.signing import KeyPairs
 
 ONE = {"id": "x", "name": "X Y", "title": "T", "does": "D", "roles": [], "places": []}
 
@@ -21,7 +22,10 @@ def demo(tmp_path, monkeypatch):
     """A notify with every setting but its staff; give it some, or none."""
     (tmp_path / "kafka.json").write_text(json.dumps({"bootstrap.servers": "127.0.0.1:9"}))
     (tmp_path / "mongo.uri").write_text("mongodb://127.0.0.1:9/")
+    keys = KeyPairs.lay(tmp_path, "notify")
     for name, value in {
+        "NOTIFY_SIGNING_KEY_FILE": str(keys.private("notify")),
+        "SAMRAAD_PUBLIC_KEYS_DIR": str(keys.public),
         "NOTIFY_KAFKA_FILE": str(tmp_path / "kafka.json"),
         "NOTIFY_MONGO_FILE": str(tmp_path / "mongo.uri"),
         "NOTIFY_PORT": "1",

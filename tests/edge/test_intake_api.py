@@ -14,6 +14,7 @@ from shared.runtime.settings import from_environment
 from shared.security.sealed_letters import seal
 from shared.web.guard import policy
 from tests.edge.intake_world import a_report, accepted, facts
+from tests.signing import KeyPairs
 
 OPERATOR_TOKEN = "operator-token-" + "o" * 32
 OPERATOR = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
@@ -38,6 +39,7 @@ async def site(intake, intake_uri, tmp_path):  # noqa: ARG001 - the intake comes
         kafka_file=tmp_path / "kafka.json",
         mongo_file=tmp_path / "mongo.uri",
         port=1,
+        **KeyPairs.lay(tmp_path, "intake", "notify").settings("intake"),
         operator_token_file=tmp_path / "operator.token",
         session_secret_file=tmp_path / "session.secret",
         master_key_file=tmp_path / "master.key",
@@ -273,6 +275,7 @@ def test_wrong_settings_stop_the_start_with_a_sentence_each(tmp_path, monkeypatc
         "MONGO_FILE": tmp_path / "missing",
         "PORT": 1,
         "MASTER_KEY_FILE": tmp_path / "short.key",
+        "SIGNING_KEY_FILE": tmp_path / "there",
         "INDEX_KEY_FILE": tmp_path / "short.key",
         "SEAL_KEYS_DIR": tmp_path / "no" / "where",
     }.items():
@@ -283,6 +286,6 @@ def test_wrong_settings_stop_the_start_with_a_sentence_each(tmp_path, monkeypatc
 
     assert stopped.value.code == 2
     sentences = capsys.readouterr().err.splitlines()
-    assert len(sentences) == 5
-    for name in ("MONGO_FILE", "MASTER_KEY", "INDEX_KEY", "SEAL_KEYS_DIR", "SERVICE_TOKENS_DIR"):
+    assert len(sentences) == 7
+    for name in ("MONGO_FILE", "MASTER_KEY", "SIGNING_KEY", "INDEX_KEY", "SEAL_KEYS_DIR"):
         assert any(f"INTAKE_{name}" in sentence for sentence in sentences)

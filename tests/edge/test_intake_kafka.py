@@ -21,6 +21,7 @@ from shared.contracts.envelope import Envelope, write_envelope
 from shared.security.sealed_letters import seal
 from tests.edge.intake_world import a_report
 from tests.live import wait_until
+from tests.signing import KeyPairs
 
 SECONDS = 60
 
@@ -43,6 +44,7 @@ class Process:
         for name, content in files.items():
             (directory / name).write_bytes(content)
         (directory / "tokens").mkdir()
+        keys = KeyPairs.lay(directory, "intake", "notify")
         self.environment = os.environ | {
             "INTAKE_KAFKA_FILE": str(directory / "kafka.json"),
             "INTAKE_MONGO_FILE": str(directory / "mongo.uri"),
@@ -52,6 +54,8 @@ class Process:
             "INTAKE_INDEX_KEY_FILE": str(directory / "index.key"),
             "INTAKE_SEAL_KEYS_DIR": str(directory / "seal"),
             "INTAKE_SERVICE_TOKENS_DIR": str(directory / "tokens"),
+            "INTAKE_SIGNING_KEY_FILE": str(keys.private("intake")),
+            "SAMRAAD_PUBLIC_KEYS_DIR": str(keys.public),
             "SAMRAAD_SESSION_SECRET_FILE": str(directory / "session.secret"),
             "SAMRAAD_OPERATOR_TOKEN_FILE": str(directory / "operator.token"),
         }
