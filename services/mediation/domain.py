@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import Final, Self
 from uuid import UUID
 
-from shared.cases.history import ActedOn, HistoryLine
+from shared.cases.history import HistoryLine
 from shared.cases.next_step import CaseRules, Decision, NotOurs
+from shared.cases.people import HasParties
 from shared.cases.working_time import CONTACT_PARTIES_WITHIN
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.mediation import (
@@ -101,7 +102,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mediation(ActedOn):
+class Mediation(HasParties):
     """One case of konfliktråd, known by pseudonyms only."""
 
     case_id: UUID

@@ -11,7 +11,8 @@ __all__ = ["make_inbox", "make_timers"]
 
 def make_inbox(within: Length = RULES.first_step_within) -> Inbox:
     """Return the handlers of facts; `within` is how long a case's first step may take."""
-    return case_handlers.make_inbox(RULES, MEDIATIONS, within)
+    inbox = case_handlers.make_inbox(RULES, MEDIATIONS, within)
+    return case_handlers.follow_people(inbox, MEDIATIONS)
 
 
 def make_timers() -> Timers:

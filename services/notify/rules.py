@@ -265,6 +265,10 @@ RULES: Final[tuple[Rule[Any], ...]] = (
 NOBODY: Final[frozenset[type[Fact]]] = frozenset(
     {
         intake.CaseOpened,  # the service of its process emits a fact with a due time
+        # the page and the history of the case show what changed about its people
+        intake.PartyJoined,
+        intake.PartyLeft,
+        intake.PartyChanged,
         intake.PartyCameOfAge,
         intake.PartyErased,
         mediation.Closed,  # the coordinator learns it from mediation.screened.v1

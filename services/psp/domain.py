@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Final, Self
 from uuid import UUID
 
-from shared.cases.next_step import AwaitsStep, CaseRules, NotOurs
+from shared.cases.history import HistoryLine
+from shared.cases.next_step import CaseRules, NotOurs
+from shared.cases.people import HasParties
 from shared.cases.working_time import JUDGE_NECESSITY_WITHIN
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.processes import Process
@@ -26,7 +28,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PspCase(AwaitsStep):
+class PspCase(HasParties):
     """One case of the co-operation, known by pseudonyms only."""
 
     case_id: UUID
@@ -40,6 +42,8 @@ class PspCase(AwaitsStep):
     overdue: bool = False
     stage: Stage = Stage.NOMINATED
     not_for_investigation: bool = True
+    revision: int = 0
+    history: tuple[HistoryLine, ...] = ()
 
     @classmethod
     def received(cls, case: CaseOpened, now: datetime, due_at: datetime) -> Self:

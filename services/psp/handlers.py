@@ -11,7 +11,8 @@ __all__ = ["make_inbox", "make_timers"]
 
 def make_inbox(within: Length = RULES.first_step_within) -> Inbox:
     """Return the handlers of facts; `within` is how long a case's first step may take."""
-    return case_handlers.make_inbox(RULES, PSP_CASES, within)
+    inbox = case_handlers.make_inbox(RULES, PSP_CASES, within)
+    return case_handlers.follow_people(inbox, PSP_CASES)
 
 
 def make_timers() -> Timers:

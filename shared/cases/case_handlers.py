@@ -4,14 +4,16 @@ from typing import TypeVar
 
 from shared.cases.case_store import CaseStore
 from shared.cases.next_step import AwaitsStep, CaseRules
+from shared.cases.people import PEOPLE_FACTS, HasParties, follow
 from shared.cases.working_time import Length
-from shared.contracts.intake import CaseOpened
+from shared.contracts.intake import CaseOpened, PartyFact
 from shared.engine import Inbox, Timer, Timers, Unit
 from shared.engine.timers.timers import sync_timers
 
-__all__ = ["make_inbox", "make_timers"]
+__all__ = ["follow_people", "make_inbox", "make_timers"]
 
 C = TypeVar("C", bound=AwaitsStep)
+P = TypeVar("P", bound=HasParties)
 
 
 def make_inbox(rules: CaseRules[C], cases: CaseStore[C], within: Length) -> Inbox:
@@ -27,6 +29,23 @@ def make_inbox(rules: CaseRules[C], cases: CaseStore[C], within: Length) -> Inbo
             cases.save(unit, case)
             unit.emit(*facts)
 
+    return inbox
+
+
+def follow_people(inbox: Inbox, cases: CaseStore[P]) -> Inbox:
+    """Let a service's cases follow all facts about their people; returns the inbox."""
+
+    def on_people_changed(fact: PartyFact, unit: Unit) -> None:
+        """Apply the fact; a case that is not kept here has nothing to follow."""
+        case = cases.load(unit, fact.case_id)
+        if case is None:
+            return
+        after = follow(case, fact, unit.now)
+        if after is not case:
+            cases.save(unit, after)
+
+    for fact in PEOPLE_FACTS:
+        inbox.on(fact)(on_people_changed)
     return inbox
 
 

@@ -16,17 +16,17 @@ __all__ = ["ActedOn", "HistoryLine"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One act of a person: who, when, and what, in codes."""
+    """One act of a person, or one fact that changed what people see: who, when, what, in codes."""
 
     revision: int
-    """The revision of the case after the act."""
+    """The revision of the case after it."""
     at: datetime
     by: str
-    """The id of the member of staff."""
+    """The id of the member of staff; empty for a fact of another service."""
     name: str
-    """The name of the member of staff at that time."""
+    """The name of the member of staff at that time; empty as above."""
     act: str
-    """The name of the act, as its command declares it."""
+    """The name of the act, as its command declares it, or the type of the fact."""
     content: Mapping[str, str]
     """The values of its fields, by name, in the order of the form; fields left empty are not there."""
 

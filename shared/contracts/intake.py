@@ -9,13 +9,17 @@ from pydantic import BaseModel, ConfigDict
 from shared.contracts import CaseFact, Fact
 from shared.contracts.codes import OpenCode, UnknownCode
 from shared.contracts.places import PatrolCentre, PsychiatryRegion
-from shared.contracts.processes import Category, PartnerKind, PersonRole, Process
+from shared.contracts.processes import AgeBand, Category, PartnerKind, PersonRole, Process
 
 __all__ = [
     "CaseOpened",
     "Party",
     "PartyCameOfAge",
+    "PartyChanged",
     "PartyErased",
+    "PartyFact",
+    "PartyJoined",
+    "PartyLeft",
     "TriageOverdue",
     "TriageWaiting",
     "cases_topic",
@@ -36,10 +40,12 @@ class Party(BaseModel):
     role: OpenCode[PersonRole]
     category: OpenCode[Category]
     minor: bool | None
-    """Under 18 when the case was opened; null where no age is known."""
+    """Under 18 on the Danish day of the fact; null where no age is known."""
     custody_holders: tuple[UUID, ...] = ()
     """The parties who hold custody of this one."""
     address_protected: bool = False
+    age_band: OpenCode[AgeBand] | None = None
+    """The age on the Danish day of the fact; null in facts written before this field was added."""
 
 
 class CaseOpened(CaseFact):
@@ -104,27 +110,54 @@ class TriageOverdue(Fact):
         return "intake.signals"
 
 
-class PartyCameOfAge(CaseFact):
+class PartyFact(CaseFact):
+    """A fact about one party. It goes to the topic of its process, for a party exists in one only."""
+
+    process: OpenCode[Process]
+
+    def topic(self) -> str:
+        """Return the topic of its process."""
+        return cases_topic(self.process)
+
+
+class PartyJoined(PartyFact):
+    """Somebody became a party of the case. A person in two roles joins once in each."""
+
+    type: ClassVar[str] = "intake.party_joined.v1"
+
+    party: Party
+
+
+class PartyLeft(PartyFact):
+    """Somebody is no party of the case any more, in any role."""
+
+    type: ClassVar[str] = "intake.party_left.v1"
+
+    party_id: UUID
+
+
+class PartyChanged(PartyFact):
+    """Custody of a party, the protection of the address, or the age band changed.
+
+    `party` takes the place of what was known of the party in that role.
+    """
+
+    type: ClassVar[str] = "intake.party_changed.v1"
+
+    party: Party
+
+
+class PartyCameOfAge(PartyFact):
     """A party turned 18: custody holders no longer speak for them. A date would reveal the birthday."""
 
     type: ClassVar[str] = "intake.party_came_of_age.v1"
 
-    process: OpenCode[Process]
     party_id: UUID
 
-    def topic(self) -> str:
-        """Return the topic of its process: a party exists in one process only."""
-        return cases_topic(self.process)
 
-
-class PartyErased(CaseFact):
+class PartyErased(PartyFact):
     """A person was erased: what is kept about the party, and its keys, must go."""
 
     type: ClassVar[str] = "intake.party_erased.v1"
 
-    process: OpenCode[Process]
     party_id: UUID
-
-    def topic(self) -> str:
-        """Return the topic of its process: a party exists in one process only."""
-        return cases_topic(self.process)

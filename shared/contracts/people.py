@@ -1,7 +1,7 @@
 """People in a report, as a partner describes them. Only intake's vault keeps these data."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -15,13 +15,20 @@ from shared.contracts.fields import (
     Sealed,
     refusal,
 )
-from shared.contracts.processes import Category, Custody, PersonRole
+from shared.contracts.processes import AgeBand, Category, Custody, PersonRole
 from shared.contracts.receipts import Rule
 
-__all__ = ["MAX_PEOPLE", "Address", "Name", "Person", "age_on"]
+__all__ = ["MAX_PEOPLE", "Address", "Name", "Person", "age_band", "age_on"]
 
 MAX_PEOPLE = 100
 """In one report."""
+
+_BANDS: Final = (
+    (15, AgeBand.UNDER_15),
+    (18, AgeBand.FROM_15_TO_17),
+    (25, AgeBand.FROM_18_TO_24),
+)
+"""The age in years that each band ends before."""
 
 _CODE = Field(strict=False)
 """A code arrives as a string, also where everything else is read strictly."""
@@ -91,3 +98,10 @@ def age_on(born: date, moment: datetime) -> int:
     """Whole years lived on the day of `moment`, by its own offset; below 0 before birth."""
     day = moment.date()
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def age_band(age: int | None) -> AgeBand:
+    """Return the band of an age in years; None is an age that nobody knows."""
+    if age is None:
+        return AgeBand.UNKNOWN
+    return next((band for before, band in _BANDS if age < before), AgeBand.FROM_25)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 __all__ = [
     "ACCUSING_KINDS",
+    "AgeBand",
     "Category",
     "Custody",
     "PartnerKind",
@@ -95,6 +96,21 @@ class Category(StrEnum):
     """Harmed by an offence, or possibly so."""
     OTHER = "other"
     """Anybody else: a witness, a contact, a relative."""
+
+
+class AgeBand(StrEnum):
+    """How old a person is, as far as a service may know that has no birth dates."""
+
+    UNDER_15 = "under_15"
+    """Below the age of criminal liability."""
+    FROM_15_TO_17 = "15_17"
+    """A minor who may be held liable."""
+    FROM_18_TO_24 = "18_24"
+    """A young adult."""
+    FROM_25 = "25_plus"
+    """Anybody older."""
+    UNKNOWN = "unknown"
+    """No age is known: it counts as a minor's where that protects."""
 
 
 class Custody(StrEnum):

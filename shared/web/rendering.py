@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from shared.staff.access import Action, Staff, may
 from shared.web import clock
+from shared.web.roles import role_words
 from shared.web.session import sessions_of
 from shared.web.words import LANGUAGE_COOKIE, LANGUAGES, N_, catalogue, language_of
 
@@ -73,7 +74,7 @@ def make_environment(templates: Path, language: str, *, demo: bool) -> Environme
     environment.install_gettext_translations(  # type: ignore[attr-defined]  # added by the extension
         catalogue(language), newstyle=True
     )
-    environment.globals.update(language=language, demo=demo)
+    environment.globals.update(language=language, demo=demo, role_words=role_words)
     macros = environment.get_template("macros.html").module
     names = (name for name in vars(macros) if not name.startswith("_"))
     environment.globals.update({name: getattr(macros, name) for name in names})

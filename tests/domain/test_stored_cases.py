@@ -101,7 +101,7 @@ SERVICES = [
             "stage": "nominated",
             "not_for_investigation": True,
         },
-        added={},
+        added={"revision": 0, "history": []},
     ),
 ]
 BOTH = pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
@@ -110,6 +110,12 @@ BOTH = pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
 def opened(service):
     golden = json.loads((GOLDEN / service.opened).read_text(encoding="utf-8"))
     return CaseOpened.read(json.dumps(golden["value"]).encode())
+
+
+def stored_now(service):
+    """The document as this version writes it: later fields stand after those of the first."""
+    parties = [party | {"age_band": None} for party in service.stored["parties"]]
+    return service.stored | {"parties": parties} | service.added
 
 
 def a_unit(service, document=None, now=NOW):
@@ -127,7 +133,7 @@ def test_a_case_is_stored_byte_for_byte_as_it_always_was_with_later_fields_after
     service.store.save(unit, decided.case)
 
     stored = unit.load(service.store.collection, CASE)
-    assert bson.encode(stored) == bson.encode(service.stored | service.added)
+    assert bson.encode(stored) == bson.encode(stored_now(service))
 
 
 @BOTH
@@ -147,8 +153,7 @@ def test_saving_a_case_keeps_what_was_fetched_about_it(service):
 
     stored = unit.load(service.store.collection, CASE)
     assert stored == {
-        **service.stored,
-        **service.added,
+        **stored_now(service),
         "details": details,
         "municipality": "0746",
     }

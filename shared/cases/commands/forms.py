@@ -11,7 +11,15 @@ from uuid import uuid4
 
 from shared.cases.commands.command import Check, Choice, Command, Faults, Marker
 from shared.cases.history import HistoryLine
+from shared.contracts.intake import (
+    PartyCameOfAge,
+    PartyChanged,
+    PartyErased,
+    PartyJoined,
+    PartyLeft,
+)
 from shared.web import N_
+from shared.web.roles import role_words
 
 __all__ = ["Form", "Returned", "ShownField", "ShownLine", "make_form", "show_line"]
 
@@ -21,6 +29,16 @@ _WORDS: Final = {
     "invalid": N_("Vælg en af mulighederne under »%(label)s«."),
 }
 _WHOLE: Final = N_("Formularen passer ikke til siden. Åbn sagen igen.")
+
+
+_PEOPLE: Final[Mapping[str, str]] = {
+    PartyJoined.type: N_("Ny person i sagen"),
+    PartyLeft.type: N_("Ikke længere part i sagen"),
+    PartyChanged.type: N_("Forældremyndighed, beskyttelse eller alder er ændret"),
+    PartyCameOfAge.type: N_("Fyldt 18 år"),
+    PartyErased.type: N_("Oplysninger er slettet"),
+}
+"""What the history says of the facts about people, before the role of the party."""
 
 
 class Option(NamedTuple):
@@ -141,6 +159,9 @@ def make_form(
 
 def show_line(line: HistoryLine, command: type[Command] | None) -> ShownLine:
     """Return a line of the history in words. An act that is not known here is shown by its name."""
+    if line.act in _PEOPLE:
+        role = line.content.get("role")
+        return ShownLine(line.at, "", _PEOPLE[line.act], (("", role_words(role)),) if role else ())
     if command is None:
         return ShownLine(line.at, line.name, line.act, ())
     content: list[tuple[str, str]] = []
