@@ -6,14 +6,14 @@ Pure: no I/O, no clock, no randomness. Ids come from outside, because they are k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from shared.contracts.cpr import birth_date_of
+from services.intake.ages import births_of, is_minor, minor_at, youngest
 from shared.contracts.discovery import serving
 from shared.contracts.intake import CaseOpened, Party, TriageOverdue, TriageWaiting
-from shared.contracts.people import age_on
+from shared.contracts.people import age_band
 from shared.contracts.places import MUNICIPALITIES, ZONE
 from shared.contracts.processes import PartnerKind, Process
 from shared.contracts.receipts import FieldError, Rule
@@ -21,9 +21,9 @@ from shared.staff.audit import LegalBasis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from datetime import date, datetime
     from uuid import UUID
 
-    from shared.contracts.people import Person
     from shared.contracts.report import Report
 
 __all__ = [
@@ -52,7 +52,6 @@ __all__ = [
 SERVED: Final = frozenset(serving())
 """The processes that a service runs. A report for another waits in triage, whole."""
 
-ADULT: Final = 18
 REVIEW_AFTER: Final = timedelta(days=365)
 """When somebody must review whether the data is still needed. A choice, not law."""
 
@@ -201,11 +200,13 @@ def parties_of(
 
     parties: dict[tuple[UUID, str], Party] = {}
     for person, person_id in zip(report.people, person_ids, strict=True):
+        births = _births_in(report, person_ids, person_id)
         party = Party(
             party_id=party_id(person_id),
             role=person.role,
             category=person.category,
-            minor=_is_minor_in(report, person_ids, person_id, received_at),
+            minor=minor_at(births, received_at),
+            age_band=age_band(youngest(births, received_at)),
             custody_holders=tuple(holders.get(person_id, {})),
             address_protected=person_id in protected,
         )
@@ -213,33 +214,14 @@ def parties_of(
     return tuple(parties.values())
 
 
-def _is_minor_in(
-    report: Report, person_ids: Sequence[UUID], person_id: UUID, received_at: datetime
-) -> bool | None:
-    """Return whether the person is a minor by anything in the report; None if no age is known."""
-    answers = [
-        is_minor(person, received_at)
+def _births_in(report: Report, person_ids: Sequence[UUID], person_id: UUID) -> set[date]:
+    """Return the days of birth that anything in the report states about the person."""
+    return {
+        day
         for person, same in zip(report.people, person_ids, strict=True)
         if same == person_id
-    ]
-    known = [minor for minor in answers if minor is not None]
-    return any(known) if known else None
-
-
-def is_minor(person: Person, received_at: datetime) -> bool | None:
-    """Return whether a person is under 18 on the Danish day of receipt; None if no age is known.
-
-    If the CPR number and the birth date contradict each other, the one that makes the person a
-    minor counts: a guardian who is asked without need does less harm than a child without one.
-    """
-    days = [day for day in (person.birth_date, _birth_date(person.cpr)) if day is not None]
-    if not days:
-        return None
-    return min(age_on(day, received_at.astimezone(ZONE)) for day in days) < ADULT
-
-
-def _birth_date(cpr: str | None) -> date | None:
-    return None if cpr is None else birth_date_of(cpr)
+        for day in births_of(person)
+    }
 
 
 def case_opened(
