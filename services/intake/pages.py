@@ -56,7 +56,7 @@ SOURCES: Final = {
     ProposedBy.CITIZEN: N_("Borger"),
 }
 REASONS: Final = {
-    WhyWaiting.NO_PROCESS: N_("Partneren overlader valget af forløb til visitationen"),
+    WhyWaiting.NO_PROCESS: N_("Partneren overlader valget af forløb til Sekretariatet"),
     WhyWaiting.NO_SERVICE: N_("Forløbet kan endnu ikke modtage sager her i systemet"),
 }
 
@@ -108,7 +108,7 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
         context: dict[str, Any] = {
             "page": "triage",
             "title": _title(words, list_filter.vis, counted),
-            "crumbs": [(words.gettext("Visitation"), None)],
+            "crumbs": [(words.gettext("Henvendelser"), None)],
             "list_filter": list_filter,
             "now": now,
             "part": "hx-request" in request.headers,
@@ -147,8 +147,8 @@ _FIELDS: Final = (
 
 def _title(words: NullTranslations, view: str, waiting: int) -> str:
     if view == "rejected":
-        return words.gettext("Visitation: afviste")
-    return words.ngettext("Visitation: %(n)s venter", "Visitation: %(n)s venter", waiting) % {
+        return words.gettext("Henvendelser: afviste")
+    return words.ngettext("Henvendelser: %(n)s venter", "Henvendelser: %(n)s venter", waiting) % {
         "n": waiting
     }
 

@@ -46,10 +46,11 @@ PAGE: Final = CasePage(
     cases=MEDIATIONS,
     process=RULES.process,
     menu="mediation",
-    heading="Konfliktråd",
+    heading=N_("Konfliktråd"),
     action=Action.READ_MEDIATION_CASE,
     basis=LegalBasis.MEDIATION_ACT,
     stages=STAGES,
+    ended=frozenset({Stage.CLOSED}),
     more=_more,
     commands=COMMANDS,
 )

@@ -27,6 +27,7 @@ from shared.staff.access import Action, Staff, may
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
 from shared.web.words import language_of
+from shared.web.work import not_built_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +45,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 INBOX: Final = "/notify/inbox"
 
 AREAS: Final = {
-    WorkArea.TRIAGE: N_("Visitation"),
+    WorkArea.TRIAGE: N_("Henvendelser"),
     WorkArea.MEDIATION: N_("Konfliktråd"),
     WorkArea.PSP: N_("PSP"),
 }
@@ -190,7 +191,10 @@ class _Pages:
         return {
             "page": "inbox",
             "title": words.gettext("Indbakke (%(unread)s)")
-            % {"unread": words.ngettext("%(n)s ulæst", "%(n)s ulæste", unread) % {"n": unread}},
+            % {
+                "unread": words.ngettext("%(n)s ikke kvitteret", "%(n)s ikke kvitterede", unread)
+                % {"n": unread}
+            },
             "crumbs": [(words.gettext("Indbakke"), None)],
             "unread": unread,
             "urgent": urgent.total,
@@ -198,12 +202,13 @@ class _Pages:
             "sections": [
                 _section("haster", N_("Haster"), urgent, staff, language),
                 _section("nyest", N_("Netop kommet"), newest, staff, language),
-                _section("ulaest", N_("Ulæste"), rest, staff, language),
+                _section("ulaest", N_("Ikke kvitteret"), rest, staff, language),
                 _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff, language),
             ],
             "asked": asked,
             "areas": [(str(key), words.gettext(name)) for key, name in AREAS.items()],
             "pages": -(-rest.total // PAGE),
+            "not_built": not_built_for(staff),
             "now": now,
             "part": _is_part(request),
         }

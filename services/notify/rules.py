@@ -130,7 +130,7 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         fact=TriageWaiting,
         to=secretariat,
         area=WorkArea.TRIAGE,
-        text=Words("Henvendelse venter på visitation", "Report waits for triage"),
+        text=Words("Henvendelse venter på afgørelse", "Report waits for triage"),
         work_at=_TRIAGE,
         due=triage_due,
     ),
@@ -139,7 +139,7 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         to=secretariat,
         area=WorkArea.TRIAGE,
         text=Words(
-            "Frist overskredet: henvendelse venter stadig på visitation",
+            "Frist overskredet: henvendelse venter stadig på afgørelse",
             "Deadline passed: a report still waits for triage",
         ),
         work_at=_TRIAGE,

@@ -1,4 +1,6 @@
-"""The page of one case: its state and due time, without names; each reading is logged first.
+"""The pages of cases: the list, and one case with its state and due time, without names.
+
+Each reading is logged first.
 
 Where the service has registered acts, the page shows their forms and what people did in the case.
 """
@@ -13,6 +15,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from shared.cases.case_list import CaseList, ListFilter
+from shared.cases.case_list_page import CaseListPage, list_address
 from shared.cases.case_store import CaseStore
 from shared.cases.commands import Commands
 from shared.cases.commands.forms import Returned
@@ -24,7 +28,8 @@ from shared.contracts.references import case_reference
 from shared.engine import Store
 from shared.staff.access import Action, Staff, may
 from shared.staff.audit import LegalBasis
-from shared.web import LoggedIn, missing, render
+from shared.staff.sight import Sight
+from shared.web import LoggedIn, missing, render, words
 
 __all__ = ["CasePage", "make_pages"]
 
@@ -43,13 +48,15 @@ class CasePage(Generic[C]):
     menu: str
     """The service's name in the menu, and the first segment of its paths."""
     heading: str
-    """The page's name in the breadcrumbs, in Danish."""
+    """The list's name, in its title and in the breadcrumbs, in Danish."""
     action: Action
     """The permission that the page is opened by."""
     basis: LegalBasis
     """The legal basis on which the case is kept."""
     stages: Mapping[StrEnum, str]
-    """The name of each stage, in Danish."""
+    """The name of each stage, in Danish, in the order of the board."""
+    ended: frozenset[StrEnum] = frozenset()
+    """The stages of cases that are over."""
     more: Callable[[C], Mapping[str, Any]] = lambda _: {}
     """Further values for the service's template."""
     commands: Commands[Any] | None = None
@@ -60,6 +67,7 @@ def make_pages(store: Store, page: CasePage[C]) -> APIRouter:
     """Return the routes below the service's name."""
     pages = _Pages(store, page)
     router = APIRouter(prefix=f"/{page.menu}", include_in_schema=False)
+    router.get("/cases")(pages.list_page)
     router.get("/cases/{case_id}")(pages.case_page)
     if page.commands is None:
         return router
@@ -73,6 +81,32 @@ class _Pages(Generic[C]):
     def __init__(self, store: Store, page: CasePage[C]) -> None:
         self._store = store
         self._page = page
+        self._list: CaseListPage[C] = CaseListPage(
+            store,
+            menu=page.menu,
+            heading=page.heading,
+            action=page.action,
+            basis=page.basis,
+            stages=page.stages,
+            cases_of=self._cases_of,
+        )
+
+    def _cases_of(self, sight: Sight) -> CaseList[C]:
+        page = self._page
+        return CaseList(
+            database=self._store.db,
+            cases=page.cases,
+            prefix=f"/{page.menu}/cases",
+            stages=page.stages,
+            ended=page.ended,
+            sight=sight,
+        )
+
+    async def list_page(
+        self, request: Request, staff: LoggedIn, asked: Annotated[ListFilter, Query()]
+    ) -> Response:
+        """Show the cases that the person may open."""
+        return await self._list.show(request, staff, asked)
 
     async def case_page(
         self,
@@ -107,7 +141,13 @@ class _Pages(Generic[C]):
             status=returned.status if returned else HTTPStatus.OK,
             page=page.menu,
             title=reference,
-            crumbs=[(page.heading, None), (reference, None)],
+            crumbs=[
+                (
+                    words(request).gettext(page.heading),
+                    f"{list_address(request, page.menu)}#sag-{case_id}",
+                ),
+                (reference, None),
+            ],
             reference=reference,
             case=case,
             place=place_name(case.municipality),

@@ -1,5 +1,6 @@
 """The composition of a service with cases of its own."""
 
+from functools import partial
 from typing import TypeVar
 
 from shared.cases.case_store import CaseStore
@@ -36,5 +37,6 @@ def make_case_engine(
         timers=timers,
         owned_topics={f"{settings.service}.cases": cases.collection},
     )
+    engine.on_start.append(partial(cases.prepare, engine.store.db))
     fetch_details(engine, settings)
     return engine

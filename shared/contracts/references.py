@@ -20,7 +20,9 @@ __all__ = [
     "ReplyTo",
     "case_reference",
     "is_cpr_shaped",
+    "reference_parts",
     "reply_to",
+    "typed_part",
     "usable_reference",
 ]
 
@@ -47,6 +49,10 @@ _PREFIX: Final = {
 }
 _TRIAGE_PREFIX: Final = "M"
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD: Final = str.maketrans("ILO", "110")
+"""The letters that base 32 leaves out because they look like digits; no prefix has them either."""
+_TYPED: Final = re.compile(r"[0-9A-Z]{1,11}\Z", re.ASCII)
+_BETWEEN: Final = re.compile(r"[\s\u2010-\u2015-]+")
 
 
 def is_cpr_shaped(text: str) -> bool:
@@ -105,3 +111,23 @@ def case_reference(process: Process | None, case_id: UUID) -> str:
     digits = "".join(_CROCKFORD[bits >> shift & 31] for shift in range(35, -1, -5))
     prefix = _TRIAGE_PREFIX if process is None else _PREFIX[process]
     return f"{prefix}-{digits[:4]}-{digits[4:]}"
+
+
+def reference_parts(reference: str) -> tuple[str, ...]:
+    """Return every end of a reference without its hyphens, the longest first.
+
+    Any part of the reference is the beginning of one of them: an index on them answers a search for
+    a part (`typed_part`).
+    """
+    whole = reference.replace("-", "")
+    return tuple(whole[at:] for at in range(len(whole)))
+
+
+def typed_part(text: str) -> str | None:
+    """Return what a person typed as a part of a reference: `kr-44rb` is KR44RB, `AS7I` is AS71.
+
+    Capitals, hyphens and blanks do not count, and I, L and O are the digits that they look like.
+    None where no reference can contain it; so a whole CPR number never reaches a query.
+    """
+    part = _BETWEEN.sub("", text).upper().translate(_MISREAD)
+    return part if _TYPED.match(part) and not is_cpr_shaped(part) else None

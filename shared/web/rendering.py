@@ -12,7 +12,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
-from shared.staff.access import Action, Staff, may
+from shared.staff.access import Action, Staff
+from shared.staff.sight import sight_of
 from shared.web import clock
 from shared.web.roles import role_words
 from shared.web.session import sessions_of
@@ -22,7 +23,7 @@ HERE: Final = Path(__file__).parent
 
 
 class Tab(NamedTuple):
-    """An entry of the main menu, shown to staff who may do its action for at least one place."""
+    """An entry of the main menu, shown to staff who may do its action to at least some cases."""
 
     key: str
     address: str
@@ -30,7 +31,11 @@ class Tab(NamedTuple):
     action: Action
 
 
-TABS: Final = (Tab("triage", "/intake/triage", N_("Visitation"), Action.READ_TRIAGE),)
+TABS: Final = (
+    Tab("triage", "/intake/triage", N_("Henvendelser"), Action.READ_TRIAGE),
+    Tab("mediation", "/mediation/cases", N_("Konfliktråd"), Action.READ_MEDIATION_CASE),
+    Tab("psp", "/psp/cases", N_("PSP"), Action.READ_PSP_CASE),
+)
 
 
 def render(
@@ -82,7 +87,7 @@ def make_environment(templates: Path, language: str, *, demo: bool) -> Environme
 
 
 def _tabs_of(person: Staff | None) -> list[Tab]:
-    return [tab for tab in TABS if person is not None and may(person, tab.action)]
+    return [tab for tab in TABS if person is not None and sight_of(person, tab.action)]
 
 
 def _language_links(request: Request, language: str) -> list[dict[str, Any]]:

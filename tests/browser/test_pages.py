@@ -27,10 +27,16 @@ VISITS = (
     ("triage-rejected", "sofie", "/intake/triage?vis=rejected"),
     ("not-found", "sofie", "/notify/there-is-no-such-page"),
     ("inbox-empty", "otto", "/notify/inbox"),
+    ("cases", "kira", "/mediation/cases"),
+    ("board", "kira", "/mediation/cases?vis=tavle"),
+    ("cases-psp", "peder", "/psp/cases"),
+    ("cases-named", "mona", "/mediation/cases"),
 )
 SENT_FIRST = {
     "inbox": TRIAGE,
     "inbox-mediation": MEDIATION,
+    "cases": MEDIATION,
+    "cases-psp": PSP,
     "triage": TRIAGE,
     "triage-rejected": REJECTED,
 }
@@ -94,7 +100,7 @@ def test_triage_does_not_exist_to_those_who_do_not_sort(stack, who):
 
     assert answer.status_code == 404
     assert "Siden findes ikke" in answer.text
-    assert "Visitation" not in answer.text
+    assert "Henvendelser" not in answer.text
 
 
 async def test_triage_shows_what_waits_and_why_and_no_person(as_staff, partners):
@@ -126,7 +132,7 @@ async def test_the_chosen_language_is_kept(as_staff):
     await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Inbox")
 
     await browser.go("/intake/triage")
-    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Triage")
+    await expect(browser.page.get_by_role("heading", level=1)).to_have_text("Reports")
     assert await browser.page.locator("html").get_attribute("lang") == "en"
     assert await browser.page.locator("a[hreflang=da]").first.get_attribute("lang") == "da"
 

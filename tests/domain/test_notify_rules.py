@@ -74,13 +74,13 @@ def test_notify_reads_every_topic_that_the_declaration_lets_it_read_about_cases(
         (
             "intake.triage_waiting.v1",
             None,
-            "Henvendelse venter på visitation",
+            "Henvendelse venter på afgørelse",
             "Report waits for triage",
         ),
         (
             "intake.triage_overdue.v1",
             None,
-            "Frist overskredet: henvendelse venter stadig på visitation",
+            "Frist overskredet: henvendelse venter stadig på afgørelse",
             "Deadline passed: a report still waits for triage",
         ),
         (

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import UUID
 
 import bson
 import pytest
@@ -19,6 +20,7 @@ from services.mediation.mediations import MEDIATIONS
 from services.psp import domain as psp
 from services.psp.psp_cases import PSP_CASES
 from shared.contracts.intake import CaseOpened
+from shared.contracts.references import case_reference
 from shared.engine import LoadedDocument, Timer, Unit
 
 GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
@@ -115,7 +117,13 @@ def opened(service):
 def stored_now(service):
     """The document as this version writes it: later fields stand after those of the first."""
     parties = [party | {"age_band": None} for party in service.stored["parties"]]
-    return service.stored | {"parties": parties} | service.added
+    return service.stored | {"parties": parties} | service.added | listed(service)
+
+
+def listed(service):
+    """What lists find and order a case by."""
+    whole = case_reference(service.store.process, UUID(CASE)).replace("-", "")
+    return {"listed": {"parts": [whole[at:] for at in range(len(whole))], "due": DUE_AT}}
 
 
 def a_unit(service, document=None, now=NOW):

@@ -9,12 +9,15 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from deploy.embedded.issuer import is_loopback, read_place
-from shared.staff.access import Staff
+from shared.staff.access import Role, Staff
+from shared.staff.sight import sight_of
 from shared.web import clock
 from shared.web.extract import written
 from shared.web.login import safe_next
+from shared.web.rendering import TABS
 from shared.web.session import COOKIE, Sessions
 from shared.web.words import CATALOGUE, catalogue
+from shared.web.work import OF_OTHERS, not_built_for
 
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
 SOFIE = Staff(id="sofie", name="Sofie Testesen", title="x", roles=("triage",), places=("1463",))
@@ -177,3 +180,15 @@ def test_no_page_holds_script_or_style_of_its_own():
         assert "<script>" not in text, template
         assert "style=" not in text, template
         assert not re.search(r"\son\w+=", text), template
+
+
+def test_each_role_has_a_page_with_something_to_do_or_words_for_what_is_not_built():
+    for role in Role:
+        staff = Staff(id="x", name="x", title="x", roles=(role,), places=("0630",))
+        assert not_built_for(staff) or any(sight_of(staff, tab.action) for tab in TABS)
+
+
+def test_a_role_that_the_table_of_work_does_not_know_is_told_so():
+    staff = Staff(id="x", name="x", title="x", roles=("of-later",), places=())
+
+    assert not_built_for(staff) == [OF_OTHERS]

@@ -70,7 +70,9 @@ def a_notice(due_at=NOW + timedelta(days=9), **changes):
 
 
 def rows(page):
-    return page.text.split("<li ")[1:] if page.status_code == 200 else page.status_code
+    if page.status_code != 200:
+        return page.status_code
+    return [row.partition("</li>")[0] for row in page.text.split("<li ")[1:]]
 
 
 def row_of(page, notice):

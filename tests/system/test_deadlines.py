@@ -107,7 +107,7 @@ def test_a_case_whose_first_step_is_not_taken_in_time_notifies_its_staff(
     waits = partial(sofie.page, "/intake/triage")
     wait_until(lambda: "1 er over fristen" in waits(), PATIENCE_S, "the list to show it")
     [report] = [each for each in waits().split("<strong>") if each.startswith("M-")]
-    sofie.wait_for(report.partition("<")[0], "henvendelse venter stadig på visitation")
+    sofie.wait_for(report.partition("<")[0], "henvendelse venter stadig på afgørelse")
 
 
 def test_a_deadline_is_shown_beside_its_case_and_goes_with_what_it_was_for(
