@@ -12,6 +12,7 @@ from services.mediation.settings import Settings
 from shared import web
 from shared.cases.case_service import make_case_engine
 from shared.cases.commands.form_keys import prepare_keys
+from shared.cases.report_details import fetch_details
 from shared.contracts.describe import describe
 from shared.runtime.process import make_service
 
@@ -27,6 +28,7 @@ def make_app(settings: Settings) -> FastAPI:
         inbox=make_inbox(settings.contact_parties_within),
         timers=make_timers(),
     )
+    fetch_details(engine, settings)
     engine.on_start.append(partial(prepare_keys, engine.store))
     app = make_service(engine, make_pages(engine.store), title="Samråd: mediation")
     web.install(app, settings, service=settings.service, templates=TEMPLATES)

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from services.notify.rules import Audience, Rule, WorkArea, rule_of
+from services.notify.rules import Audience, Readers, Rule, WorkArea, rule_of
 from shared.cases.working_time import Length
-from shared.contracts import Fact
+from shared.contracts import Fact, psp
 from shared.contracts.mediation import Screened
 from shared.contracts.notify import NoticeCreated, NoticeReminded
 from shared.contracts.processes import Process
@@ -66,18 +66,23 @@ def notices_of(fact: Fact) -> tuple[Notice, ...]:
     """Return the notices that a fact causes; none where no rule exists for it."""
     step = _step_of(fact)
     rule = rule_of(fact.type, step)
-    return () if rule is None else (_notice(fact, rule, step),)
+    if rule is None:
+        return ()
+    to = rule.to(fact)
+    audiences = (to,) if isinstance(to, Audience) else to
+    return tuple(_notice(fact, rule, step, audience) for audience in audiences)
 
 
 def _step_of(fact: Fact) -> str | None:
-    """By what the rows of a fact differ: the step that it is about, or its result."""
+    """By what the rows of a fact differ: the step that it is about, its result, or its readers."""
+    if isinstance(fact, psp.AccessChanged | psp.StepDue) and fact.authorities == ():
+        return Readers.NONE
     if isinstance(fact, StepDue):
         return str(fact.step)
-    return str(fact.result) if isinstance(fact, Screened) else None
+    return str(fact.result) if isinstance(fact, Screened | psp.NecessityJudged) else None
 
 
-def _notice(fact: Any, rule: Rule[Any], step: str | None) -> Notice:
-    audience: Audience = rule.to(fact)
+def _notice(fact: Any, rule: Rule[Any], step: str | None, audience: Audience) -> Notice:
     cause = [fact.type, fact.subject(), str(audience)]
     if step is not None:
         cause.append(step)

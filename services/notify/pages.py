@@ -229,7 +229,9 @@ def _shown(notice: Document, staff: Staff, section: str, language: str) -> dict[
         "area": AREAS.get(notice["desk"], OTHER_AREA),
         "reference": notice["reference"],
         "place": place_name(notice["municipality"]),
-        "address": rule.work_at.format(subject=notice["subject"]) if rule else None,
+        "address": (
+            rule.work_at.format(subject=notice["subject"]) if rule and rule.work_at else None
+        ),
         "due_at": notice["due_at"],
         "acknowledged_at": mine[0] if mine else None,
         "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],

@@ -12,16 +12,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from shared.cases.working_time import TRIAGE_WITHIN
+from services.notify.audiences import (
+    Audience,
+    coordinator,
+    late_recipients,
+    leader_of_what_awaits_somebody,
+    new_readers,
+    no_time,
+    nobody,
+    psp_recipients,
+    secretariat,
+    stated_due,
+    triage_due,
+)
 from shared.contracts import Fact, intake, mediation, notify, psp
 from shared.contracts.intake import TriageOverdue, TriageWaiting
-from shared.contracts.places import POLICE_DISTRICT
 from shared.contracts.processes import Process
-from shared.staff.access import Role
 
-__all__ = ["NOBODY", "RULES", "UNKNOWN", "Audience", "Rule", "Words", "WorkArea", "rule_of"]
+__all__ = [
+    "NOBODY",
+    "RULES",
+    "UNKNOWN",
+    "Audience",
+    "Readers",
+    "Rule",
+    "Words",
+    "WorkArea",
+    "rule_of",
+]
 
 F = TypeVar("F", bound=Fact)
 
@@ -32,6 +52,13 @@ class WorkArea(StrEnum):
     TRIAGE = "triage"
     MEDIATION = "mediation"
     PSP = "psp"
+
+
+class Readers(StrEnum):
+    """Who may open the case that a fact is about, where that makes another notice of it."""
+
+    NONE = "no_readers"
+    """Nobody: its disclosure names no authority that has members here, or was not read yet."""
 
 
 class Words(NamedTuple):
@@ -45,63 +72,6 @@ class Words(NamedTuple):
         return self.en if language == "en" else self.da
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """A role and the place it covers; never a person."""
-
-    role: Role
-    place: str
-    """A municipality, or the police district for a role that covers all of it."""
-
-    def __str__(self) -> str:
-        """Return role and place as one word, as the fact of a notice carries them."""
-        return f"{self.role}:{self.place}"
-
-
-class _InAPlace(Protocol):
-    @property
-    def municipality(self) -> str: ...
-
-
-class _DueAt(Protocol):
-    @property
-    def due_at(self) -> datetime: ...
-
-
-def secretariat(_: _InAPlace) -> Audience:
-    """Return the secretariat, which sorts reports for the whole district."""
-    return Audience(Role.TRIAGE, POLICE_DISTRICT)
-
-
-def coordinator(_: _InAPlace) -> Audience:
-    """Return the coordinator, who answers for all mediations of the district (lov 467/2009)."""
-    return Audience(Role.MEDIATION_COORDINATOR, POLICE_DISTRICT)
-
-
-def police_of_the_place(fact: _InAPlace) -> Audience:
-    """Return the police's members of PSP in that municipality, and nobody else.
-
-    The other authorities learn of the person when something is disclosed to them under rpl § 115,
-    item by item, and not before.
-    """
-    return Audience(Role.PSP_POLICE, fact.municipality)
-
-
-def stated_due(fact: _DueAt) -> datetime | None:
-    """Return the due time in the fact."""
-    return fact.due_at
-
-
-def no_time(_: Fact) -> datetime | None:
-    """Return no due time."""
-    return None
-
-
-def triage_due(fact: TriageWaiting) -> datetime | None:
-    """Return the due time in the fact; older facts have none, so it is counted here."""
-    return fact.due_at or TRIAGE_WITHIN.after(fact.since)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Generic[F]):
     """One row: a fact that creates a notice."""
@@ -110,13 +80,15 @@ class Rule(Generic[F]):
     step: StrEnum | None = None
     """The condition: only where the fact is about this step, or has this result. None: every
     step and result without a row of its own."""
-    to: Callable[[F], Audience]
+    to: Callable[[F], Audience | tuple[Audience, ...]]
+    """Whom the notice is for; a notice is made for each."""
     area: WorkArea
     process: Process | None = None
     """The process of the case, for its reference; None for a report that has no case yet."""
     text: Words
-    work_at: str
-    """The address where the work is done; `{subject}` is replaced by the id of the case or report."""
+    work_at: str | None
+    """The address where the work is done; `{subject}` is replaced by the id of the case or report.
+    None where those whom it is for may not open it."""
     due: Callable[[F], datetime | None]
     """When somebody must have acted; None where the notice has no deadline."""
 
@@ -228,7 +200,7 @@ RULES: Final[tuple[Rule[Any], ...]] = (
     ),
     Rule(
         fact=psp.CaseReceived,
-        to=police_of_the_place,
+        to=nobody,  # nobody may open it before its recipients are known: psp.access_changed.v1
         area=WorkArea.PSP,
         process=Process.PSP,
         text=Words("Ny sag: skal vurderes til PSP", "New case: to be judged for PSP"),
@@ -236,9 +208,78 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         due=stated_due,
     ),
     Rule(
+        fact=psp.AccessChanged,
+        to=new_readers,
+        area=WorkArea.PSP,
+        process=Process.PSP,
+        text=Words("Ny sag: skal vurderes til PSP", "New case: to be judged for PSP"),
+        work_at=_PSP,
+        due=stated_due,
+    ),
+    Rule(
+        fact=psp.AccessChanged,
+        step=Readers.NONE,
+        to=leader_of_what_awaits_somebody,
+        area=WorkArea.PSP,
+        process=Process.PSP,
+        text=Words(
+            "Sag uden modtager: ingen i PSP kan åbne den",
+            "Case without a recipient: nobody in PSP can open it",
+        ),
+        work_at=None,
+        due=stated_due,
+    ),
+    Rule(
+        fact=psp.StepDue,
+        step=Readers.NONE,
+        to=leader_of_what_awaits_somebody,
+        area=WorkArea.PSP,
+        process=Process.PSP,
+        text=Words(
+            "Frist overskredet: ingen i PSP kan åbne sagen",
+            "Deadline passed: nobody in PSP can open the case",
+        ),
+        work_at=None,
+        due=stated_due,
+    ),
+    Rule(
+        fact=psp.NecessityJudged,
+        step=psp.NecessityResult.NECESSARY,
+        to=psp_recipients,
+        area=WorkArea.PSP,
+        process=Process.PSP,
+        text=Words(
+            "Vurderet: det er nødvendigt at dele sagen", "Judged: it is necessary to share the case"
+        ),
+        work_at=_PSP,
+        due=no_time,
+    ),
+    Rule(
+        fact=psp.NecessityJudged,
+        step=psp.NecessityResult.NOT_NECESSARY,
+        to=psp_recipients,
+        area=WorkArea.PSP,
+        process=Process.PSP,
+        text=Words(
+            "Sagen er afsluttet: det var ikke nødvendigt at dele den",
+            "The case is closed: it was not necessary to share it",
+        ),
+        work_at=_PSP,
+        due=no_time,
+    ),
+    Rule(
+        fact=psp.NecessityJudged,
+        to=psp_recipients,
+        area=WorkArea.PSP,
+        process=Process.PSP,
+        text=Words("Sagens nødvendighed er vurderet", "The necessity of the case was judged"),
+        work_at=_PSP,
+        due=no_time,
+    ),
+    Rule(
         fact=psp.StepDue,
         step=psp.Step.JUDGE_NECESSITY,
-        to=police_of_the_place,
+        to=late_recipients,
         area=WorkArea.PSP,
         process=Process.PSP,
         text=Words(
@@ -250,7 +291,7 @@ RULES: Final[tuple[Rule[Any], ...]] = (
     ),
     Rule(
         fact=psp.StepDue,
-        to=police_of_the_place,
+        to=late_recipients,
         area=WorkArea.PSP,
         process=Process.PSP,
         text=Words(

@@ -1,10 +1,12 @@
-"""The page of one PSP case: its state and due time, without names."""
+"""The page of one PSP case: its state, what was disclosed to whom, and the acts that staff may do."""
 
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter
 
+from services.psp.commands import COMMANDS
+from services.psp.disclosures import Disclosures
 from services.psp.domain import RULES, Stage
 from services.psp.psp_cases import PSP_CASES
 from shared.cases import case_page
@@ -25,10 +27,16 @@ PAGE: Final = CasePage(
     heading=N_("PSP"),
     action=Action.READ_PSP_CASE,
     basis=LegalBasis.SECTION_115,
-    stages={Stage.NOMINATED: N_("Indstillet")},
+    stages={
+        Stage.NOMINATED: N_("Indstillet"),
+        Stage.NECESSARY: N_("Nødvendig"),
+        Stage.REJECTED: N_("Ikke nødvendig"),
+    },
+    ended=frozenset({Stage.REJECTED}),
+    commands=COMMANDS,
 )
 
 
-def make_pages(store: Store) -> APIRouter:
+def make_pages(store: Store, disclosures: Disclosures) -> APIRouter:
     """Return the routes below `/psp`."""
-    return case_page.make_pages(store, PAGE)
+    return case_page.make_pages(store, PAGE, disclosures.shown)

@@ -5,7 +5,7 @@ Each reading is logged first.
 Where the service has registered acts, the page shows their forms and what people did in the case.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -26,14 +26,18 @@ from shared.contracts.places import place_name
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
-from shared.staff.access import Action, Staff, may
+from shared.staff.access import Action, Staff
 from shared.staff.audit import LegalBasis
 from shared.staff.sight import Sight
 from shared.web import LoggedIn, missing, render, words
 
-__all__ = ["CasePage", "make_pages"]
+__all__ = ["CasePage", "Content", "make_pages"]
 
 C = TypeVar("C", bound=AwaitsStep)
+
+Content = Callable[[C, Staff], Awaitable[Mapping[str, Any]]]
+"""What a page shows of a case's details, for this person: values for the service's template. It logs
+by itself what it shows beyond the reading of the case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +67,9 @@ class CasePage(Generic[C]):
     """What staff may do in a case; their routes come with the page's."""
 
 
-def make_pages(store: Store, page: CasePage[C]) -> APIRouter:
+def make_pages(store: Store, page: CasePage[C], content: Content[C] | None = None) -> APIRouter:
     """Return the routes below the service's name."""
-    pages = _Pages(store, page)
+    pages = _Pages(store, page, content)
     router = APIRouter(prefix=f"/{page.menu}", include_in_schema=False)
     router.get("/cases")(pages.list_page)
     router.get("/cases/{case_id}")(pages.case_page)
@@ -78,9 +82,10 @@ def make_pages(store: Store, page: CasePage[C]) -> APIRouter:
 
 
 class _Pages(Generic[C]):
-    def __init__(self, store: Store, page: CasePage[C]) -> None:
+    def __init__(self, store: Store, page: CasePage[C], content: Content[C] | None) -> None:
         self._store = store
         self._page = page
+        self._content = content
         self._list: CaseListPage[C] = CaseListPage(
             store,
             menu=page.menu,
@@ -130,11 +135,12 @@ class _Pages(Generic[C]):
         page = self._page
         case = await page.cases.find(self._store.db, case_id)
         reading = CaseReading(case_id, page.action, page.basis)
-        if case is None or not may(staff, page.action, municipality=case.municipality):
+        if case is None or not case.is_open_to(staff, page.action):
             await log_denied(self._store, staff, reading)
             raise missing()
         await log_reading(self._store, staff, reading)
         reference = case_reference(page.process, case_id)
+        content = await self._content(case, staff) if self._content else {}
         return render(
             request,
             "case.html",
@@ -155,6 +161,7 @@ class _Pages(Generic[C]):
             returned=returned,
             **self._acts(case, staff, returned, gemt),
             **page.more(case),
+            **content,
         )
 
     def _acts(

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from shared.cases.case_store import CaseStore
 from shared.cases.next_step import AwaitsStep
-from shared.cases.report_details import CaseSettings, fetch_details
+from shared.cases.report_details import CaseSettings
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Inbox, Subscription, Timers
@@ -24,9 +24,10 @@ def make_case_engine(
     inbox: Inbox,
     timers: Timers,
 ) -> Engine:
-    """Return the engine of a service that runs one process's cases, and fetches their details.
+    """Return the engine of a service that runs one process's cases.
 
-    It reads intake's cases of that process, and emits facts of its own to `<service>.cases`.
+    `report_details.fetch_details` adds the fetch of what their reports say. It reads intake's cases
+    of that process, and emits facts of its own to `<service>.cases`.
     """
     opened = Subscription(cases_topic(process), processor=inbox, group=settings.service)
     engine = make_engine(
@@ -38,5 +39,4 @@ def make_case_engine(
         owned_topics={f"{settings.service}.cases": cases.collection},
     )
     engine.on_start.append(partial(cases.prepare, engine.store.db))
-    fetch_details(engine, settings)
     return engine

@@ -5,7 +5,7 @@ still awaits the step, its service emits one `StepDue`, so that a person acts. T
 decides, not the deadline, and no right is lost because a deadline has passed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from shared.contracts.intake import CaseOpened
 from shared.contracts.processes import Process
 from shared.contracts.steps import CaseReceived, StepDue
 from shared.errors import Rejected
+from shared.staff.access import Action, Staff, may
 
 __all__ = ["AwaitsStep", "CaseRules", "Decision", "NotOurs"]
 
@@ -41,6 +42,26 @@ class AwaitsStep:
     """When the next step must have been taken."""
     overdue: bool
     """Whether `StepDue` was emitted for the next step."""
+
+    @property
+    def recipients(self) -> Collection[str]:
+        """The authorities to which what is in the case was disclosed."""
+        return ()
+
+    @property
+    def senders(self) -> Collection[str]:
+        """The authorities that sent the case, where that opens it to them."""
+        return ()
+
+    def is_open_to(self, staff: Staff, action: Action) -> bool:
+        """Whether the access table allows a member of staff this in this case now."""
+        return may(
+            staff,
+            action,
+            municipality=self.municipality,
+            recipients=self.recipients,
+            senders=self.senders,
+        )
 
     @property
     def deadlines(self) -> Mapping[str, datetime]:
@@ -80,6 +101,8 @@ class CaseRules(Generic[C]):
     emits_step_due: type[StepDue]
     first_step_within: Length
     """How long the first step may take, where no setting overrides it."""
+    more_in_step_due: Callable[[C], Mapping[str, Any]] = lambda _: {}
+    """The fields of `emits_step_due` beside those of every service."""
 
     def on_case_opened(
         self, case: CaseOpened, known: C | None, now: datetime, within: Length | None = None
@@ -106,6 +129,10 @@ class CaseRules(Generic[C]):
         if due_at is None or now < due_at:
             return Decision(case)
         fact = self.emits_step_due(
-            case_id=case.case_id, municipality=case.municipality, step=step, due_at=due_at
+            case_id=case.case_id,
+            municipality=case.municipality,
+            step=step,
+            due_at=due_at,
+            **self.more_in_step_due(case),
         )
         return Decision(case.marked_overdue(), (fact,))

@@ -7,7 +7,7 @@ of its own for that case, and never fetches inside a handler.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -34,7 +34,15 @@ from shared.runtime.settings import ReadableFile, SecretFile, ServiceSettings
 from shared.runtime.wiring import Engine
 from shared.security.data_keys import KeyDestroyed, Keys, MasterKey
 
-__all__ = ["CaseSettings", "DetailsFetcher", "case_key", "fetch_details", "fetched", "wanted"]
+__all__ = [
+    "CaseSettings",
+    "DetailsFetcher",
+    "OnFetched",
+    "case_key",
+    "fetch_details",
+    "fetched",
+    "wanted",
+]
 
 _KEPT: Final = ("details", "disclosure", "text")
 _LOOK_EVERY_S: Final = 0.25
@@ -72,6 +80,10 @@ def fetched(sealed: Binary, at: datetime) -> Document:
     return {"status": "held", "sealed": sealed, "fetched_at": at}
 
 
+OnFetched = Callable[[Unit, str, Mapping[str, Any]], None]
+"""Gets the unit in which the case is loaded, the id of the case, and its opened details."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailsFetcher:
     """Fetches, seals and keeps the details of a service's cases."""
@@ -80,6 +92,8 @@ class DetailsFetcher:
     keys: Keys
     intake_url: str
     token: str
+    on_fetched: OnFetched | None = None
+    """What else changes in a case, in the same step, when its details are kept."""
 
     async def prepare(self) -> None:
         """Make the indexes of the keys, and of the cases without details."""
@@ -141,7 +155,7 @@ class DetailsFetcher:
             await self.keys.ensure([case_key(case_id)])
             sealed = await self.keys.encrypt(case_key(case_id), json.dumps(details).encode())
             reach("details.sealed")
-            await self._keep(case_id, sealed)
+            await self._keep(case_id, sealed, details)
             patience.pop(case_id, None)
         except (httpx.HTTPStatusError, ValueError, TypeError, KeyDestroyed, Conflict) as error:
             _, waited = patience.get(case_id, (0.0, _LOOK_EVERY_S))
@@ -153,7 +167,7 @@ class DetailsFetcher:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(httpx.TransportError),
             stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(initial=0.1, max=2),
+            wait=wait_exponential_jitter(multiplier=0.1, max=2),
             reraise=True,
         ):
             with attempt:
@@ -164,18 +178,22 @@ class DetailsFetcher:
             raise TypeError("intake's answer is not an object of details")
         return {name: details.get(name) for name in _KEPT}
 
-    async def _keep(self, case_id: str, sealed: Binary) -> None:
+    async def _keep(self, case_id: str, sealed: Binary, details: Mapping[str, Any]) -> None:
         cases = self.store.cases
 
         def keep(unit: Unit) -> None:
             case = unit.load(cases, case_id)
             if case is not None and case["details"]["status"] == "wanted":
                 unit.save(cases, {**case, "details": fetched(sealed, unit.now)})
+                if self.on_fetched is not None:
+                    self.on_fetched(unit, case_id, details)
 
         await self.store.act(f"details|{case_id}", {cases: [case_id]}, keep)
 
 
-def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsFetcher:
+def fetch_details(
+    engine: Engine, settings: CaseSettings, on_fetched: OnFetched | None = None
+) -> DetailsFetcher:
     """Add the fetch of details to a service's engine."""
     master = MasterKey.read(settings.master_key_file)
     keys = Keys(engine.store.client, settings.service, master)
@@ -184,6 +202,7 @@ def fetch_details(engine: Engine, settings: CaseSettings) -> DetailsFetcher:
         keys=keys,
         intake_url=settings.intake_url,
         token=settings.intake_token_file.read_text().strip(),
+        on_fetched=on_fetched,
     )
     engine.on_start += [fetcher.prepare]
     engine.rollback.forgetting.append(keys.forget)

@@ -2,10 +2,12 @@
 
 A person holds roles and places. A place is the police district, one of the two psychiatry regions,
 or a municipality. The table lists the actions of each role with their scope:
-the whole district, the places that the person holds, or only cases that name the person. Everything
-else is denied, and a page answers it with 404.
+the whole district, the places that the person holds, only cases that name the person, or only those
+that were disclosed to the person's authority there. Everything else is denied, and a page answers it
+with 404.
 
-Pure: no clock, no store. The places come from `shared.contracts.places`.
+Pure: no clock, no store. The places come from `shared.contracts.places`, the authorities from
+`shared.contracts.disclosure`.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,6 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from shared.contracts.disclosure import Authority
 from shared.contracts.places import MUNICIPALITIES, POLICE_DISTRICT
 
 
@@ -48,6 +51,8 @@ class Action(StrEnum):
     READ_MEDIATION_CASE = "read-mediation-case"
     SCREEN_MEDIATION_CASE = "screen-mediation-case"
     READ_PSP_CASE = "read-psp-case"
+    READ_DISCLOSED_ITEMS = "read-disclosed-items"
+    JUDGE_NECESSITY = "judge-necessity"
 
 
 class Scope(StrEnum):
@@ -56,6 +61,10 @@ class Scope(StrEnum):
     DISTRICT = "district"
     PLACE = "place"
     NAMED = "named"
+    RECIPIENT = "recipient"
+    """Cases of a place that the person holds, whose disclosure names the person's authority."""
+    RECIPIENT_OR_SENDER = "recipient-or-sender"
+    """As before, and those that the person's authority sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,23 @@ _EVERYONE: Final = {
     Action.ACKNOWLEDGE_NOTICE: Scope.DISTRICT,
 }
 
+_RECIPIENT: Final = {
+    **_EVERYONE,
+    Action.READ_PSP_CASE: Scope.RECIPIENT,
+    Action.JUDGE_NECESSITY: Scope.RECIPIENT,
+    Action.READ_DISCLOSED_ITEMS: Scope.RECIPIENT,
+}
+
+AUTHORITY_OF: Final[Mapping[str, Authority]] = MappingProxyType(
+    {
+        Role.PSP_POLICE: Authority.POLICE,
+        Role.PSP_PSYCHIATRY: Authority.PSYCHIATRY,
+        Role.PSP_MUNICIPALITY: Authority.SOCIAL_SERVICES,
+    }
+)
+"""The authority for which a role receives what is disclosed. An institution has no role: it
+receives nothing here."""
+
 TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
     {
         Role.TRIAGE: {**_EVERYONE, Action.READ_TRIAGE: Scope.DISTRICT},
@@ -84,11 +110,16 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
             Action.SCREEN_MEDIATION_CASE: Scope.DISTRICT,
         },
         Role.MEDIATOR: {**_EVERYONE, Action.READ_MEDIATION_CASE: Scope.NAMED},
-        # Section 115: the police open the case. The others see nothing of it until something is
-        # disclosed to them; then the case names them.
-        Role.PSP_POLICE: {**_EVERYONE, Action.READ_PSP_CASE: Scope.PLACE},
-        Role.PSP_PSYCHIATRY: {**_EVERYONE, Action.READ_PSP_CASE: Scope.NAMED},
-        Role.PSP_MUNICIPALITY: {**_EVERYONE, Action.READ_PSP_CASE: Scope.NAMED},
+        # Section 115: a case is open to the authorities that its disclosure names, and to the police
+        # also where they sent it. What was disclosed is for those who are named alone.
+        Role.PSP_POLICE: {
+            **_EVERYONE,
+            Action.READ_PSP_CASE: Scope.RECIPIENT_OR_SENDER,
+            Action.JUDGE_NECESSITY: Scope.RECIPIENT_OR_SENDER,
+            Action.READ_DISCLOSED_ITEMS: Scope.RECIPIENT,
+        },
+        Role.PSP_PSYCHIATRY: _RECIPIENT,
+        Role.PSP_MUNICIPALITY: _RECIPIENT,
         Role.DATA_PROTECTION: _EVERYONE,
         Role.PATROL_LEADER: _EVERYONE,
         Role.DUTY_OFFICER: _EVERYONE,
@@ -116,19 +147,31 @@ def may(
     *,
     municipality: str | None = None,
     named: Collection[str] = (),
+    recipients: Collection[str] = (),
+    senders: Collection[str] = (),
 ) -> bool:
     """Return whether the table allows a person an action.
 
-    `municipality` is the place of the case, `named` the ids of the staff that the case names.
-    Without a municipality only a permission for the whole district is enough.
+    `municipality` is the place of the case, `named` the ids of the staff that the case names,
+    `recipients` the authorities that its disclosure names, and `senders` those that sent it. Without
+    a municipality only a permission for the whole district is enough.
     """
     for role in staff.roles:
+        authority = AUTHORITY_OF.get(role)
         match TABLE.get(role, {}).get(action):
             case Scope.DISTRICT:
                 return True
             case Scope.PLACE if municipality in reach(staff.places):
                 return True
             case Scope.NAMED if staff.id in named:
+                return True
+            case Scope.RECIPIENT | Scope.RECIPIENT_OR_SENDER if (
+                municipality in reach(staff.places) and authority in recipients
+            ):
+                return True
+            case Scope.RECIPIENT_OR_SENDER if (
+                municipality in reach(staff.places) and authority in senders
+            ):
                 return True
             case _:
                 continue

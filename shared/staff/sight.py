@@ -4,16 +4,21 @@
 `tests/domain/test_sight.py` compares them for every role, action, place and naming.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.contracts.places import POLICE_DISTRICT
-from shared.staff.access import TABLE, Action, Scope, Staff, reach
+from shared.staff.access import AUTHORITY_OF, TABLE, Action, Scope, Staff, reach
 
-__all__ = ["NAMED_IN", "Sight", "sight_of"]
+__all__ = ["DISCLOSED_TO_IN", "NAMED_IN", "SENT_BY_IN", "Sight", "sight_of"]
 
 NAMED_IN: Final = "named"
 """The field of a case's document with the ids of the staff whom the case names."""
+DISCLOSED_TO_IN: Final = "disclosed_to"
+"""The field with the authorities that a case was disclosed to; null until that is known."""
+SENT_BY_IN: Final = "sent_by"
+"""The field with the authorities that sent a case, where that opens it to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,21 @@ class Sight:
     """The cases of these municipalities."""
     is_named: bool = False
     """The cases that name the person."""
+    held: frozenset[str] = frozenset()
+    """The municipalities in which the cases of `received` and `sent` are."""
+    received: frozenset[str] = frozenset()
+    """The cases that were disclosed to these authorities."""
+    sent: frozenset[str] = frozenset()
+    """The cases that these authorities sent."""
 
     def __bool__(self) -> bool:
         """Whether there may be such a case at all."""
-        return self.is_district or bool(self.places) or self.is_named
+        return (
+            self.is_district
+            or bool(self.places)
+            or self.is_named
+            or bool(self.held and (self.received or self.sent))
+        )
 
     def query(self) -> dict[str, Any]:
         """The condition on a document of a case, for MongoDB; one that nothing meets without sight."""
@@ -41,16 +57,33 @@ class Sight:
             either.append({"municipality": {"$in": sorted(self.places)}})
         if self.is_named:
             either.append({NAMED_IN: self.staff_id})
+        there = {"municipality": {"$in": sorted(self.held)}}
+        if self.received:
+            either.append({**there, DISCLOSED_TO_IN: {"$in": sorted(self.received)}})
+        if self.sent:
+            sent = {SENT_BY_IN: {"$in": sorted(self.sent)}, DISCLOSED_TO_IN: {"$ne": None}}
+            either.append({**there, **sent})
         return {"$or": either} if either else {"_id": {"$in": []}}
 
 
 def sight_of(staff: Staff, action: Action) -> Sight:
     """Return the cases that the table lets a person do an action to."""
-    scopes = {TABLE.get(role, {}).get(action) for role in staff.roles}
-    places = reach(staff.places) - {POLICE_DISTRICT} if Scope.PLACE in scopes else frozenset()
+    scope_of = {role: TABLE.get(role, {}).get(action) for role in staff.roles}
+    scopes = set(scope_of.values())
+    held = reach(staff.places) - {POLICE_DISTRICT}
+    received = (Scope.RECIPIENT, Scope.RECIPIENT_OR_SENDER)
     return Sight(
         staff_id=staff.id,
         is_district=Scope.DISTRICT in scopes,
-        places=places,
+        places=held if Scope.PLACE in scopes else frozenset(),
         is_named=Scope.NAMED in scopes,
+        held=held,
+        received=_authorities(role for role, scope in scope_of.items() if scope in received),
+        sent=_authorities(
+            role for role, scope in scope_of.items() if scope is Scope.RECIPIENT_OR_SENDER
+        ),
     )
+
+
+def _authorities(roles: Iterable[str]) -> frozenset[str]:
+    return frozenset(AUTHORITY_OF[role] for role in roles if role in AUTHORITY_OF)

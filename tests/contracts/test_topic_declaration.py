@@ -152,5 +152,10 @@ def test_what_is_frozen_of_a_topic_is_what_is_declared_and_carried():
         "writes": ["psp"],
         "reads": ["intake", "notify", "psp"],
         "source": "/psp/cases",
-        "carries": {"psp.case_received.v1": "fact", "psp.step_due.v1": "fact"},
+        "carries": {
+            "psp.access_changed.v1": "fact",
+            "psp.case_received.v1": "fact",
+            "psp.necessity_judged.v1": "fact",
+            "psp.step_due.v1": "fact",
+        },
     }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.contracts.disclosure import Authority
 from shared.contracts.places import MUNICIPALITIES
 from shared.staff.access import TABLE, Action, Role, Staff, may, reach
 
@@ -13,12 +14,19 @@ DISTRICT = {
     Role.MEDIATION_COORDINATOR: EVERYONE
     | {Action.READ_MEDIATION_CASE, Action.SCREEN_MEDIATION_CASE},
 }
-PLACE = {Role.PSP_POLICE: {Action.READ_PSP_CASE}}
-NAMED = {
-    Role.MEDIATOR: {Action.READ_MEDIATION_CASE},
-    Role.PSP_PSYCHIATRY: {Action.READ_PSP_CASE},
-    Role.PSP_MUNICIPALITY: {Action.READ_PSP_CASE},
+PLACE = {}
+NAMED = {Role.MEDIATOR: {Action.READ_MEDIATION_CASE}}
+OF_A_RECIPIENT = {
+    Action.READ_PSP_CASE,
+    Action.JUDGE_NECESSITY,
+    Action.READ_DISCLOSED_ITEMS,
 }
+RECIPIENT = {
+    Role.PSP_POLICE: "police",
+    Role.PSP_PSYCHIATRY: "psychiatry",
+    Role.PSP_MUNICIPALITY: "social_services",
+}
+SENDER = {Role.PSP_POLICE: {Action.READ_PSP_CASE, Action.JUDGE_NECESSITY}}
 
 
 def someone(*roles, places=("0630",)):
@@ -49,6 +57,22 @@ def test_a_case_is_open_to_those_whom_it_names(role, action):
     expected = action in DISTRICT.get(role, EVERYONE) | NAMED.get(role, set())
 
     assert may(someone(role), action, municipality="0746", named=["u-1"]) is expected
+
+
+@pytest.mark.parametrize("authority", Authority)
+@pytest.mark.parametrize(("role", "action"), every())
+def test_what_was_disclosed_is_open_to_the_members_of_its_recipients_there(role, action, authority):
+    always = action in DISTRICT.get(role, EVERYONE) | PLACE.get(role, set())
+    received = RECIPIENT.get(role) == authority and action in OF_A_RECIPIENT
+    sent = authority == "police" and action in SENDER.get(role, set())
+
+    def allowed(place, **case):
+        return may(someone(role), action, municipality=place, **case)
+
+    assert allowed("0630", recipients=[authority]) is (always or received)
+    assert allowed("0630", senders=[authority]) is (always or sent)
+    elsewhere = action in DISTRICT.get(role, EVERYONE)
+    assert allowed("0746", recipients=[authority], senders=[authority]) is elsewhere
 
 
 @pytest.mark.parametrize("action", list(Action))

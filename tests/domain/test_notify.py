@@ -2,16 +2,20 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.notify.domain import notices_of
 from services.notify.handlers import CASES, make_inbox
 from services.notify.notices import NOTICES, acknowledge, is_for, stored
+from services.notify.rules import rule_of
 from shared.contracts import mediation, psp, source_of
+from shared.contracts.disclosure import Authority
 from shared.contracts.envelope import Envelope, write_envelope
 from shared.contracts.intake import TriageOverdue, TriageWaiting
 from shared.contracts.places import MUNICIPALITIES
 from shared.engine import LoadedDocument, Record, Unit
-from shared.staff.access import Staff
+from shared.staff.access import Role, Staff
 
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)
@@ -28,9 +32,10 @@ def a_mediation_received(municipality="0630"):
     return mediation.CaseReceived(case_id=uuid4(), municipality=municipality, due_at=due)
 
 
-def a_psp_received(municipality="0630"):
-    due = NOW + timedelta(days=2)
-    return psp.CaseReceived(case_id=uuid4(), municipality=municipality, due_at=due)
+def a_psp_case_opens(*authorities, municipality="0630", due_at=NOW + timedelta(days=2)):
+    return psp.AccessChanged(
+        case_id=uuid4(), municipality=municipality, authorities=authorities, due_at=due_at
+    )
 
 
 def a_triage_overdue(municipality="0621"):
@@ -138,13 +143,61 @@ def test_a_step_of_a_mediation_that_is_overdue_notifies_the_coordinator():
     assert not is_for(document, someone("psp-police", "0630"))
 
 
+PSP_ROLES = {
+    "psp-police": Authority.POLICE,
+    "psp-psychiatry": Authority.PSYCHIATRY,
+    "psp-municipality": Authority.SOCIAL_SERVICES,
+}
+OF_PSP = [
+    a_psp_case_opens,
+    lambda *authorities: a_step_due(psp).model_copy(update={"authorities": authorities}),
+    lambda *authorities: psp.NecessityJudged(
+        case_id=uuid4(),
+        municipality="0630",
+        result=psp.NecessityResult.NECESSARY,
+        authorities=authorities,
+    ),
+]
+
+
+@pytest.mark.parametrize("fact", OF_PSP)
+@given(named=st.sets(st.sampled_from(Authority), min_size=1))
+def test_a_psp_case_notifies_the_members_of_its_recipients_there_and_nobody_else(fact, named):
+    notices = [stored(notice, NOW, LATER) for notice in notices_of(fact(*named))]
+
+    for role in Role:
+        for place in MUNICIPALITIES:
+            told = any(is_for(each, someone(role, place)) for each in notices)
+            assert told == (PSP_ROLES.get(role) in named and place == "0630")
+    assert len({each["_id"] for each in notices}) == len(notices)
+
+
+@pytest.mark.parametrize("fact", OF_PSP[:2])
+def test_a_case_of_psp_that_nobody_can_open_goes_to_the_leader_without_a_link(fact):
+    [notice] = notices_of(fact())
+
+    assert is_for(stored(notice, NOW, LATER), someone("leader", "1463"))
+    assert rule_of(notice.about, notice.step).work_at is None
+
+
+def test_nobody_is_asked_to_look_at_a_case_whose_readers_changed_but_that_awaits_nothing():
+    assert notices_of(a_psp_case_opens(Authority.POLICE, due_at=None)) == ()
+    assert notices_of(a_psp_case_opens(due_at=None)) == ()
+
+
 @pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
-def test_a_step_of_a_psp_case_that_is_overdue_notifies_its_police_only(place):
+def test_a_psp_step_from_before_recipients_were_named_still_notifies_the_police_there(place):
     [notice] = notices_of(a_step_due(psp, "0630"))
     document = stored(notice, NOW, LATER)
 
     assert is_for(document, someone("psp-police", place)) is (place == "0630")
     assert not is_for(document, someone("psp-municipality", place))
+
+
+def test_a_psp_case_that_has_just_arrived_notifies_nobody_for_nobody_may_open_it_yet():
+    due = NOW + timedelta(days=2)
+
+    assert notices_of(psp.CaseReceived(case_id=uuid4(), municipality="0630", due_at=due)) == ()
 
 
 def test_each_time_that_passes_for_a_step_is_a_notice_of_its_own():
@@ -153,21 +206,6 @@ def test_each_time_that_passes_for_a_step_is_a_notice_of_its_own():
     unit = taken_in((first, NOW), (first, NOW), (again, NOW))
 
     assert len(notices_in(unit)) == 2
-
-
-@pytest.mark.parametrize("place", sorted(MUNICIPALITIES))
-def test_a_psp_case_notifies_the_police_of_its_own_municipality_only(place):
-    [notice] = notices_of(a_psp_received("0630"))
-    document = stored(notice, NOW, LATER)
-
-    assert is_for(document, someone("psp-police", place)) is (place == "0630")
-
-
-@pytest.mark.parametrize("role", ["psp-psychiatry", "psp-municipality", "mediation-coordinator"])
-def test_no_other_authority_hears_of_a_psp_case_before_something_is_disclosed(role):
-    [notice] = notices_of(a_psp_received("0630"))
-
-    assert not is_for(stored(notice, NOW, LATER), someone(role, "0630", "syddanmark", "1463"))
 
 
 def test_one_cause_makes_one_notice_however_often_it_is_published():
@@ -181,7 +219,7 @@ def test_one_cause_makes_one_notice_however_often_it_is_published():
 
 
 def test_a_notice_is_published_with_its_reference_only():
-    fact = a_psp_received("0630")
+    fact = a_psp_case_opens(Authority.POLICE)
     unit = taken_in((fact, NOW))
     [message] = unit.outgoing.messages
 

@@ -132,6 +132,42 @@ def test_notify_reads_every_topic_that_the_declaration_lets_it_read_about_cases(
             "New case: to be judged for PSP",
         ),
         (
+            "psp.access_changed.v1",
+            None,
+            "Ny sag: skal vurderes til PSP",
+            "New case: to be judged for PSP",
+        ),
+        (
+            "psp.access_changed.v1",
+            "no_readers",
+            "Sag uden modtager: ingen i PSP kan åbne den",
+            "Case without a recipient: nobody in PSP can open it",
+        ),
+        (
+            "psp.step_due.v1",
+            "no_readers",
+            "Frist overskredet: ingen i PSP kan åbne sagen",
+            "Deadline passed: nobody in PSP can open the case",
+        ),
+        (
+            "psp.necessity_judged.v1",
+            "necessary",
+            "Vurderet: det er nødvendigt at dele sagen",
+            "Judged: it is necessary to share the case",
+        ),
+        (
+            "psp.necessity_judged.v1",
+            "not_necessary",
+            "Sagen er afsluttet: det var ikke nødvendigt at dele den",
+            "The case is closed: it was not necessary to share it",
+        ),
+        (
+            "psp.necessity_judged.v1",
+            "a-later-result",
+            "Sagens nødvendighed er vurderet",
+            "The necessity of the case was judged",
+        ),
+        (
             "psp.step_due.v1",
             "judge_necessity",
             "Frist overskredet: sagen skulle være vurderet til PSP",
@@ -163,7 +199,6 @@ def test_a_rule_for_what_is_not_in_the_table_does_not_exist():
         ("mediation.case_received.v1", "f76c6a38-1ed7-5c6c-a5e4-5da9f14795f1"),
         ("mediation.screened.v1", "7c362487-18ef-58f8-a299-999443dbb6e6"),
         ("mediation.step_due.v1", "aa2c7a5d-b815-5268-92d1-443b02814dfc"),
-        ("psp.case_received.v1", "c57479f4-d898-5e0c-bcd7-44629a26517d"),
         ("psp.step_due.v1", "ebb2c19c-5d3a-595a-aae5-0941c43f58ab"),
     ],
 )

@@ -73,6 +73,7 @@ SERVICES = [
             "stage": "proposed",
         },
         added={"revision": 0, "history": [], "second_look": [], "unsuitable": None},
+        in_step_due={},
     ),
     SimpleNamespace(
         name="psp",
@@ -103,7 +104,8 @@ SERVICES = [
             "stage": "nominated",
             "not_for_investigation": True,
         },
-        added={"revision": 0, "history": []},
+        added={"revision": 0, "history": [], "disclosed_to": None, "sent_by": []},
+        in_step_due={"authorities": []},
     ),
 ]
 BOTH = pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
@@ -181,5 +183,6 @@ def test_a_case_that_was_stored_long_ago_is_marked_overdue_when_its_time_is_up(s
         "municipality": service.stored["municipality"],
         "step": step,
         "due_at": "2026-12-01T15:00:00Z",
+        **service.in_step_due,
     }
     assert unit.load(service.store.collection, CASE)["overdue"] is True

@@ -11,27 +11,38 @@ from starlette.responses import Response
 
 import services.mediation.pages as mediation_pages
 import services.psp.pages as psp_pages
+from services.psp.disclosures import Disclosures
 from shared import web
+from shared.cases.report_details import DetailsFetcher
 from shared.engine import Store
 from shared.staff.access import Staff
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
+
+def pages_of_psp(store):
+    details = DetailsFetcher(store=store, keys=None, intake_url="", token="")  # nothing is fetched
+    return psp_pages.make_pages(store, Disclosures(store, details))
+
+
 MEDIATION = SimpleNamespace(
     name="mediation",
     pages=mediation_pages,
+    make_pages=mediation_pages.make_pages,
     staff=Staff("kira", "Kira Prøvesen", "x", ("mediation-coordinator",), ("1463",)),
     own={"next_step": "contact_parties", "stage": "proposed"},
 )
 PSP = SimpleNamespace(
     name="psp",
     pages=psp_pages,
+    make_pages=pages_of_psp,
     staff=Staff("peder", "Peder Prøvesen", "x", ("psp-police",), ("0630",)),
     own={
         "next_step": "judge_necessity",
         "stage": "nominated",
         "psychiatry_region": None,
         "not_for_investigation": True,
+        "disclosed_to": ["police"],
     },
 )
 
@@ -54,7 +65,7 @@ async def show(intake_mongo, tmp_path):
             site_url="http://site", session_secret_file=secret, assets_dir=None, demo=False
         )
         app = FastAPI()
-        app.include_router(service.pages.make_pages(store))
+        app.include_router(service.make_pages(store))
         web.install(app, settings, service=service.name, templates=service.pages.TEMPLATES)
         session = Response()
         app.state.sessions.open(session, service.staff)

@@ -66,7 +66,11 @@ class GoodRun:
             service, collection = CASES[process]
             self.keep(service, collection, case, stage="received")
             self.fact(f"{service}.cases", f"{service}.case_received.v1", case)
-            self.notice(case, f"{service}.case_received.v1", "coordinator:1461")
+            about = f"{service}.case_received.v1"
+            if service == "psp":
+                about = "psp.access_changed.v1"
+                self.fact("psp.cases", about, case)
+            self.notice(case, about, "coordinator:1461")
 
     def refused(self, reference):
         self.send(reference, "mediation", "rejected")

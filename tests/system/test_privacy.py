@@ -72,10 +72,12 @@ def sent_reports(
         kind: partner.replies[references[kind]][0].body["case_id"] for kind in ("mediation", "psp")
     }
     with MongoClient[dict[str, Any]](stack.mongo("inspector")) as client:
+        told = {"mediation": 1, "psp": 2}  # of psp its sender and its recipient
         for service, name in (("mediation", "mediations"), ("psp", "psp_cases")):
             wanted = {"_id": cases[service], "details.status": "held"}
             wait_for(client[service][name], wanted, "the details")
-            wait_for(client["notify"]["notices"], {"subject": cases[service]}, "a notice")
+            about = {"subject": cases[service]}
+            wait_for(client["notify"]["notices"], about, "the notices", told[service])
         ours = {"topic": partner.topics["reports"]}
         wait_for(client["intake"]["parked"], ours, "two letters to be set aside", 2)
         rows = list(client["intake"]["parked"].find(ours))
@@ -120,12 +122,32 @@ def test_no_log_and_no_metrics_hold_any_of_it(stack: LiveStack, sent_reports: Se
     assert searching.find(sent_reports.marks, searching.metrics(services_of(stack))) == set()
 
 
+HEAD: Final = {"purpose", "necessity", "role", "decided_by"}
+"""What who sent a disclosure reads of it."""
+
+
+@pytest.mark.parametrize(
+    ("person", "read"), [("peder", HEAD), ("nina", HEAD | {"what", "source"}), ("bo", set())]
+)
+def test_a_disclosure_is_read_by_those_whom_it_concerns_and_nothing_else_of_its_report(
+    stack: LiveStack, sent_reports: SentReports, person: str, read: set[str]
+) -> None:
+    address = f"{stack.url('site')}/psp/cases/{sent_reports.cases['psp']}"
+
+    with logged_in(stack, person) as client:
+        shown = client.get(address).text
+
+    marks = sent_reports.reports["psp"].marks
+    assert {name for name, mark in marks.items() if mark in shown} == read
+
+
 @pytest.mark.parametrize(
     ("person", "paths"),
     [
         ("sofie", ("/notify/inbox", "/intake/triage", "/intake/triage?vis=rejected")),
         ("kira", ("/notify/inbox", "/mediation/cases/{mediation}")),
-        ("peder", ("/notify/inbox", "/psp/cases/{psp}")),
+        ("peder", ("/notify/inbox",)),
+        ("nina", ("/notify/inbox",)),
         ("otto", ("/notify/inbox",)),
     ],
 )

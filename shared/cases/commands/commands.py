@@ -15,7 +15,7 @@ from shared.cases.commands.runner import RegisteredCommand, Runner
 from shared.cases.history import ActedOn
 from shared.cases.next_step import Decision
 from shared.engine import Rejected, Store
-from shared.staff.access import TABLE, Staff, may
+from shared.staff.access import TABLE, Staff
 from shared.staff.audit import LegalBasis
 
 __all__ = ["Commands"]
@@ -77,7 +77,7 @@ class Commands(Generic[C]):
         for name, each in self._registered.items():
             back = returned if returned and returned.command is each.command else None
             is_open = each.offered(case)
-            allowed = may(staff, each.command.action, municipality=case.municipality)
+            allowed = case.is_open_to(staff, each.command.action)
             if allowed and (is_open or back):
                 form = make_form(
                     each.command,

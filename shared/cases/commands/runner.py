@@ -33,7 +33,7 @@ from shared.cases.next_step import Decision
 from shared.crash_points import reach
 from shared.engine import Rejected, Store, Unit
 from shared.staff import audit
-from shared.staff.access import Staff, may
+from shared.staff.access import Staff
 
 __all__ = ["Attempt", "Kind", "Outcome", "RegisteredCommand", "Runner"]
 
@@ -157,7 +157,7 @@ class Runner(Generic[C]):
         await self.store.load(unit, {self.cases.collection: [case_id]}, session)
         case = self.cases.load(unit, case_id)
         action = attempt.registered.command.action
-        if case is None or not may(attempt.staff, action, municipality=case.municipality):
+        if case is None or not case.is_open_to(attempt.staff, action):
             unit.add(audit.COLLECTION, self._row(_DENIED, attempt, unit))
             if key and not known:
                 keep_key(unit, key, {"status": HTTPStatus.NOT_FOUND.value})

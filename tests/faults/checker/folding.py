@@ -261,7 +261,7 @@ def _notices(seen: _Seen, observed: Observed) -> Iterator[Finding]:
 
 
 def _unpublished(seen: _Seen, published: set[tuple[str, str]]) -> Iterator[Finding]:
-    for about in (WAITS, "mediation.case_received.v1", "psp.case_received.v1"):
+    for about in (WAITS, "mediation.case_received.v1", "psp.access_changed.v1"):
         for subject in seen.by_type[about]:
             if (subject, about) not in published:
                 yield Finding("lost", f"case {subject}: no notice of {about}")
