@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from services.notify.rules import Audience, Readers, Rule, WorkArea, rule_of
+from services.notify.rules import RULES, Audience, Readers, Rule, WorkArea, rule_of
 from shared.cases.working_time import Length
 from shared.contracts import Fact, psp
 from shared.contracts.mediation import Screened
@@ -21,12 +21,13 @@ from shared.contracts.references import case_reference
 from shared.contracts.steps import StepDue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "Audience",
     "Notice",
     "WorkArea",
+    "ended_by",
     "notice_created",
     "notice_reminded",
     "notices_of",
@@ -55,6 +56,8 @@ class Notice:
     step: str | None = None
     """The step of a case whose time has passed, or the result of an assessment, where the notice is
     about that."""
+    urgent: bool = False
+    """Only the fact that ends it stops it."""
 
     @property
     def reference(self) -> str:
@@ -68,9 +71,12 @@ def notices_of(fact: Fact) -> tuple[Notice, ...]:
     rule = rule_of(fact.type, step)
     if rule is None:
         return ()
+    return tuple(_notice(fact, rule, step, audience) for audience in _audiences(rule, fact))
+
+
+def _audiences(rule: Rule[Any], fact: Fact) -> tuple[Audience, ...]:
     to = rule.to(fact)
-    audiences = (to,) if isinstance(to, Audience) else to
-    return tuple(_notice(fact, rule, step, audience) for audience in audiences)
+    return (to,) if isinstance(to, Audience) else to
 
 
 def _step_of(fact: Fact) -> str | None:
@@ -89,7 +95,7 @@ def _notice(fact: Any, rule: Rule[Any], step: str | None, audience: Audience) ->
     if isinstance(fact, StepDue):
         cause.append(fact.due_at.isoformat())  # each time that passes is a notice of its own
     return Notice(
-        id=uuid5(_NOTICES, "|".join(cause)),
+        id=_id(cause),
         area=rule.area,
         about=fact.type,
         subject=UUID(fact.subject()),
@@ -98,7 +104,25 @@ def _notice(fact: Any, rule: Rule[Any], step: str | None, audience: Audience) ->
         audience=audience,
         due_at=rule.due(fact),
         step=step,
+        urgent=rule.ended_by is not None,
     )
+
+
+def ended_by(fact: Fact, rules: Iterable[Rule[Any]] = RULES) -> tuple[UUID, ...]:
+    """Return the ids of the urgent notices that a fact ends; it has their subject and place."""
+    ended: list[UUID] = []
+    for rule in rules:
+        if rule.ended_by is type(fact):
+            more = [rule.step.value] if rule.step else []
+            ended += [
+                _id([rule.fact.type, fact.subject(), str(audience), *more])
+                for audience in _audiences(rule, fact)
+            ]
+    return tuple(ended)
+
+
+def _id(cause: Iterable[str]) -> UUID:
+    return uuid5(_NOTICES, "|".join(cause))
 
 
 def notice_created(notice: Notice) -> NoticeCreated:

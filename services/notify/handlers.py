@@ -6,10 +6,18 @@ acknowledges in time is recalled, once, for its whole audience.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from services.notify import domain
-from services.notify.notices import NOTICES, REMINDER, deadlines_of, remind, stored
+from services.notify.notices import (
+    NOTICES,
+    REMINDER,
+    deadlines_of,
+    end,
+    is_urgent,
+    remind,
+    stored,
+)
 from services.notify.rules import RULES
 from shared.cases.working_time import ACKNOWLEDGE_WITHIN
 from shared.contracts.intake import CaseOpened, TriageWaiting
@@ -17,6 +25,9 @@ from shared.engine import Inbox, Timers
 from shared.engine.timers.timers import sync_timers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.notify.rules import Rule
     from shared.cases.working_time import Length
     from shared.contracts import Fact
     from shared.engine import Timer, Unit
@@ -27,7 +38,7 @@ CASES: Final = "cases"
 """Collection of the process and place of each case or waiting report."""
 
 
-def make_inbox(within: Length = ACKNOWLEDGE_WITHIN) -> Inbox:
+def make_inbox(within: Length = ACKNOWLEDGE_WITHIN, rules: Sequence[Rule[Any]] = RULES) -> Inbox:
     """Return the handlers of facts; `within` is how soon somebody must acknowledge a notice."""
     inbox = Inbox()
 
@@ -42,11 +53,30 @@ def make_inbox(within: Length = ACKNOWLEDGE_WITHIN) -> Inbox:
                 now = deadlines_of(document)
                 sync_timers(unit, document["_id"], before={}, now=now, case_id=fact.subject())
                 unit.emit(domain.notice_created(notice))
+        for notice_id in domain.ended_by(fact, rules):
+            _end(str(notice_id), unit, fact.subject())
 
     inbox.on(CaseOpened)(take_in)
-    for rule in RULES:
-        inbox.on(rule.fact, needs=_notices)(take_in)
+
+    def notices(fact: Fact) -> dict[str, list[str]]:
+        created = [str(notice.id) for notice in domain.notices_of(fact)]
+        return {NOTICES: [*created, *map(str, domain.ended_by(fact, rules))]}
+
+    ending = {rule.ended_by for rule in rules if rule.ended_by is not None}
+    for fact in dict.fromkeys([*(rule.fact for rule in rules), *ending]):
+        inbox.on(fact, needs=notices)(take_in)
     return inbox
+
+
+def _end(notice_id: str, unit: Unit, case_id: str) -> None:
+    """Stop an urgent notice, and its recall."""
+    notice = unit.load(NOTICES, notice_id)
+    if notice is None or not is_urgent(notice):
+        return
+    ended = end(notice, unit.now)
+    unit.save(NOTICES, ended)
+    before, now = deadlines_of(notice), deadlines_of(ended)
+    sync_timers(unit, notice_id, before=before, now=now, case_id=case_id)
 
 
 def make_timers() -> Timers:
@@ -54,10 +84,6 @@ def make_timers() -> Timers:
     timers = Timers()
     timers.on(REMINDER, needs=_notice)(_on_reminder_due)
     return timers
-
-
-def _notices(fact: Fact) -> dict[str, list[str]]:
-    return {NOTICES: [str(notice.id) for notice in domain.notices_of(fact)]}
 
 
 def _notice(timer: Timer) -> dict[str, list[str]]:

@@ -17,7 +17,8 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.notices import NOTICES, PAGE, Found, Inbox, acknowledge, deadlines_of
+from services.notify.inbox import PAGE, Counts, Inbox, Line, Section
+from services.notify.notices import NOTICES, acknowledge, deadlines_of, is_urgent
 from services.notify.rules import UNKNOWN, WorkArea, rule_of
 from shared import web
 from shared.contracts.places import place_name
@@ -30,7 +31,7 @@ from shared.web.words import language_of
 from shared.web.work import not_built_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pymongo.asynchronous.database import AsyncDatabase
 
@@ -51,7 +52,15 @@ AREAS: Final = {
 }
 OTHER_AREA: Final = N_("Anden tjeneste")
 """The name of an area that is not known here."""
-NOTHING: Final = Found([], 0)
+HEADINGS: Final = {
+    Section.DANGER: ("fare", N_("Fare for liv")),
+    Section.URGENT: ("haster", N_("Haster")),
+    Section.OPEN: ("ulaest", N_("Ikke kvitteret")),
+    Section.DONE: ("laest", N_("Kvitteret, men ikke afsluttet")),
+}
+"""The sections of the list: key and heading."""
+_TOGETHER: Final = 50
+"""How many notices one form acknowledges at most."""
 
 
 class InboxFilter(BaseModel):
@@ -130,34 +139,44 @@ class _Pages:
         staff: LoggedIn,
         key: Annotated[UUID, Form()],
         back: Annotated[str, Form(max_length=200)] = "",
+        more: Annotated[list[UUID] | None, Form(max_length=_TOGETHER)] = None,
     ) -> Response:
-        """Record the acknowledgement; a form sent twice counts once."""
-        seen = await Inbox(self._database, staff).find(str(notice_id))
-        if seen is None or not may(staff, Action.ACKNOWLEDGE_NOTICE):
+        """Record the acknowledgement of a line; a form sent twice counts once.
+
+        `more` are the other notices of the same case that the line gathered.
+        """
+        wanted = [str(one) for one in dict.fromkeys([notice_id, *(more or [])])]
+        found = await Inbox(self._database, staff).find(wanted)
+        if len(found) != len(wanted) or not may(staff, Action.ACKNOWLEDGE_NOTICE):
             raise missing()
 
         def decide(unit: Unit) -> str:
-            notice = unit.load(NOTICES, str(notice_id))
-            if notice is None:
-                raise Rejected("the notice is gone")
-            seen = acknowledge(notice, staff.id, unit.now)
-            unit.save(NOTICES, seen)
-            before, now = deadlines_of(notice), deadlines_of(seen)
-            sync_timers(unit, notice["_id"], before=before, now=now, case_id=notice["subject"])
-            return str(notice["reference"])
+            references = [self._acknowledge(unit, one, staff) for one in wanted]
+            return references[0]
 
         reference = await self._acts.act(
-            f"acknowledge:{staff.id}:{notice_id}:{key}", {NOTICES: [str(notice_id)]}, decide
+            f"acknowledge:{staff.id}:{notice_id}:{key}", {NOTICES: wanted}, decide
         )
         asked = InboxFilter.read(back).model_copy(update={"kvitteret": reference})
         if not _is_part(request):
             return RedirectResponse(f"{INBOX}?{asked.query()}", HTTPStatus.SEE_OTHER)
         return render(request, "inbox-list.html", **await self._list(request, staff, asked))
 
+    def _acknowledge(self, unit: Unit, notice_id: str, staff: Staff) -> str:
+        notice = unit.load(NOTICES, notice_id)
+        if notice is None:
+            raise Rejected("the notice is gone")
+        seen = acknowledge(notice, staff.id, unit.now)
+        if seen is not notice:
+            unit.save(NOTICES, seen)
+        before, now = deadlines_of(notice), deadlines_of(seen)
+        sync_timers(unit, notice_id, before=before, now=now, case_id=notice["subject"])
+        return str(notice["reference"])
+
     async def unread(self, request: Request, staff: LoggedIn) -> Response:
         """Return the number on the bell."""
-        count = await Inbox(self._database, staff).count_unread()
-        return render(request, "unread.html", unread=count)
+        counts = await Inbox(self._database, staff).counts(datetime.now(UTC))
+        return render(request, "unread.html", unread=counts.unread, danger=counts.danger)
 
     async def stream(self, request: Request) -> Response:
         """Open the browser's event stream; 401 when nobody is logged in."""
@@ -175,17 +194,39 @@ class _Pages:
             headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
         )
 
+    async def _shown(
+        self, inbox: Inbox, counts: Counts, asked: InboxFilter, now: datetime
+    ) -> list[tuple[str, str, Sequence[Line], int]]:
+        """Return the sections that are shown: key, heading, lines, and how many lines there are."""
+        urgent = await inbox.lines(now, Section.DANGER, Section.URGENT)
+        rest = done = newest = []
+        if asked.vis == "open":
+            rest = await inbox.lines(now, Section.OPEN, page=asked.side)
+            done = await inbox.lines(now, Section.DONE)
+            if len(urgent) + len(rest) < counts.unread:
+                newest = await inbox.newest(now, apart_from=[*urgent, *rest])
+        parts = [
+            (Section.DANGER, [line for line in urgent if line.section is Section.DANGER]),
+            (Section.URGENT, [line for line in urgent if line.section is Section.URGENT]),
+            (Section.OPEN, rest),
+            (Section.DONE, done),
+        ]
+        shown: list[tuple[str, str, Sequence[Line], int]] = [
+            (*HEADINGS[section], lines, counts.of.get(section, 0)) for section, lines in parts
+        ]
+        shown.insert(2, ("nyest", N_("Netop kommet"), newest, len(newest)))
+        return shown
+
     async def _list(self, request: Request, staff: Staff, asked: InboxFilter) -> dict[str, Any]:
         now = datetime.now(UTC)
         inbox = Inbox(self._database, staff)
-        unread = await inbox.count_unread()
-        inbox.narrow(asked.tjeneste or None, asked.sag)
-        urgent, rest, done, newest = await inbox.urgent(now), NOTHING, NOTHING, NOTHING
-        if asked.vis == "open":
-            rest, done = await inbox.unread(now, asked.side), await inbox.acknowledged()
-        shown = [*urgent.notices, *rest.notices]
-        if len(shown) < urgent.total + rest.total:
-            newest = await inbox.newest(apart_from=shown)
+        everything = await inbox.counts(now)
+        counts = everything
+        if asked.tjeneste or asked.sag:
+            inbox.narrow(asked.tjeneste or None, asked.sag)
+            counts = await inbox.counts(now)
+        shown = await self._shown(inbox, counts, asked, now)
+        unread = everything.unread
         words = web.words(request)
         language = language_of(request)
         return {
@@ -197,30 +238,47 @@ class _Pages:
             },
             "crumbs": [(words.gettext("Indbakke"), None)],
             "unread": unread,
-            "urgent": urgent.total,
-            "open": urgent.total + rest.total + done.total if asked.vis == "open" else None,
+            "danger": everything.danger,
+            "urgent": counts.urgent,
+            "open": sum(counts.of.values()) if asked.vis == "open" else None,
             "sections": [
-                _section("haster", N_("Haster"), urgent, staff, language),
-                _section("nyest", N_("Netop kommet"), newest, staff, language),
-                _section("ulaest", N_("Ikke kvitteret"), rest, staff, language),
-                _section("laest", N_("Kvitteret, men ikke afsluttet"), done, staff, language),
+                _section(key, heading, lines, total, staff, language)
+                for key, heading, lines, total in shown
             ],
             "asked": asked,
             "areas": [(str(key), words.gettext(name)) for key, name in AREAS.items()],
-            "pages": -(-rest.total // PAGE),
+            "pages": -(-counts.of.get(Section.OPEN, 0) // PAGE),
             "not_built": not_built_for(staff),
             "now": now,
             "part": _is_part(request),
         }
 
 
-def _section(key: str, heading: str, found: Found, staff: Staff, language: str) -> dict[str, Any]:
-    rows = [_shown(notice, staff, key, language) for notice in found.notices]
-    return {"key": key, "heading": heading, "rows": rows, "total": found.total}
+def _section(
+    key: str, heading: str, lines: Sequence[Line], total: int, staff: Staff, language: str
+) -> dict[str, Any]:
+    rows = [_shown_line(line, staff, language) for line in lines]
+    return {"key": key, "heading": heading, "rows": rows, "total": total}
 
 
-def _shown(notice: Document, staff: Staff, section: str, language: str) -> dict[str, Any]:
-    """Return the values of a row; a notice whose rule is not known here gets a general text."""
+def _shown_line(line: Line, staff: Staff, language: str) -> dict[str, Any]:
+    """Return the values of a row: its first notice, and the others of the same case."""
+    first, *others = [_shown(notice, staff, language) for notice in line.notices]
+    return {
+        **first,
+        "due_at": line.due_at,
+        "danger": line.section is Section.DANGER,
+        "urgent": line.section <= Section.URGENT,
+        "is_open": line.section is not Section.DONE,
+        "others": others,
+        "unseen": line.total - len(line.notices),
+        "to_acknowledge": [one["id"] for one in (first, *others) if one["is_open"]],
+        "key": str(uuid4()),
+    }
+
+
+def _shown(notice: Document, staff: Staff, language: str) -> dict[str, Any]:
+    """Return the values of a notice; one whose rule is not known here gets a general text."""
     mine = [mark["at"] for mark in notice["acknowledged"] if mark["by"] == staff.id]
     rule = rule_of(notice["about"], notice.get("step"))
     return {
@@ -233,10 +291,11 @@ def _shown(notice: Document, staff: Staff, section: str, language: str) -> dict[
             rule.work_at.format(subject=notice["subject"]) if rule and rule.work_at else None
         ),
         "due_at": notice["due_at"],
+        "created_at": notice["created_at"],
         "acknowledged_at": mine[0] if mine else None,
+        "ended_at": notice.get("ended_at"),
+        "is_open": not mine and not notice.get("ended_at") and not is_urgent(notice),
         "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],
-        "urgent": section == "haster",
-        "key": str(uuid4()),
     }
 
 

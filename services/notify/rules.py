@@ -91,6 +91,9 @@ class Rule(Generic[F]):
     None where those whom it is for may not open it."""
     due: Callable[[F], datetime | None]
     """When somebody must have acted; None where the notice has no deadline."""
+    ended_by: type[Fact] | None = None
+    """Makes the notice urgent: it stands first, in red, and rings on the bell, and no acknowledgement
+    stops it, only this fact about the same case or report. The fact carries what `to` asks."""
 
 
 _TRIAGE: Final = "/intake/triage"

@@ -168,7 +168,7 @@ class CaseList(Generic[C]):
         """The municipalities that the person may choose: code and name."""
         codes = sorted(MUNICIPALITIES, key=place_name)
         if not self.sight.is_district and not self.sight.is_named:
-            codes = [code for code in codes if code in self.sight.places]
+            codes = [code for code in codes if code in self.sight.places | self.sight.held]
         return [(code, place_name(code)) for code in codes]
 
     @property

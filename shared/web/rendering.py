@@ -53,6 +53,7 @@ def render(
         "crumbs": (),
         "title": None,
         "unread": None,
+        "danger": 0,
         "languages": _language_links(request, language),
         "moment": partial(clock.moment, now=now, language=language, words=words),
         "deadline": partial(clock.deadline, now=now, language=language, words=words),

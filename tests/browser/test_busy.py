@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from services.notify.notices import PAGE
+from services.notify.inbox import PAGE
 
 TRIAGE = "valid/triage-from-a-school.json"
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -5,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.domain import notices_of
+from services.notify.domain import ended_by, notices_of
 from services.notify.handlers import CASES, make_inbox
-from services.notify.notices import NOTICES, acknowledge, is_for, stored
-from services.notify.rules import rule_of
+from services.notify.notices import NOTICES, acknowledge, deadlines_of, is_for, is_urgent, stored
+from services.notify.rules import RULES, rule_of
 from shared.contracts import mediation, psp, source_of
 from shared.contracts.disclosure import Authority
 from shared.contracts.envelope import Envelope, write_envelope
@@ -56,7 +57,7 @@ def someone(role, *places, staff_id="u-1"):
     return Staff(id=staff_id, name="Prøve Prøvesen", title="", roles=(role,), places=places)
 
 
-def delivered(fact, *, sequence, published_at):
+def delivered(fact, *, sequence, published_at, facts=facts):
     envelope = Envelope(
         id=str(uuid4()),
         source=source_of(fact.topic()),
@@ -256,6 +257,8 @@ def test_a_notice_names_the_case_by_reference_and_holds_no_more():
         "remind_at",
         "reminded_at",
         "acknowledged",
+        "urgent",
+        "ended_at",
     }
 
 
@@ -269,3 +272,50 @@ def test_each_person_acknowledges_once_and_the_first_time_is_kept():
 
     assert twice["acknowledged"] == [{"by": "sofie", "at": NOW}]
     assert [mark["by"] for mark in both["acknowledged"]] == ["sofie", "lena"]
+
+
+def an_urgent_rule():
+    """A rule whose notice only a later fact about the same report stops."""
+    [rule] = [rule for rule in RULES if rule.fact is TriageWaiting]
+    return replace(rule, ended_by=TriageOverdue)
+
+
+def an_urgent_notice(waiting):
+    [notice] = notices_of(waiting)
+    return stored(replace(notice, urgent=True), NOW, LATER)
+
+
+def test_an_urgent_notice_is_stopped_by_the_fact_that_ends_it_and_by_nothing_else():
+    waiting = a_triage_waiting()
+    document = an_urgent_notice(waiting)
+    ending = replace_id(a_triage_overdue(), waiting.report_id)
+    of_rule = make_inbox(rules=[an_urgent_rule()])
+    unit = Unit(cases=CASES, now=LATER)
+    arrival = delivered(ending, sequence=1, published_at=LATER, facts=of_rule)
+    for each in of_rule.needs(arrival)[NOTICES]:
+        known = {**document, "version": 1} if each == document["_id"] else None
+        unit.track(NOTICES, each, LoadedDocument.stored(known) if known else LoadedDocument())
+    hold(unit, CASES, ending.subject())
+
+    assert acknowledge(document, "kira", NOW) is document
+    assert is_urgent(document)
+    assert deadlines_of(document)
+
+    of_rule.take(arrival, unit)
+
+    ended = unit.load(NOTICES, document["_id"])
+    assert ended["ended_at"] == LATER
+    assert not is_urgent(ended)
+    assert not deadlines_of(ended)
+
+
+def test_a_fact_about_another_report_ends_nothing():
+    waiting, other = a_triage_waiting(), a_triage_overdue()
+    [notice] = notices_of(waiting)
+
+    assert notice.id not in ended_by(other, [an_urgent_rule()])
+    assert ended_by(replace_id(other, waiting.report_id), [an_urgent_rule()]) == (notice.id,)
+
+
+def replace_id(fact, report_id):
+    return fact.model_copy(update={"report_id": report_id})

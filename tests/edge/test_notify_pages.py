@@ -12,8 +12,9 @@ from starlette.responses import Response
 from services.notify.directory import Directory
 from services.notify.domain import notices_of
 from services.notify.handlers import CASES
+from services.notify.inbox import PAGE
 from services.notify.live import Live
-from services.notify.notices import NOTICES, PAGE, prepare, stored
+from services.notify.notices import NOTICES, prepare, stored
 from services.notify.pages import TEMPLATES, make_pages
 from shared import web
 from shared.contracts import mediation
@@ -57,6 +58,16 @@ async def inbox(database, tmp_path):
         headers = {"cookie": f"{cookie}; sprog={language}"}
         return await site.get(f"/notify/inbox{query}", headers=headers)
 
+    async def bell():
+        return (await site.get("/notify/unread", headers={"cookie": cookie})).text
+
+    async def acknowledge(first, *more):
+        data = {"key": str(uuid4()), "more": [one["_id"] for one in more]}
+        headers = {"cookie": cookie}
+        return await site.post(f"/notify/inbox/{first['_id']}", data=data, headers=headers)
+
+    read.bell, read.acknowledge = bell, acknowledge
+
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://site") as site:
         yield read
@@ -72,7 +83,12 @@ def a_notice(due_at=NOW + timedelta(days=9), **changes):
 def rows(page):
     if page.status_code != 200:
         return page.status_code
-    return [row.partition("</li>")[0] for row in page.text.split("<li ")[1:]]
+    lines = page.text.partition("</main>")[0].split('<li class="s-notice')[1:]
+    return [line.partition('<section class="s-work"')[0] for line in lines]
+
+
+def listed(page):
+    return [row.split('data-row="')[1].partition('"')[0] for row in rows(page)]
 
 
 def row_of(page, notice):
@@ -125,10 +141,7 @@ async def test_notices_without_a_deadline_follow_those_with_one_the_newest_first
 
     page = await inbox()
 
-    shown = [
-        row.split('data-row="')[1].partition('"')[0] for row in rows(page) if "data-row" in row
-    ]
-    assert shown == [notice["_id"] for notice in (soon, late, new, old)]
+    assert listed(page) == [notice["_id"] for notice in (soon, late, new, old)]
     assert "Ingen frist" in row_of(page, new)
     assert "Ingen frist" not in row_of(page, late)
 
@@ -154,3 +167,93 @@ async def test_pages_of_a_long_list_show_each_notice_once_dated_or_not(database,
         listed += [row.partition('"')[0] for row in unread.split('data-row="')[1:]]
 
     assert listed == [notice["_id"] for notice in (*dated, *dateless)]
+
+
+async def test_the_notices_of_one_case_are_one_line_and_acknowledged_together(database, inbox):
+    old = a_notice(NOW + timedelta(days=9), created_at=NOW - timedelta(days=2))
+    new = a_notice(None, subject=old["subject"], reference=old["reference"], about="of.later.v1")
+    other = a_notice(NOW + timedelta(days=20))
+    await database[NOTICES].insert_many([old, new, other])
+
+    page = await inbox()
+
+    assert listed(page) == [old["_id"], other["_id"]]
+    assert "1 besked mere i sagen" in row_of(page, old)
+    assert "Der er nyt at se på" in row_of(page, old)
+    assert (await inbox.bell()).startswith("2<")
+
+    done = await inbox.acknowledge(old, new)
+
+    assert done.status_code == 303
+    assert (await inbox.bell()).startswith("1<")
+    by = [
+        one["acknowledged"][0]["by"]
+        async for one in database[NOTICES].find({"subject": old["subject"]})
+    ]
+    assert by == ["kira", "kira"]
+
+
+async def test_a_case_stands_once_in_the_section_of_its_most_urgent_notice(database, inbox):
+    calm = a_notice(NOW + timedelta(days=9))
+    late = a_notice(NOW - timedelta(hours=1), subject=calm["subject"], about="of.later.v1")
+    seen = a_notice(None, subject=calm["subject"], acknowledged=[{"by": "kira", "at": NOW}])
+    await database[NOTICES].insert_many([calm, late, seen])
+
+    page = await inbox()
+
+    assert listed(page) == [late["_id"]]
+    assert 'id="haster"' in page.text
+    assert "2 beskeder mere i sagen" in row_of(page, late)
+
+
+async def test_danger_stands_first_in_red_rings_and_is_not_stopped_by_an_acknowledgement(
+    database, inbox
+):
+    late = a_notice(NOW - timedelta(days=3))
+    danger = a_notice(NOW + timedelta(days=30), urgent=True, ended_at=None)
+    await database[NOTICES].insert_many([late, danger])
+
+    page = await inbox()
+
+    assert listed(page) == [danger["_id"], late["_id"]]
+    row = row_of(page, danger)
+    assert "s-urgent" in row
+    assert "Kun et noteret 112-opkald" in row
+    assert "<form" not in row
+    assert "s-alarm" in await inbox.bell()
+
+    await inbox.acknowledge(danger)
+
+    assert listed(await inbox()) == [danger["_id"], late["_id"]]
+    assert "s-alarm" in await inbox.bell()
+
+
+async def test_danger_is_over_when_the_fact_that_ends_it_has_come(database, inbox):
+    danger = a_notice(NOW + timedelta(days=30), urgent=True, ended_at=NOW)
+    await database[NOTICES].insert_one(danger)
+
+    page = await inbox()
+
+    assert "Afsluttet" in row_of(page, danger)
+    assert "s-alarm" not in await inbox.bell()
+    assert (await inbox.bell()).startswith("0<")
+
+
+async def test_a_notice_of_somebody_else_cannot_be_acknowledged_along(database, inbox):
+    mine, other = a_notice(), a_notice(role="triage")
+    await database[NOTICES].insert_many([mine, other])
+
+    answer = await inbox.acknowledge(mine, other)
+
+    assert answer.status_code == 404
+    assert await database[NOTICES].count_documents({"acknowledged": []}) == 2
+
+
+@pytest.mark.parametrize("typed", ["{}", " {} ", "kr-"])
+async def test_the_inbox_is_searched_as_people_type_a_reference(database, inbox, typed):
+    notice = a_notice()
+    await database[NOTICES].insert_one(notice)
+    part = notice["reference"].replace("-", "").lower()[1:7]
+
+    assert listed(await inbox(f"?sag={typed.format(part)}")) == [notice["_id"]]
+    assert listed(await inbox("?sag=Fiktivsen")) == []
