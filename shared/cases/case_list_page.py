@@ -75,7 +75,7 @@ class CaseListPage(Generic[C]):
             now=now,
             part=is_part,
             late=await cases.count_late(now),
-            only_named=sight.is_named and not sight.is_district and not sight.places,
+            only_named=not sight.is_district and not sight.places,
             places=cases.places(),
             stages=[
                 (OPEN, translated.gettext(_ALL_OPEN)),
