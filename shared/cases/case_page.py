@@ -7,17 +7,19 @@ Where the service has registered acts, the page shows their forms and what peopl
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from shared.cases.case_list import CaseList, ListFilter
 from shared.cases.case_list_page import CaseListPage, list_address
 from shared.cases.case_store import CaseStore
+from shared.cases.case_text import write_case
 from shared.cases.commands import Commands
 from shared.cases.commands.forms import Returned
 from shared.cases.next_step import AwaitsStep
@@ -30,6 +32,8 @@ from shared.staff.access import Action, Staff
 from shared.staff.audit import LegalBasis
 from shared.staff.sight import Sight
 from shared.web import LoggedIn, missing, render, words
+from shared.web.clock import deadline
+from shared.web.words import language_of
 
 __all__ = ["CasePage", "Content", "make_pages"]
 
@@ -73,6 +77,7 @@ def make_pages(store: Store, page: CasePage[C], content: Content[C] | None = Non
     router = APIRouter(prefix=f"/{page.menu}", include_in_schema=False)
     router.get("/cases")(pages.list_page)
     router.get("/cases/{case_id}")(pages.case_page)
+    router.get("/cases/{case_id}/text")(pages.text)
     if page.commands is None:
         return router
     both = APIRouter()
@@ -133,12 +138,7 @@ class _Pages(Generic[C]):
     ) -> Response:
         """Log the reading and render the case, with a form that was returned, if there is one."""
         page = self._page
-        case = await page.cases.find(self._store.db, case_id)
-        reading = CaseReading(case_id, page.action, page.basis)
-        if case is None or not case.is_open_to(staff, page.action):
-            await log_denied(self._store, staff, reading)
-            raise missing()
-        await log_reading(self._store, staff, reading)
+        case = await self._open(staff, case_id)
         reference = case_reference(page.process, case_id)
         content = await self._content(case, staff) if self._content else {}
         return render(
@@ -156,6 +156,7 @@ class _Pages(Generic[C]):
             ],
             reference=reference,
             case=case,
+            text_address=f"/{page.menu}/cases/{case_id}/text",
             place=place_name(case.municipality),
             stage=page.stages[case.stage],
             returned=returned,
@@ -163,6 +164,43 @@ class _Pages(Generic[C]):
             **page.more(case),
             **content,
         )
+
+    async def text(self, request: Request, case_id: UUID, staff: LoggedIn) -> Response:
+        """Log the reading and return the case as plain text, to be copied."""
+        page = self._page
+        case = await self._open(staff, case_id)
+        translated, language = words(request), language_of(request)
+        now = datetime.now(UTC)
+        stage = translated.gettext(page.stages[case.stage])
+        facts = [
+            (translated.gettext("Sag"), case_reference(page.process, case_id)),
+            (translated.gettext("Trin"), stage),
+            (translated.gettext("Kommune"), place_name(case.municipality)),
+        ]
+        if case.next_step and case.due_at:
+            due = deadline(case.due_at, now, language, translated)
+            facts.append((translated.gettext("Frist"), due.absolute))
+        history = page.commands.history(case) if page.commands else []
+        text = write_case(
+            facts,
+            history,
+            fetched_by=staff.name,
+            now=now,
+            language=language,
+            words=translated,
+        )
+        return PlainTextResponse(text)
+
+    async def _open(self, staff: Staff, case_id: UUID) -> C:
+        """Return the case that the person may open; the reading is logged, and so is a denial."""
+        page = self._page
+        case = await page.cases.find(self._store.db, case_id)
+        reading = CaseReading(case_id, page.action, page.basis)
+        if case is None or not case.is_open_to(staff, page.action):
+            await log_denied(self._store, staff, reading)
+            raise missing()
+        await log_reading(self._store, staff, reading)
+        return case
 
     def _acts(
         self, case: Any, staff: Staff, returned: Returned | None, gemt: int

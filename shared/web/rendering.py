@@ -54,6 +54,7 @@ def render(
         "title": None,
         "unread": None,
         "danger": 0,
+        "now": now,
         "languages": _language_links(request, language),
         "moment": partial(clock.moment, now=now, language=language, words=words),
         "deadline": partial(clock.deadline, now=now, language=language, words=words),

@@ -183,3 +183,27 @@ async def test_a_database_that_is_away_is_said_so_and_the_form_comes_back_with_i
     assert f'name="form_key" value="{key}"' in page.text
     assert 'value="not_acknowledged" selected' in page.text
     assert "bliver den gemt højst én gang" in page.text
+
+
+async def test_a_case_is_fetched_as_plain_text_and_that_is_logged(desk):
+    case_id = await desk.a_case(municipality="0766")
+    await desk.screen(case_id, **UNSUITABLE)
+
+    answer = await desk.open(f"{case_id}/text")
+
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    said = "Egnethedsvurdering: ikke egnet. Begrundelse: ikke i det væsentlige erkendt."
+    lines = answer.text.splitlines()
+    assert lines[0].startswith("Sag: KR-")
+    assert lines[1:3] == ["Trin: Afsluttet", "Kommune: Hedensted"]
+    assert any(line.startswith("- ") and line.endswith(f"Kira Prøvesen. {said}") for line in lines)
+    assert lines[-1].startswith("Hentet af Kira Prøvesen, ")
+    assert said in (await desk.open(case_id)).text
+    assert (await desk.log(case_id))[1] == ("read", "staff:kira", "read-mediation-case")
+
+
+async def test_the_text_of_a_case_does_not_exist_to_who_may_not_open_it(desk):
+    case_id = await desk.a_case()
+
+    assert (await desk.open(f"{case_id}/text", MONA)).status_code == 404
+    assert [row[0] for row in await desk.log(case_id)] == ["denied"]

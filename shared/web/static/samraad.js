@@ -106,6 +106,35 @@
     if (form?.isConnected && event.detail.successful) ended(form);
   });
 
+  /* Paper and clipboard: the time of printing, and a case as text without leaving its page. */
+  for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+  body.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+  window.addEventListener("beforeprint", () => {
+    for (const time of document.querySelectorAll("[data-printed]")) {
+      const now = new Date();
+      time.dateTime = now.toISOString();
+      time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {
+        dateStyle: "long", timeStyle: "short",
+      }).format(now);
+    }
+  });
+  body.addEventListener("click", async (event) => {
+    const link = event.target.closest("[data-copy]");
+    if (!link || !navigator.clipboard) return;
+    event.preventDefault();
+    const says = document.querySelector("[data-copy-says]");
+    try {
+      const answer = await fetch(link.href);
+      if (!answer.ok || answer.redirected) throw new Error(answer.status);
+      await navigator.clipboard.writeText(await answer.text());
+      says.textContent = link.dataset.copied;
+    } catch {
+      says.textContent = link.dataset.notCopied;
+    }
+  });
+
   /* The connection: say since when the list is old, keep trying. */
   let lost = null;
   const show = () => {
