@@ -22,6 +22,7 @@ from shared.contracts.describe import describe
 from shared.contracts.intake import cases_topic
 from shared.contracts.processes import Process
 from shared.engine import Subscription
+from shared.rights.projection import STAFF_PROCESSORS, keep_projection, staff_subscription
 from shared.runtime.process import make_service
 from shared.runtime.wiring import make_engine, make_store
 from shared.security.data_keys import Keys, MasterKey
@@ -45,16 +46,22 @@ def make_app(settings: Settings) -> FastAPI:
     within = settings.triage_within
     processor = ReportProcessor(reader, index, triage_within=within)
     letters = Subscription(pattern=TOPIC_PATTERN, processor=processor, group=GROUP)
+    staff = staff_subscription(settings.service)
     engine = make_engine(
         settings,
         cases=cases.COLLECTION,
-        subscriptions=[letters],
-        processors={"partner.": RedriveProcessor(reader, index, triage_within=within)},
+        subscriptions=[letters, staff],
+        processors={
+            "partner.": RedriveProcessor(reader, index, triage_within=within),
+            **STAFF_PROCESSORS,
+        },
         store=store,
         timers=make_timers(),
         owned_topics=dict.fromkeys(map(cases_topic, Process), cases.COLLECTION)
         | {SIGNALS: reports.COLLECTION},
     )
+
+    keep_projection(engine, staff)
 
     async def prepare() -> None:
         await make_indexes(store.db)
@@ -69,7 +76,13 @@ def make_app(settings: Settings) -> FastAPI:
         make_pages(store.db),
         title="Samråd: intake",
     )
-    web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    web.install(
+        app,
+        settings,
+        service=settings.service,
+        templates=TEMPLATES,
+        directory=engine.directory,
+    )
     web.install_specification(
         app, partial(describe, settings.service), partner=partial(describe, PARTNER)
     )

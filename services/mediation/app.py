@@ -31,6 +31,12 @@ def make_app(settings: Settings) -> FastAPI:
     fetch_details(engine, settings)
     engine.on_start.append(partial(prepare_keys, engine.store))
     app = make_service(engine, make_pages(engine.store), title="Samråd: mediation")
-    web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    web.install(
+        app,
+        settings,
+        service=settings.service,
+        templates=TEMPLATES,
+        directory=engine.directory,
+    )
     web.install_specification(app, partial(describe, settings.service))
     return app

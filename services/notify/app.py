@@ -4,12 +4,19 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify.directory import Directory
+from services.notify.directory import (
+    DIRECTORY,
+    SESSIONS,
+    StaffDirectory,
+    prepare_directory,
+)
 from services.notify.handlers import CASES, make_inbox, make_timers
 from services.notify.live import Live
 from services.notify.notices import prepare
+from services.notify.operator_routes import staff_routes
 from services.notify.pages import TEMPLATES, make_pages
 from services.notify.settings import NotifySettings
+from services.notify.snapshots import Snapshots
 from shared import web
 from shared.contracts.describe import describe
 from shared.contracts.wire import topics_of
@@ -30,23 +37,32 @@ def make_app(settings: NotifySettings) -> FastAPI:
         subscriptions=[Subscription(*topics, processor=inbox, group="notify")],
         inbox=inbox,
         timers=make_timers(),
-        owned_topics={"notify.notices": CASES},
+        owned_topics={
+            "notify.notices": CASES,
+            "notify.staff": DIRECTORY,
+            "notify.sessions": SESSIONS,
+        },
     )
     database = engine.store.db
-    directory, live = Directory(database), Live(database)
+    directory, live = StaffDirectory(engine.store, settings.signer), Live(database)
+    engine.directory = directory
 
     async def begin() -> None:
         await prepare(database)
+        await prepare_directory(engine.store)
         if settings.demo and settings.demo_staff_file:
             await directory.take_in_synthetic(settings.demo_staff_file)
 
     engine.on_start.append(begin)
-    engine.background.append(live.watch)
+    engine.background += [live.watch, Snapshots(engine.store).run]
     engine.on_stop.append(live.stop)
     app = make_service(
-        engine, make_pages(database, engine.store, directory, live), title="Samråd notify"
+        engine,
+        make_pages(database, engine.store, live),
+        staff_routes(directory, settings),
+        title="Samråd notify",
     )
-    web.install(app, settings, service="notify", templates=TEMPLATES)
+    web.install(app, settings, service="notify", templates=TEMPLATES, directory=directory)
     web.install_specification(app, partial(describe, "notify"))
-    web.install_login(app, settings, directory.everyone)
+    web.install_login(app, settings, directory)
     return app

@@ -1,29 +1,44 @@
-"""The staff directory: the roles and places of staff, as stored.
+"""The staff directory: who holds which role where, now. `notify` owns it, and tells all services.
 
-The login identifies a person; the directory has the person's current rights while a stream is open,
-and the people whom the demo's login page offers.
+Each change is one transaction with its fact on `notify.staff` and its row in the audit log. The facts
+of everybody are written anew each week (`snapshots`). The sessions of staff are kept beside it: which
+are open, and the issuer's own session of each.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 import yaml
-from pymongo import ReplaceOne
 
+from services.notify.staff import Change, Member, change, staff_changed
+from shared.contracts.notify import SessionEnded
 from shared.contracts.places import MUNICIPALITIES
+from shared.engine import Document, Store, Unit
+from shared.errors import Rejected
+from shared.security.signatures import Signer
+from shared.staff import audit
 from shared.staff.access import Staff
+from shared.staff.audit import Why
 from shared.web import N_
+from shared.web.login import Claims, Opened
+from shared.web.session import LASTS, sign_session
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+__all__ = ["DIRECTORY", "SESSIONS", "StaffDirectory", "prepare_directory", "read_staff"]
 
-    from pymongo.asynchronous.database import AsyncDatabase
-
-__all__ = ["STAFF", "Directory", "read_staff"]
-
-STAFF: Final = "staff"
+DIRECTORY: Final = "directory"
+SESSIONS: Final = "sessions"
+MEMBERS: Final[Mapping[str, Any]] = {"name": {"$exists": True}}
+"""What tells a member's document from the one about snapshots."""
+_KEPT_S: Final = 2 * 24 * 3600
+"""How long a session is kept after it would have ended: longer than the fact of its end."""
+_LOGIN: Final = Why("login")
+_DEMO: Final = Why("demo")
 
 WORDS: Final = (
     N_("Sekretariatet, henvendelser"),
@@ -56,7 +71,7 @@ WORDS: Final = (
     N_("Får standsede sager i gang"),
 )
 """Titles and duties of the synthetic staff (`SAMRAAD_DEMO_STAFF_FILE`), for the catalogue."""
-_FIELDS: Final = ("id", "name", "title", "does", "roles", "places")
+_FIELDS: Final = ("id", "name", "title", "does", "roles", "places", "authority")
 
 
 def read_staff(file: Path) -> list[dict[str, Any]]:
@@ -71,48 +86,221 @@ def read_staff(file: Path) -> list[dict[str, Any]]:
     return people
 
 
-class Directory:
-    """The staff as stored."""
+async def prepare_directory(store: Store) -> None:
+    """Make the indexes of sessions."""
+    sessions = store.db[SESSIONS]
+    await sessions.create_index("ends_at", expireAfterSeconds=_KEPT_S)
+    await sessions.create_index([("staff_id", 1), ("ended_at", 1)])
+    await sessions.create_index(
+        "issuer_session", partialFilterExpression={"issuer_session": {"$type": "string"}}
+    )
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
-        self._staff = database[STAFF]
 
-    async def take_in_synthetic(self, file: Path) -> None:
-        """Write the demo's staff; a repetition changes nothing."""
-        writes = [
-            ReplaceOne({"_id": one["id"]}, _document(one, place), upsert=True)
-            for place, one in enumerate(read_staff(file))
-        ]
-        await self._staff.bulk_write(writes, ordered=False)
+class StaffDirectory:
+    """The staff as stored, and their sessions (`shared.staff.directory.Directory`, `LoginStore`)."""
 
-    async def everyone(self) -> Sequence[Mapping[str, Any]]:
-        """Return all staff as the login page shows them."""
-        return [_shown(one) for one in await self._staff.find().sort("order", 1).to_list()]
+    def __init__(self, store: Store, signer: Signer) -> None:
+        self._store = store
+        self._signer = signer
 
-    async def rights_of(self, staff: Staff) -> Staff:
-        """Return the person with the roles and places that the directory gives them now.
-
-        A person who is not in the directory keeps the rights of the login.
-        """
-        known = await self._staff.find_one({"_id": staff.id})
-        if known is None:
-            return staff
+    async def find(self, staff_id: str, session_id: str, transaction: Any = None) -> Staff | None:
+        """Return somebody with the roles and places of now; None where the session is not open."""
+        database = self._store.db
+        wanted = {"_id": session_id, "staff_id": staff_id, "ended_at": None}
+        if await database[SESSIONS].find_one(wanted, {"_id": 1}, session=transaction) is None:
+            return None
+        known = await database[DIRECTORY].find_one({"_id": staff_id}, session=transaction)
+        if known is None or not known["active"]:
+            return None
         return Staff(
-            id=staff.id,
-            name=staff.name,
-            title=staff.title,
+            id=staff_id,
+            name=known["name"],
+            title=known["title"],
             roles=tuple(known["roles"]),
             places=tuple(known["places"]),
+            authority=known["authority"],
+            session=session_id,
         )
 
+    async def everyone(self) -> Sequence[Mapping[str, Any]]:
+        """Return the demo's staff who are active, as the login page shows them."""
+        wanted = {"active": True, "does": {"$exists": True}}
+        found = self._store.db[DIRECTORY].find(wanted).sort("order", 1)
+        return [_shown(one) for one in await found.to_list()]
 
-def _document(one: Mapping[str, Any], order: int) -> dict[str, Any]:
+    async def members(self) -> list[Member]:
+        """Return all members, by id."""
+        found = self._store.db[DIRECTORY].find(MEMBERS).sort("_id", 1)
+        return [Member.stored(one) async for one in found]
+
+    async def member(self, staff_id: str) -> Member | None:
+        """Return one member."""
+        found = await self._store.db[DIRECTORY].find_one({**MEMBERS, "_id": staff_id})
+        return None if found is None else Member.stored(found)
+
+    async def take_in_synthetic(self, file: Path) -> None:
+        """Take in the demo's staff, once for each content of the file.
+
+        What an operator changed since stays, also over a restart.
+        """
+        people = read_staff(file)
+        digest = hashlib.sha256(json.dumps(people, sort_keys=True).encode()).hexdigest()
+
+        def decide(unit: Unit) -> None:
+            for place, one in enumerate(people):
+                shown = {"does": one["does"], "first": bool(one.get("first")), "order": place}
+                member = Member(
+                    id=one["id"],
+                    name=one["name"],
+                    title=one["title"],
+                    roles=tuple(one["roles"]),
+                    places=tuple(one["places"]),
+                    authority=one["authority"],
+                )
+                _keep(unit, member, shown)
+            unit.add(audit.COLLECTION, _row("staff_seeded", unit, digest[:12], _DEMO))
+
+        needs = {DIRECTORY: [one["id"] for one in people]}
+        await self._store.act(f"demo-staff|{digest}", needs, decide)
+
+    async def change(self, staff_id: str, wanted: Change, why: Why) -> Member:
+        """Change a member or add one, tell it, and log it, in one transaction.
+
+        Who is not active any more loses every session in the same transaction.
+
+        Raises:
+            Rejected: the change cannot be; see `services.notify.staff.change`.
+
+        """
+        open_now = await self._open({"staff_id": staff_id}) if wanted.active is False else []
+
+        def decide(unit: Unit) -> None:
+            known = _member(unit, staff_id)
+            after = change(known, staff_id, wanted)
+            if after == known:
+                return
+            _keep(unit, after)
+            for session_id in open_now:
+                _end(unit, session_id)
+            action = "staff_changed" if after.active else "staff_deactivated"
+            unit.add(audit.COLLECTION, _row(action, unit, staff_id, why))
+
+        needs = {DIRECTORY: [staff_id], SESSIONS: open_now}
+        await self._store.act(f"staff|{staff_id}|{uuid4()}", needs, decide)
+        after = await self.member(staff_id)
+        if after is None:
+            raise Rejected("nobody has this id")
+        return after
+
+    async def begin(self, who: Claims) -> Opened | None:
+        """Begin a session; somebody whom the directory does not know is taken in as they claim.
+
+        None where the directory says that the person does not belong to the staff any more.
+        """
+        session_id = str(uuid4())
+
+        def decide(unit: Unit) -> bool:
+            known = _member(unit, who.id)
+            if known is not None and not known.active:
+                unit.add(audit.COLLECTION, _row("login_refused", unit, who.id, _LOGIN))
+                return False
+            if known is None:
+                _keep(unit, _claimed(who))
+                unit.add(audit.COLLECTION, _row("staff_seeded", unit, who.id, _LOGIN))
+            else:  # written too: whoever removes the person meanwhile ends this session as well
+                unit.save(DIRECTORY, unit.load(DIRECTORY, who.id) or {})
+            unit.save(SESSIONS, _session(who, session_id, unit))
+            unit.add(audit.COLLECTION, _row("login", unit, session_id, Why(f"staff:{who.id}")))
+            return True
+
+        needs = {DIRECTORY: [who.id], SESSIONS: [session_id]}
+        if not await self._store.act(f"login|{session_id}", needs, decide):
+            return None
+        return Opened(session_id, sign_session(self._signer, who.id, session_id))
+
+    async def end(self, session_id: str) -> None:
+        """End a session at every service."""
+        await self._end_all([session_id], "logout")
+
+    async def end_of_issuer(self, *, staff_id: str | None, issuer_session: str | None) -> int:
+        """End the sessions that the issuer has ended; return how many were open.
+
+        Args:
+            staff_id: whose, where the issuer names the person.
+            issuer_session: the issuer's session, where it names that; the others of the person stay.
+
+        """
+        wanted: dict[str, Any] = {}
+        if staff_id is not None:
+            wanted["staff_id"] = staff_id
+        if issuer_session is not None:
+            wanted["issuer_session"] = issuer_session
+        found = await self._open(wanted) if wanted else []
+        if found:
+            await self._end_all(found, "logout_by_issuer")
+        return len(found)
+
+    async def _open(self, wanted: Mapping[str, Any]) -> list[str]:
+        found = self._store.db[SESSIONS].find({**wanted, "ended_at": None}, {"_id": 1})
+        return [one["_id"] async for one in found]
+
+    async def _end_all(self, session_ids: Sequence[str], action: str) -> None:
+        def decide(unit: Unit) -> None:
+            for session_id in session_ids:
+                if staff_id := _end(unit, session_id):
+                    why = Why(f"staff:{staff_id}")
+                    unit.add(audit.COLLECTION, _row(action, unit, session_id, why))
+
+        key = f"{action}|{uuid4()}"
+        await self._store.act(key, {SESSIONS: list(session_ids)}, decide)
+
+
+def _member(unit: Unit, staff_id: str) -> Member | None:
+    stored = unit.load(DIRECTORY, staff_id)
+    return None if stored is None else Member.stored(stored)
+
+
+def _keep(unit: Unit, member: Member, shown: Mapping[str, Any] | None = None) -> None:
+    """Save a member and tell it; `shown` is what the demo's login page shows besides."""
+    before = unit.load(DIRECTORY, member.id) or {}
+    unit.save(DIRECTORY, {**before, **member.as_document(), **(shown or {})})
+    unit.emit(staff_changed(member), counted_in=(DIRECTORY, member.id))
+
+
+def _end(unit: Unit, session_id: str) -> str | None:
+    """End a session and tell it; return whose it was, None if it was not open."""
+    session = unit.load(SESSIONS, session_id)
+    if session is None or session["ended_at"] is not None:
+        return None
+    unit.save(SESSIONS, {**session, "ended_at": unit.now})
+    unit.emit(SessionEnded(sid=UUID(session_id)), counted_in=(SESSIONS, session_id))
+    return str(session["staff_id"])
+
+
+def _claimed(who: Claims) -> Member:
+    return Member(
+        id=who.id,
+        name=who.name,
+        title=who.title,
+        roles=who.roles,
+        places=who.places,
+        authority="",
+    )
+
+
+def _session(who: Claims, session_id: str, unit: Unit) -> Document:
     return {
-        "_id": one["id"],
-        **{name: one[name] for name in _FIELDS if name != "id"},
-        "first": bool(one.get("first")),
-        "order": order,
+        "_id": session_id,
+        "staff_id": who.id,
+        "issuer_session": who.issuer_session,
+        "began_at": unit.now,
+        "ends_at": unit.now + LASTS,
+        "ended_at": None,
     }
+
+
+def _row(action: str, unit: Unit, what: str, why: Why) -> Document:
+    return audit.entry(action, at=unit.now, what=what, why=why)
 
 
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ them by area of work or case number. The list refreshes itself.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
@@ -17,9 +19,11 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.notify.directory import DIRECTORY
 from services.notify.inbox import PAGE, Counts, Inbox, Line, Section
-from services.notify.notices import NOTICES, acknowledge, deadlines_of, is_urgent
+from services.notify.notices import NOTICES, acknowledge, deadlines_of, is_for, is_urgent
 from services.notify.rules import UNKNOWN, WorkArea, rule_of
+from services.notify.staff import Member
 from shared import web
 from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.database import AsyncDatabase
 
-    from services.notify.directory import Directory
     from services.notify.live import Live
     from shared.engine import Document, Unit
 
@@ -97,11 +100,9 @@ class Acts(Protocol):
         """Run `decide` on the loaded documents and write what it saved."""
 
 
-def make_pages(
-    database: AsyncDatabase[dict[str, Any]], acts: Acts, directory: Directory, live: Live
-) -> APIRouter:
+def make_pages(database: AsyncDatabase[dict[str, Any]], acts: Acts, live: Live) -> APIRouter:
     """Return the inbox's routes."""
-    pages = _Pages(database, acts, directory, live)
+    pages = _Pages(database, acts, live)
     router = APIRouter(prefix="/notify", include_in_schema=False)
     router.get("/inbox")(pages.inbox)
     router.post("/inbox/{notice_id}")(pages.acknowledge)
@@ -115,12 +116,10 @@ class _Pages:
         self,
         database: AsyncDatabase[dict[str, Any]],
         acts: Acts,
-        directory: Directory,
         live: Live,
     ) -> None:
         self._database = database
         self._acts = acts
-        self._directory = directory
         self._live = live
 
     async def inbox(
@@ -151,11 +150,14 @@ class _Pages:
             raise missing()
 
         def decide(unit: Unit) -> str:
-            references = [self._acknowledge(unit, one, staff) for one in wanted]
+            now = _as_now(unit, staff)
+            references = [self._acknowledge(unit, one, now) for one in wanted]
             return references[0]
 
         reference = await self._acts.act(
-            f"acknowledge:{staff.id}:{notice_id}:{key}", {NOTICES: wanted}, decide
+            f"acknowledge:{staff.id}:{notice_id}:{key}",
+            {NOTICES: wanted, DIRECTORY: [staff.id]},
+            decide,
         )
         asked = InboxFilter.read(back).model_copy(update={"kvitteret": reference})
         if not _is_part(request):
@@ -166,6 +168,8 @@ class _Pages:
         notice = unit.load(NOTICES, notice_id)
         if notice is None:
             raise Rejected("the notice is gone")
+        if not is_for(notice, staff) or not may(staff, Action.ACKNOWLEDGE_NOTICE):
+            raise Rejected("the right to acknowledge it is gone")
         seen = acknowledge(notice, staff.id, unit.now)
         if seen is not notice:
             unit.save(NOTICES, seen)
@@ -181,15 +185,11 @@ class _Pages:
     async def stream(self, request: Request) -> Response:
         """Open the browser's event stream; 401 when nobody is logged in."""
         try:
-            staff = web.staff(request)
+            staff = await web.staff(request)
         except LoginRequired:
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
-
-        async def still() -> Staff:
-            return await self._directory.rights_of(web.staff(request))
-
         return StreamingResponse(
-            self._live.stream(await self._directory.rights_of(staff), still),
+            self._live.stream(staff, partial(web.staff, request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
         )
@@ -297,6 +297,15 @@ def _shown(notice: Document, staff: Staff, language: str) -> dict[str, Any]:
         "is_open": not mine and not notice.get("ended_at") and not is_urgent(notice),
         "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],
     }
+
+
+def _as_now(unit: Unit, staff: Staff) -> Staff:
+    """Return a person with the rights that the act's own transaction finds in the directory."""
+    stored = unit.load(DIRECTORY, staff.id)
+    known = None if stored is None else Member.stored(stored)
+    if known is None or not known.active:
+        return replace(staff, roles=(), places=())
+    return replace(staff, roles=known.roles, places=known.places)
 
 
 def _is_part(request: Request) -> bool:

@@ -318,6 +318,9 @@ NOBODY: Final[frozenset[type[Fact]]] = frozenset(
         mediation.Closed,  # the coordinator learns it from mediation.screened.v1
         notify.NoticeCreated,  # notify's own facts
         notify.NoticeReminded,
+        notify.StaffChanged,
+        notify.StaffSnapshotEnded,
+        notify.SessionEnded,
     }
 )
 """The facts that no notice is made of."""

@@ -36,6 +36,12 @@ def make_app(settings: Settings) -> FastAPI:
         disclosures.name_recipients_of_earlier_cases,
     ]
     app = make_service(engine, make_pages(engine.store, disclosures), title="Samråd: PSP")
-    web.install(app, settings, service=settings.service, templates=TEMPLATES)
+    web.install(
+        app,
+        settings,
+        service=settings.service,
+        templates=TEMPLATES,
+        directory=engine.directory,
+    )
     web.install_specification(app, partial(describe, settings.service))
     return app

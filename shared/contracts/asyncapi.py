@@ -193,7 +193,7 @@ def _message(ce_type: str, topics: Iterable[str], schemas_at: str) -> Document:
             "contentType": LETTER_CONTENT_TYPE,
             "payload": {**SEALED, "x-opened": value},
         }
-    if form is not Form.FACT:
+    if not form.is_fact:
         message["correlationId"] = {"location": CORRELATION}
     message["x-schema"] = schema_path(ce_type)
     message["bindings"] = {"$ref": f"#/components/messageBindings/{form}"}
@@ -203,7 +203,7 @@ def _message(ce_type: str, topics: Iterable[str], schemas_at: str) -> Document:
 def _headers(ce_type: str, form: Form, topics: Iterable[str]) -> Document:
     """Describe the headers of one type: those of its form, with its name and its streams here."""
     own: Document = {"ce_type": {"type": "string", "const": ce_type}}
-    if form is Form.FACT:
+    if form.is_fact:
         own["ce_source"] = {"type": "string", "enum": [source_of(topic) for topic in topics]}
     return {
         "type": "object",

@@ -11,6 +11,7 @@ from shared.contracts.references import PARTNER_ID, REFERENCE
 __all__ = [
     "PARTNER_PATTERN",
     "REFERENCE_PATTERN",
+    "SUBJECT_PATTERN",
     "fact_headers",
     "letter_headers",
     "reply_headers",
@@ -27,6 +28,8 @@ REFERENCE_PATTERN: Final = _whole(REFERENCE.pattern)
 """What a partner's reference looks like; one shaped like a CPR number is refused besides."""
 PARTNER_PATTERN: Final = _whole(PARTNER_ID.pattern)
 """What a partner's id looks like."""
+SUBJECT_PATTERN: Final = "^[!-~]{1,255}$"
+"""What the subject of a fact about staff looks like."""
 
 _VERSION: Final = {"type": "string", "const": "1.0", "description": "Of CloudEvents."}
 _ID: Final = {
@@ -48,11 +51,15 @@ _TRACE: Final = {
 _SCHEMA: Final = {"type": "string", "description": "The address of the schema of the value."}
 
 
-def fact_headers() -> Schema:
-    """Describe the headers of a fact; its stream and its type are named by each message."""
+def fact_headers(subject: Schema | None = None) -> Schema:
+    """Describe the headers of a fact; its stream and its type are named by each message.
+
+    `subject` describes an id that is no UUID.
+    """
+    subject = subject or {"type": "string", "format": "uuid"}
     return _headers(
         source={"type": "string", "description": "The stream."},
-        subject={"type": "string", "format": "uuid", "description": "What it is about: the key."},
+        subject={**subject, "description": "What it is about: the key."},
         content_type=JSON_CONTENT_TYPE,
         more={
             "ce_sequence": {

@@ -1,11 +1,25 @@
-"""The facts of notify: notices to staff, which identify a case by its reference only."""
+"""The facts of notify: notices to staff, who they are and what they may do, and ended sessions.
 
-from typing import ClassVar
+A notice identifies a case by its reference only.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from shared.contracts import CaseFact
+from pydantic import StringConstraints
 
-__all__ = ["NoticeCreated", "NoticeReminded"]
+from shared.contracts import CaseFact, Fact
+
+__all__ = [
+    "NoticeCreated",
+    "NoticeReminded",
+    "SessionEnded",
+    "StaffChanged",
+    "StaffFact",
+    "StaffId",
+    "StaffSnapshotEnded",
+]
 
 
 class NoticeCreated(CaseFact):
@@ -38,3 +52,70 @@ class NoticeReminded(CaseFact):
     def topic(self) -> str:
         """Return the service's own topic."""
         return "notify.notices"
+
+
+StaffId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][!-~]{0,254}$")]
+"""The subject of a member of staff at the login's issuer; never a CPR number."""
+
+
+class StaffFact(Fact):
+    """A fact about the staff directory; its subject is no UUID, but the id of a member of staff."""
+
+    def topic(self) -> str:
+        """Return the topic that every service keeps its projection of staff from."""
+        return "notify.staff"
+
+
+class StaffChanged(StaffFact):
+    """Which roles somebody holds where, now. Each fact says all, and replaces those before."""
+
+    type: ClassVar[str] = "notify.staff_changed.v1"
+
+    staff_id: StaffId
+    display_name: Annotated[str, StringConstraints(max_length=200)]
+    """Names of staff may stand in this fact; colleagues see who did what."""
+    title: Annotated[str, StringConstraints(max_length=200)] = ""
+    """What colleagues call the work, in Danish; no rule depends on it."""
+    roles: tuple[str, ...]
+    """Codes of roles; a reader gives nothing for one that it does not know."""
+    places: tuple[str, ...]
+    """Kommunekoder, psychiatry regions, or the police district."""
+    authority: str
+    """The authority whose member it is, such as `police`."""
+    active: bool
+    """False: may do nothing any more, and has no session."""
+
+    def subject(self) -> str:
+        """Return the member of staff."""
+        return self.staff_id
+
+
+class StaffSnapshotEnded(StaffFact):
+    """The whole directory stands between two times in the topic: a reader may begin there."""
+
+    type: ClassVar[str] = "notify.staff_snapshot_ended.v1"
+
+    began_at: datetime
+    """Everybody's fact stands after this time; what stands before it is not needed any more."""
+    staff: int
+    """How many were told."""
+
+    def subject(self) -> str:
+        """Return the directory; no member of staff can be called so."""
+        return "_directory"
+
+
+class SessionEnded(Fact):
+    """A session of a member of staff ended before its time: nobody takes it any more."""
+
+    type: ClassVar[str] = "notify.session_ended.v1"
+
+    sid: UUID
+
+    def subject(self) -> str:
+        """Return the session."""
+        return str(self.sid)
+
+    def topic(self) -> str:
+        """Return the ended sessions; kept for longer than a session can live."""
+        return "notify.sessions"

@@ -14,10 +14,12 @@ from shared.contracts.envelope import MAX_SEALED, UPDATE_SUBMITTED
 from shared.contracts.growth import without_words
 from shared.contracts.headers import (
     REFERENCE_PATTERN,
+    SUBJECT_PATTERN,
     fact_headers,
     letter_headers,
     reply_headers,
 )
+from shared.contracts.notify import StaffFact
 from shared.contracts.processes import Process
 from shared.contracts.schemas import FACTS, LETTERS, RECEIPTS
 
@@ -68,13 +70,22 @@ class Form(StrEnum):
     LETTER = "letter"
     RECEIPT = "receipt"
     FACT = "fact"
+    STAFF_FACT = "staff_fact"
+    """A fact whose subject is no UUID."""
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether it is numbered in a stream, as all facts are."""
+        return self in (Form.FACT, Form.STAFF_FACT)
 
 
 def form_of(ce_type: str) -> Form:
     """Return the form of a type's records."""
     if ce_type in LETTERS:
         return Form.LETTER
-    return Form.RECEIPT if ce_type in RECEIPTS else Form.FACT
+    if ce_type in RECEIPTS:
+        return Form.RECEIPT
+    return Form.STAFF_FACT if issubclass(FACTS[ce_type], StaffFact) else Form.FACT
 
 
 def topics_of(fact: type[Fact]) -> tuple[str, ...]:
@@ -102,12 +113,16 @@ def headers_of(form: Form) -> dict[str, Any]:
             return reply_headers()
         case Form.FACT:
             return fact_headers()
+        case Form.STAFF_FACT:
+            return fact_headers(subject={"type": "string", "pattern": SUBJECT_PATTERN})
 
 
 def key_of(form: Form) -> dict[str, Any]:
     """Return the schema of the key of a form's records."""
     if form is Form.FACT:
         return {"type": "string", "format": "uuid"}
+    if form is Form.STAFF_FACT:
+        return {"type": "string", "pattern": SUBJECT_PATTERN}
     return {"type": "string", "pattern": REFERENCE_PATTERN}
 
 
@@ -125,7 +140,7 @@ def _form_row(form: Form) -> Row:
     row: Row = {"form": form.value, "key": key_of(form), "headers": headers}
     if form is Form.LETTER:
         row["value"] = SEALED
-    if form is not Form.FACT:
+    if not form.is_fact:
         row["correlation"] = CORRELATION
     return row
 
@@ -141,7 +156,7 @@ def _topic_row(topic: Topic) -> Row:
         "writes": sorted(topic.writes),
         "reads": sorted(topic.reads),
     }
-    if Form.FACT in types.values():
+    if any(Form(form).is_fact for form in types.values()):
         row["source"] = source_of(topic.name)
     if topic.name == REPORTS:
         row["answers"] = REPLIES

@@ -19,7 +19,7 @@ from shared.errors import Conflict, Rejected, Unavailable
 from shared.runtime.settings import ServiceSettings
 from shared.staff.audit import OPERATOR, Why
 
-__all__ = ["AT_ONCE", "operator_only", "operator_routes"]
+__all__ = ["AT_ONCE", "AnsweringRoute", "Reason", "Who", "operator_only", "operator_routes"]
 
 AT_ONCE: Final = 50
 """Rows that one request may redrive or rehearse."""
@@ -91,10 +91,11 @@ def operator_only(settings: ServiceSettings) -> Any:
     return Depends(check)
 
 
-class _Answering(APIRoute):
+class AnsweringRoute(APIRoute):
     """Answers errors with one sentence: 409 if it cannot be done, 503 if not now."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the route's handler, whose errors are answered so."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
@@ -134,7 +135,7 @@ def operator_routes(
         prefix="/operator",
         include_in_schema=False,
         dependencies=[operator_only(settings)],
-        route_class=_Answering,
+        route_class=AnsweringRoute,
     )
     _add_looks(router, parking_lot)
     _add_acts(router, parking_lot)

@@ -220,6 +220,8 @@ async def _start(engine: Engine, broker: KafkaBroker) -> None:
             pause = min(2 * pause, 3.0)
     for subscription in engine.subscriptions:
         subscription.start()
+    for step in engine.on_reading:
+        await step()
     engine.ready = True
     log.info("ready")
 

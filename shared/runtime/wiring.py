@@ -16,6 +16,7 @@ from shared.engine.rollback.detector import RollbackDetector
 from shared.engine.rollback.heartbeat import HeartbeatGuard
 from shared.engine.timers.scheduler import Scheduler
 from shared.runtime.settings import ServiceSettings
+from shared.staff.directory import Directory, Nobody
 
 __all__ = ["Background", "Engine", "make_engine", "make_store", "process_name"]
 
@@ -33,10 +34,14 @@ class Engine:
     subscriptions: Sequence[Subscription]
     parking_lot: ParkingLot
     rollback: RollbackDetector
+    directory: Directory = field(default_factory=Nobody)
+    """Who staff are now; nobody, until the service has a directory or a projection."""
     background: list[Background] = field(default_factory=list)
     """Loops that run as long as the service does. Each handles its own failures."""
     on_start: list[Background] = field(default_factory=list)
     """Steps before anything is read: indexes, first keys, reference data."""
+    on_reading: list[Background] = field(default_factory=list)
+    """Steps after reading has begun, before the process is ready; they end in time."""
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     late: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the end: requests that still wait are answered with 503."""

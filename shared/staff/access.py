@@ -69,13 +69,19 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of staff who is logged in. `id` is the login's subject, never a CPR number."""
+    """A member of staff who is logged in, with the roles and places that they hold now.
+
+    `id` is the login's subject, never a CPR number. `session` is the session by which they ask.
+    """
 
     id: str
     name: str
     title: str
     roles: tuple[str, ...]
     places: tuple[str, ...]
+    authority: str = ""
+    """The authority whose member it is, such as `police`."""
+    session: str = ""
 
 
 _EVERYONE: Final = {

@@ -4,7 +4,8 @@ A service that has pages does three things:
 
     from shared import web
 
-    web.install(app, settings, service="psp", templates=Path(__file__).parent / "templates")
+    web.install(app, settings, service="psp", templates=Path(__file__).parent / "templates",
+                directory=engine.directory)
 
     @router.get("/psp/cases/{case_id}")
     async def case_page(request: Request, case_id: UUID, staff: web.LoggedIn) -> Response:
@@ -19,11 +20,12 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
     {% extends "layout.html" %}
     {% block main %}<h1>{{ _("PSP-sag") }}</h1>{{ due(deadline(case.due_at)) }}{% endblock %}
 
-- `install(app, settings, *, service, templates)` adds the middleware (security headers, language
+- `install(app, settings, *, service, templates, directory)` adds the middleware (security headers, language
   switch, same-origin check of every POST, the problem page for what goes wrong), the answers to
   404 and 422, and `/assets` for a service that is opened without the web server in front of it.
-- `LoggedIn` (or `Depends(web.staff)`) is the logged-in `Staff`: id, name, title, roles, places.
-  Other browsers are redirected to the login, which returns them to the same address.
+- `LoggedIn` (or `Depends(web.staff)`) is the logged-in `Staff`: id, session, and the name, title,
+  roles and places of now, by the service's directory. Other browsers are redirected to the login,
+  which returns them to the same address. Where the directory may be old, the answer is 503.
 - `render(request, template, *, status=200, **context)` renders in the language of the request.
   The layout takes `title` (without "· Samråd"), `page` (a tab's key in
   `shared.web.rendering.TABS`), `crumbs` (pairs of words and address; the last address is None), and `unread` if it is known.
@@ -37,7 +39,7 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
   `hx-trigger="samraad:notices from:body, every 10s"` and is rendered alone for the header
   `HX-Request` (see `services/notify/pages.py`).
 
-Only `notify` has the login: `install_login(app, settings, people)`. Every service describes what it
+Only `notify` has the login: `install_login(app, settings, store)`. Every service describes what it
 writes and reads: `install_specification(app, describe)` serves `/asyncapi` and `/docs`.
 """
 

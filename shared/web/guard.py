@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.web.problems import document, on_failure
+from shared.web.session import is_of_a_person, sessions_of
 from shared.web.words import LANGUAGE_COOKIE, LANGUAGES
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -68,6 +69,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                _note_act(request, headers)
             await send(message)
 
         answer = self._refusal(request) or self._switch(request)
@@ -79,7 +81,8 @@ class Guard:
         except Exception as raised:  # the edge: an unexpected error becomes the problem page
             if begun:
                 raise
-            await on_failure(request, raised)(scope, receive, send_guarded)
+            answer = await on_failure(request, raised)
+            await answer(scope, receive, send_guarded)
 
     def _refusal(self, request: Request) -> Response | None:
         if request.method in _SAFE or self._is_ours(request):
@@ -109,3 +112,19 @@ class Guard:
             LANGUAGE_COOKIE, chosen, max_age=_A_YEAR, samesite="lax", secure=self._secure
         )
         return answer
+
+
+def _note_act(request: Request, headers: MutableHeaders) -> None:
+    """Renew the time of the person's last act, where the answer is to one and begins or ends no session."""
+    if not hasattr(request.state, "staff") or not is_of_a_person(request, request.method):
+        return
+    sessions = sessions_of(request)
+    session = sessions.read(request)
+    if session is None or any(
+        sessions.seen_cookie in set_ for set_ in headers.getlist("set-cookie")
+    ):
+        return
+    renewed = Response()
+    sessions.renew(renewed, session)
+    for cookie in renewed.headers.getlist("set-cookie"):
+        headers.append("set-cookie", cookie)

@@ -10,6 +10,8 @@ from pymongo.errors import ConnectionFailure
 from starlette.exceptions import HTTPException as RaisedWithStatus
 
 from shared.errors import Conflict, Rejected, Unavailable
+from shared.security.signatures import PublicKeys
+from shared.staff.directory import Directory, NotCurrent
 from shared.web import problems
 from shared.web.guard import Guard
 from shared.web.rendering import make_environment
@@ -36,7 +38,11 @@ class WebSettings(Protocol):
 
     @property
     def session_secret_file(self) -> Path | None:
-        """The secret that signs the session cookie; the same for all services."""
+        """The key under which the time of a person's last act is kept; the same for all services."""
+
+    @property
+    def public_keys(self) -> PublicKeys:
+        """What checks the session cookie, which `notify` signs."""
 
     @property
     def assets_dir(self) -> Path | None:
@@ -47,14 +53,18 @@ class WebSettings(Protocol):
         """Whether all data is synthetic; the pages show that."""
 
 
-def install(app: FastAPI, settings: WebSettings, *, service: str, templates: Path) -> None:
+def install(
+    app: FastAPI, settings: WebSettings, *, service: str, templates: Path, directory: Directory
+) -> None:
     """Give a service its pages: templates, sessions, middleware, problem pages and assets."""
     if settings.session_secret_file is None:
         raise ValueError("SAMRAAD_SESSION_SECRET_FILE must name the file with the session secret")
     secret = settings.session_secret_file.read_bytes().strip()
     app.state.settings = settings
     app.state.service = service
-    app.state.sessions = Sessions(secret, secure=settings.site_url.startswith("https:"))
+    secure = settings.site_url.startswith("https:")
+    app.state.sessions = Sessions(settings.public_keys, secret, secure=secure)
+    app.state.directory = directory
     app.state.environments = {
         language: make_environment(templates, language, demo=settings.demo)
         for language in LANGUAGES
@@ -62,6 +72,7 @@ def install(app: FastAPI, settings: WebSettings, *, service: str, templates: Pat
     app.add_middleware(Guard, site_url=settings.site_url)
     app.add_exception_handler(RaisedWithStatus, problems.on_http_exception)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
+    app.add_exception_handler(NotCurrent, problems.on_not_current)
     app.add_exception_handler(LoginRequired, problems.on_login_required)
     for refused in (Rejected, Conflict):
         app.add_exception_handler(refused, problems.on_refused)

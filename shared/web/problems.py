@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shared.errors import Conflict, Rejected
 from shared.web.rendering import render
-from shared.web.session import LoginRequired
+from shared.web.session import LoginRequired, recognise
 
 PROBLEM: Final = "application/problem+json"
 RETRY_AFTER: Final = "5"
@@ -51,6 +51,8 @@ def document(status: int, **more: object) -> JSONResponse:
 async def on_http_exception(request: Request, raised: Exception) -> Response:
     """Answer an exception with a status: a page for a browser, a problem document for a program."""
     assert isinstance(raised, RaisedWithStatus)  # noqa: S101  # registered for nothing else
+    if wants_page(request):
+        await recognise(request)
     if raised.status_code == HTTPStatus.NOT_FOUND and wants_page(request):
         return render(request, "not-found.html", status=HTTPStatus.NOT_FOUND)
     if wants_page(request):
@@ -66,6 +68,7 @@ async def on_invalid(request: Request, raised: Exception) -> Response:
     """Answer an invalid request: name the wrong fields, never their values."""
     assert isinstance(raised, RequestValidationError)  # noqa: S101  # registered for nothing else
     if wants_page(request):
+        await recognise(request)
         if request.method == "GET":
             return render(request, "not-found.html", status=HTTPStatus.NOT_FOUND)
         return render(request, "problem.html", status=HTTPStatus.UNPROCESSABLE_ENTITY, code=None)
@@ -97,6 +100,19 @@ async def on_unavailable(request: Request, raised: Exception) -> Response:
     return answer
 
 
+async def on_not_current(request: Request, raised: Exception) -> Response:  # noqa: ARG001
+    """Answer that nobody's rights can be known now, so that nothing is shown."""
+    _log.warning("page waits for the directory of staff")
+    if wants_page(request):
+        answer: Response = render(
+            request, "rights-unknown.html", status=HTTPStatus.SERVICE_UNAVAILABLE
+        )
+    else:
+        answer = document(HTTPStatus.SERVICE_UNAVAILABLE)
+    answer.headers["Retry-After"] = RETRY_AFTER
+    return answer
+
+
 async def on_login_required(request: Request, raised: Exception) -> Response:
     """Redirect the browser to the login, which returns it to this page."""
     assert isinstance(raised, LoginRequired)  # noqa: S101  # registered for nothing else
@@ -110,7 +126,7 @@ async def on_login_required(request: Request, raised: Exception) -> Response:
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
-def on_failure(request: Request, raised: Exception) -> Response:
+async def on_failure(request: Request, raised: Exception) -> Response:
     """Answer an internal error with a code; the log has the code and the place in the source.
 
     The exception's text is not logged, because it may quote what a person wrote.

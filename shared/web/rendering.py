@@ -16,7 +16,6 @@ from shared.staff.access import Action, Staff
 from shared.staff.sight import sight_of
 from shared.web import clock
 from shared.web.roles import role_words
-from shared.web.session import sessions_of
 from shared.web.words import LANGUAGE_COOKIE, LANGUAGES, N_, catalogue, language_of
 
 HERE: Final = Path(__file__).parent
@@ -41,10 +40,13 @@ TABS: Final = (
 def render(
     request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any
 ) -> HTMLResponse:
-    """Render a page, or a part of one, in the language that the person chose."""
+    """Render a page, or a part of one, in the language that the person chose.
+
+    Its head names the person whom the request was recognised as (`LoggedIn`, `recognise`).
+    """
     language = language_of(request)
     environments: dict[str, Environment] = request.app.state.environments
-    person = sessions_of(request).read(request)
+    person: Staff | None = getattr(request.state, "staff", None)
     now, words = datetime.now(UTC), catalogue(language)
     known: dict[str, Any] = {
         "person": person,

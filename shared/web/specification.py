@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from shared.contracts.asyncapi import MEDIA_TYPE
 from shared.web.rendering import render
+from shared.web.session import recognise
 
 __all__ = ["install_specification"]
 
@@ -38,6 +39,7 @@ def install_specification(
     @router.get("/docs")
     async def docs(request: Request) -> Response:
         document = own()
+        await recognise(request)
         return render(
             request,
             "docs.html",

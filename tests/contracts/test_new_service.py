@@ -71,7 +71,8 @@ def test_the_files_of_the_page_announce_the_service_everywhere(copy):
     known = [each.name for each in manifests()]
     assert seen["order"] == [*known[:-1], "example", known[-1]]
     assert "example" in seen["ports"]
-    assert seen["reads"] == ["intake.cases.ssp", "audit.checkpoints"]
+    notify = ["notify.staff", "notify.sessions"]
+    assert seen["reads"] == ["intake.cases.ssp", *notify, "audit.checkpoints"]
     assert {"ssp_cases", "outbox", "audit"} <= set(seen["collections"])
     assert seen["routes"]["/example/*"] == "example"
 

@@ -14,7 +14,15 @@ from shared.runtime.settings import from_environment
 from shared.staff.access import Role
 from tests.signing import KeyPairs
 
-ONE = {"id": "x", "name": "X Y", "title": "T", "does": "D", "roles": [], "places": []}
+ONE = {
+    "id": "x",
+    "name": "X Y",
+    "title": "T",
+    "does": "D",
+    "roles": [],
+    "places": [],
+    "authority": "police",
+}
 
 
 @pytest.fixture

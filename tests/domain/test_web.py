@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from itsdangerous import URLSafeTimedSerializer
-from starlette.requests import HTTPConnection
-from starlette.responses import Response
 
 from deploy.embedded.issuer import is_loopback, read_place
 from shared.staff.access import Role, Staff
@@ -15,28 +12,15 @@ from shared.web import clock
 from shared.web.extract import written
 from shared.web.login import safe_next
 from shared.web.rendering import TABS
-from shared.web.session import COOKIE, Sessions
 from shared.web.words import CATALOGUE, catalogue
 from shared.web.work import OF_OTHERS, not_built_for
 
 NOW = datetime(2026, 11, 24, 9, 38, tzinfo=UTC)
-SOFIE = Staff(id="sofie", name="Sofie Testesen", title="x", roles=("triage",), places=("1463",))
 
 
 def in_words(due, language="da"):
     formatted = clock.deadline(due, NOW, language, catalogue(language))
     return formatted.kind, formatted.relative, formatted.absolute
-
-
-def a_request(cookie):
-    headers = [(b"cookie", f"{COOKIE}={cookie}".encode())]
-    return HTTPConnection({"type": "http", "headers": headers})
-
-
-def cookie_of(sessions, staff):
-    response = Response()
-    sessions.open(response, staff)
-    return response.headers["set-cookie"].split(";")[0].partition("=")[2]
 
 
 def test_every_word_of_the_pages_has_english_with_all_its_plurals():
@@ -131,31 +115,6 @@ def test_the_login_leads_nowhere_but_to_this_site(wanted):
 
 def test_the_login_leads_back_to_the_page_that_was_asked_for():
     assert safe_next("/intake/triage?vis=rejected") == "/intake/triage?vis=rejected"
-
-
-def test_a_session_is_read_by_every_holder_of_the_secret():
-    cookie = cookie_of(Sessions(b"secret", secure=False), SOFIE)
-
-    assert Sessions(b"secret", secure=True).read(a_request(cookie)) == SOFIE
-    assert Sessions(b"another", secure=False).read(a_request(cookie)) is None
-
-
-def test_a_session_that_was_changed_is_none():
-    cookie = cookie_of(Sessions(b"secret", secure=False), SOFIE)
-    changed = ("A" if cookie[0] != "A" else "B") + cookie[1:]
-
-    assert Sessions(b"secret", secure=False).read(a_request(changed)) is None
-
-
-def test_a_session_ends_after_eight_hours(monkeypatch):
-    sessions = Sessions(b"secret", secure=False)
-    cookie = cookie_of(sessions, SOFIE)
-    made = sessions._signer.loads(cookie, return_timestamp=True)[1]
-    late = int(made.timestamp()) + 8 * 3600 + 1
-    signer = type(URLSafeTimedSerializer("x").make_signer(""))
-    monkeypatch.setattr(signer, "get_timestamp", lambda _: late)
-
-    assert sessions.read(a_request(cookie)) is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org", "::"])  # noqa: S104

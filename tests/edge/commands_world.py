@@ -7,20 +7,18 @@ import tempfile
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
 from pymongo import AsyncMongoClient
-from starlette.responses import Response
 
 from services.mediation.pages import TEMPLATES, make_pages
-from shared import web
 from shared.cases.commands.form_keys import prepare_keys
 from shared.crash_points import arm
 from shared.engine import Store
 from shared.staff.access import Staff
+from tests.door import Door
 from tests.edge.intake_world import Sent
 
 KIRA = Staff("kira", "Kira Prøvesen", "x", ("mediation-coordinator",), ("1463",))
@@ -30,16 +28,10 @@ PAGE, DATA = "text/html", "application/json"
 UNSUITABLE = {"result": "unsuitable", "code": "not_acknowledged"}
 
 
-def an_app(store, folder):
-    secret = Path(folder) / "session.secret"
-    secret.write_text("x" * 32)
-    settings = SimpleNamespace(
-        site_url="http://site", session_secret_file=secret, assets_dir=None, demo=False
-    )
+def a_door(store, folder):
     app = FastAPI()
     app.include_router(make_pages(store))
-    web.install(app, settings, service="mediation", templates=TEMPLATES)
-    return app
+    return Door(app, store, Path(folder), service="mediation", templates=TEMPLATES)
 
 
 class Desk:
@@ -48,7 +40,8 @@ class Desk:
     def __init__(self, store, folder):
         self.store = store
         self.db = store.db
-        self.app = an_app(store, folder)
+        self.door = a_door(store, folder)
+        self.app = self.door.app
 
     async def a_case(self, **changes):
         """Store a case as the first version did, without a revision, and with its deadline."""
@@ -74,9 +67,7 @@ class Desk:
         return case_id
 
     def browser(self, staff, accept=PAGE):
-        session = Response()
-        self.app.state.sessions.open(session, staff)
-        headers = {"cookie": session.headers["set-cookie"].split(";")[0], "accept": accept}
+        headers = {"cookie": self.door.cookie(staff), "accept": accept}
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://site", headers=headers
         )
@@ -110,7 +101,9 @@ async def a_desk(client, folder):
     store = Store(client, f"test_{uuid4().hex[:10]}", cases="mediations")
     await prepare_keys(store)
     try:
-        yield Desk(store, folder)
+        desk = Desk(store, folder)
+        await desk.door.know(KIRA, KARL, MONA)
+        yield desk
     finally:
         await client.drop_database(store.db.name)
 

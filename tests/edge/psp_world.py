@@ -3,18 +3,15 @@
 import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
-from starlette.responses import Response
 
 from services.psp import domain
 from services.psp.disclosures import Disclosures, name_recipients
 from services.psp.pages import TEMPLATES, make_pages
 from services.psp.psp_cases import PSP_CASES
-from shared import web
 from shared.cases.commands.form_keys import prepare_keys
 from shared.cases.report_details import DetailsFetcher
 from shared.contracts.intake import CaseOpened, Party
@@ -23,6 +20,7 @@ from shared.contracts.processes import Category, PartnerKind, PersonRole, Proces
 from shared.engine import Store
 from shared.security.data_keys import Keys, MasterKey
 from shared.staff.access import Staff
+from tests.door import Door
 from tests.edge.intake_world import Sent
 
 PEDER = Staff("peder", "Peder Prøvesen", "x", ("psp-police",), ("0630",))
@@ -74,16 +72,9 @@ class PspDesk:
             on_fetched=name_recipients,
         )
         self.disclosures = Disclosures(self.store, self.details)
-        (folder / "session.secret").write_text("x" * 32)
-        settings = SimpleNamespace(
-            site_url="http://site",
-            session_secret_file=folder / "session.secret",
-            assets_dir=None,
-            demo=False,
-        )
         self.app = FastAPI()
         self.app.include_router(make_pages(self.store, self.disclosures))
-        web.install(self.app, settings, service="psp", templates=TEMPLATES)
+        self.door = Door(self.app, self.store, folder, service="psp", templates=TEMPLATES)
 
     async def arrives(self, *authorities, sender=PartnerKind.PSYCHIATRY, fetch=True, **changes):
         """Take a case in, and fetch what its report says."""
@@ -126,9 +117,7 @@ class PspDesk:
             await self.details._fetch(case_id, client, {})
 
     def browser(self, staff, accept="text/html"):
-        session = Response()
-        self.app.state.sessions.open(session, staff)
-        headers = {"cookie": session.headers["set-cookie"].split(";")[0], "accept": accept}
+        headers = {"cookie": self.door.cookie(staff), "accept": accept}
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://site", headers=headers
         )
@@ -160,6 +149,7 @@ async def a_psp_desk(client, folder):
     desk = PspDesk(client, folder)
     await desk.details.prepare()
     await prepare_keys(desk.store)
+    await desk.door.know(PEDER, HANNE, NINA, MIKKEL, BO, LENA)
     try:
         yield desk
     finally:

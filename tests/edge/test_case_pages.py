@@ -7,15 +7,14 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.responses import Response
 
 import services.mediation.pages as mediation_pages
 import services.psp.pages as psp_pages
 from services.psp.disclosures import Disclosures
-from shared import web
 from shared.cases.report_details import DetailsFetcher
 from shared.engine import Store
 from shared.staff.access import Staff
+from tests.door import Door
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -59,17 +58,11 @@ async def show(intake_mongo, tmp_path):
         names.append(store.db.name)
         case = a_case(service, **changes)
         await store.db[store.cases].insert_one(case)
-        secret = tmp_path / "session.secret"
-        secret.write_text("x" * 32)
-        settings = SimpleNamespace(
-            site_url="http://site", session_secret_file=secret, assets_dir=None, demo=False
-        )
         app = FastAPI()
         app.include_router(service.make_pages(store))
-        web.install(app, settings, service=service.name, templates=service.pages.TEMPLATES)
-        session = Response()
-        app.state.sessions.open(session, service.staff)
-        cookie = session.headers["set-cookie"].split(";")[0]
+        door = Door(app, store, tmp_path, service=service.name, templates=service.pages.TEMPLATES)
+        await door.know(service.staff)
+        cookie = door.cookie(service.staff)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://site") as site:
             return await site.get(

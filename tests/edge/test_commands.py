@@ -120,6 +120,7 @@ async def test_a_repeated_post_by_somebody_who_lost_the_right_learns_nothing(des
     await desk.screen(case_id, key=key, **UNSUITABLE)
     demoted = type(KIRA)(KIRA.id, KIRA.name, KIRA.title, ("mediator",), KIRA.places)
 
+    await desk.door.know(demoted)
     answer = await desk.screen(case_id, demoted, key=key, **UNSUITABLE)
 
     assert answer.status_code == 404

@@ -1,25 +1,25 @@
 """The inbox page on a real database: what lies there is shown, whatever the code knows of it."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from functools import partial
 from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.responses import Response
 
-from services.notify.directory import Directory
+from services.notify.directory import StaffDirectory
 from services.notify.domain import notices_of
 from services.notify.handlers import CASES
 from services.notify.inbox import PAGE
 from services.notify.live import Live
 from services.notify.notices import NOTICES, prepare, stored
 from services.notify.pages import TEMPLATES, make_pages
-from shared import web
 from shared.contracts import mediation
 from shared.engine import Store
 from shared.staff.access import Staff
+from shared.web.login import Claims
+from tests.door import Door
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 KIRA = Staff("kira", "Kira Prøvesen", "x", ("mediation-coordinator",), ("1463",))
@@ -36,23 +36,20 @@ async def database(intake_mongo):
 @pytest.fixture
 async def inbox(database, tmp_path):
     """Reads a page of the inbox as the coordinator of mediations, in one language."""
-    secret = tmp_path / "session.secret"
-    secret.write_text("x" * 32)
-    settings = SimpleNamespace(
-        site_url="http://site",
-        issuer="",
-        client_secret_file=None,
-        session_secret_file=secret,
-        assets_dir=None,
-        demo=False,
-    )
     app = FastAPI()
     store = Store(database.client, database.name, cases=CASES)
-    app.include_router(make_pages(database, store, Directory(database), Live(database)))
-    web.install(app, settings, service="notify", templates=TEMPLATES)
-    session = Response()
-    app.state.sessions.open(session, KIRA)
-    cookie = session.headers["set-cookie"].split(";")[0]
+    app.include_router(make_pages(database, store, Live(database)))
+    door = Door(
+        app,
+        store,
+        tmp_path,
+        service="notify",
+        templates=TEMPLATES,
+        directory=partial(StaffDirectory, store),
+    )
+    claims = Claims(KIRA.id, KIRA.name, KIRA.title, KIRA.roles, KIRA.places, None)
+    opened = await app.state.directory.begin(claims)
+    cookie = door.cookie(KIRA, opened.id)
 
     async def read(query="", language="da"):
         headers = {"cookie": f"{cookie}; sprog={language}"}

@@ -149,7 +149,7 @@ def test_a_deadline_that_one_version_set_passes_once_under_the_other(versions: V
     assert due(versions, "psp now", versions.after.observed) == [2]
 
 
-def test_a_session_stays_open_and_shows_the_same_cases(versions: Versions) -> None:
+def test_staff_log_in_once_under_each_version_and_see_the_same_cases(versions: Versions) -> None:
     case = versions.story.reports["mediation"].case
     for seen in (versions.before, versions.now, versions.after):
         assert "Ny sag" in seen.pages["inbox"]

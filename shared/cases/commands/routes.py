@@ -15,6 +15,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pymongo.errors import ConnectionFailure
 
 from shared.cases.commands.forms import Returned, make_form
 from shared.cases.commands.openapi import operation
@@ -22,8 +23,11 @@ from shared.cases.commands.runner import Attempt, Kind, Outcome, RegisteredComma
 from shared.cases.history import ActedOn
 from shared.errors import Conflict, Unavailable
 from shared.staff.access import Staff
-from shared.web import N_, LoggedIn, missing, render
+from shared.staff.directory import NotCurrent
+from shared.web import N_, missing, render
 from shared.web.problems import RETRY_AFTER, document, wants_page
+from shared.web.session import directory_of, require_session
+from shared.web.session import staff as recognised
 
 __all__ = ["CommandRoute", "Show"]
 
@@ -121,11 +125,17 @@ class CommandRoute(Generic[C]):
             openapi_extra=operation(command, key=_KEY, revision=_REVISION),
         )
 
-    async def _post(self, request: Request, case_id: UUID, staff: LoggedIn) -> Response:
+    async def _post(self, request: Request, case_id: UUID) -> Response:
+        require_session(request)
         sent = await _read(request)
+        try:  # not before: what was typed is kept, whatever does not answer
+            staff = await recognised(request)
+        except (ConnectionFailure, NotCurrent):
+            return self._away(request, case_id, sent)
         act, faults = self._registered.command.read(sent.values)
         attempt = Attempt(
             staff=staff,
+            directory=directory_of(request),
             case_id=case_id,
             registered=self._registered,
             key=sent.key,
@@ -138,8 +148,8 @@ class CommandRoute(Generic[C]):
             outcome = await self._runner.run(attempt)
         except Conflict:
             outcome = Outcome(Kind.BUSY)
-        except Unavailable:
-            return self._away(request, attempt)
+        except (Unavailable, NotCurrent):
+            return self._away(request, case_id, sent)
         if outcome.kind is Kind.MISSING:
             raise missing()
         if outcome.kind is Kind.DONE:
@@ -169,20 +179,20 @@ class CommandRoute(Generic[C]):
             text=text,
         )
 
-    def _away(self, request: Request, attempt: Attempt[C]) -> Response:
-        """The database does not answer: the form comes back with its key, so a retry counts once."""
+    def _away(self, request: Request, case_id: UUID, sent: _Input) -> Response:
+        """Nothing can be decided now: the form comes back with its key, so a retry counts once."""
         headers = {"Retry-After": RETRY_AFTER}
         if not wants_page(request):
             answer = document(HTTPStatus.SERVICE_UNAVAILABLE)
             answer.headers.update(headers)
             return answer
-        command, address = self._registered.command, self._address_of(attempt.case_id)
+        command, address = self._registered.command, self._address_of(case_id)
         form = make_form(
             command,
             address=f"{address}/{command.name}",
-            revision=attempt.revision or 0,
-            key=str(attempt.key) if attempt.key else None,
-            values=attempt.values,
+            revision=sent.revision or 0,
+            key=str(sent.key) if sent.key else None,
+            values=sent.values,
         )
         page = render(
             request,

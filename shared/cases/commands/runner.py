@@ -4,10 +4,9 @@ In this order:
 
 1. The key of the form. The same key with other input is refused; a repeated post goes on to step 2
    and then gets the stored outcome.
-2. The right of the person to do this to this case now. If it is missing: a denied row and the key
-   are committed, and the answer is the one for a case that does not exist. Staff are known by the
-   claims of their session, as on all pages. A right that is taken away counts from the next login
-   on, until services keep a projection of the staff directory (docs/decisions/0018).
+2. The right of the person to do this to this case now, as the service's directory of staff says
+   within the transaction. If it is missing: a denied row and the key are committed, and the answer is
+   the one for a case that does not exist.
 3. The revision that the person saw.
 4. The case is not parked.
 5. The rule decides. State, history, facts, timers, audit row and key are committed together.
@@ -34,6 +33,7 @@ from shared.crash_points import reach
 from shared.engine import Rejected, Store, Unit
 from shared.staff import audit
 from shared.staff.access import Staff
+from shared.staff.directory import Directory
 
 __all__ = ["Attempt", "Kind", "Outcome", "RegisteredCommand", "Runner"]
 
@@ -89,6 +89,8 @@ class Attempt(Generic[C]):
     """What a person sent."""
 
     staff: Staff
+    """Who acts, as the request was recognised; the right is asked again in the transaction."""
+    directory: Directory
     case_id: UUID
     registered: RegisteredCommand[C]
     key: UUID | None
@@ -126,6 +128,7 @@ class Runner(Generic[C]):
         Raises:
             Conflict: others changed the case at each of many tries; nothing was done.
             Unavailable: the database did not answer in any try; it may have been done.
+            NotCurrent: what is known of staff may be old; nothing was done.
 
         """
         written: list[Unit] = []
@@ -156,8 +159,7 @@ class Runner(Generic[C]):
         case_id = str(attempt.case_id)
         await self.store.load(unit, {self.cases.collection: [case_id]}, session)
         case = self.cases.load(unit, case_id)
-        action = attempt.registered.command.action
-        if case is None or not case.is_open_to(attempt.staff, action):
+        if case is None or not await self._may(attempt, case, session):
             unit.add(audit.COLLECTION, self._row(_DENIED, attempt, unit))
             if key and not known:
                 keep_key(unit, key, {"status": HTTPStatus.NOT_FOUND.value})
@@ -166,6 +168,12 @@ class Runner(Generic[C]):
             address = known["outcome"].get("address")
             return Outcome(Kind.DONE, address) if address else Outcome(Kind.MISSING)
         return self._act(attempt, case, key, unit)
+
+    async def _may(self, attempt: Attempt[C], case: C, session: AsyncClientSession) -> bool:
+        known = attempt.staff
+        now = await attempt.directory.find(known.id, known.session, session)
+        action = attempt.registered.command.action
+        return now is not None and case.is_open_to(now, action)
 
     def _act(self, attempt: Attempt[C], case: C, key: FormKey | None, unit: Unit) -> Outcome:
         """Steps 3 to 5, for a first post by somebody who may do it."""

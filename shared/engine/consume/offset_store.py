@@ -6,6 +6,7 @@ transaction of that owner's session is ended at once, so a successor does not wa
 """
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final
 
 from pymongo import ReturnDocument
@@ -20,7 +21,7 @@ from shared.engine.store.document import Document
 from shared.engine.store.store import Store
 from shared.errors import Fenced, Halted
 
-__all__ = ["Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
+__all__ = ["Head", "Watermark", "accept", "is_taken", "move", "read", "stored", "take"]
 
 
 _ACCEPT: Final = "let their sender send them again, if it can; then go on without them: accept-gap"
@@ -51,8 +52,26 @@ def watermark_id(topic_id: str, partition: int) -> str:
     return f"{topic_id}|{partition}"
 
 
+class Head(Enum):
+    """What a log's beginning is, for a reader whose position is not in the log."""
+
+    WHOLE = "whole"
+    """Nothing may be missing."""
+    CUT = "cut"
+    """Its head is cut where later events say it all again: a new reader begins at the log's start."""
+    EXPIRES = "expires"
+    """Events lose their meaning before they are removed: any reader goes on at the log's start."""
+
+
 async def take(
-    store: Store, *, topic: str, topic_id: str, partition: int, log_start: int, log_end: int
+    store: Store,
+    *,
+    topic: str,
+    topic_id: str,
+    partition: int,
+    log_start: int,
+    log_end: int,
+    head: Head = Head.WHOLE,
 ) -> Watermark:
     """Become the owner of a partition: raise its epoch, and return its position.
 
@@ -70,13 +89,14 @@ async def take(
         if known is not None and "session" in known:
             # a killed owner's open transaction would lock the watermark until it times out
             await store.client.admin.command("killSessions", [{"id": known["session"]}])
-        if known is None and log_start > 0:
+        if known is None and log_start > 0 and head is Head.WHOLE:
             raise Halted(
                 f"{place}: the log starts at {log_start}, and nothing before it was ever taken in: "
                 f"{log_start} events are gone from the log",
                 _ACCEPT,
             )
-        if known is not None and not log_start <= known["offset"] <= log_end:
+        is_lost = known is not None and known["offset"] < log_start and head is not Head.EXPIRES
+        if known is not None and (is_lost or known["offset"] > log_end):
             lost = log_start - known["offset"]
             raise Halted(
                 f"{place}: the position {known['offset']} lies outside the log, "
@@ -93,7 +113,7 @@ async def take(
             {"_id": key},
             {
                 "$inc": {"epoch": 1},
-                "$setOnInsert": {"offset": 0},
+                "$max": {"offset": 0 if head is Head.WHOLE else log_start},
                 "$set": {
                     "topic": topic,
                     "partition": partition,

@@ -17,7 +17,7 @@ from shared.crash_points import reach
 from shared.engine.consume import offset_store
 from shared.engine.consume.batch import BatchCommitter
 from shared.engine.consume.circuit_breaker import CASES
-from shared.engine.consume.offset_store import Watermark
+from shared.engine.consume.offset_store import Head, Watermark
 from shared.engine.consume.progress import Progress
 from shared.engine.consume.record_queue import Log, RecordQueue
 from shared.engine.consume.retries import Retries
@@ -48,9 +48,15 @@ class PartitionWorker:
     """Takes one partition's records in order, batch by batch."""
 
     def __init__(
-        self, log: Log, committer: BatchCommitter, turns: asyncio.Semaphore, pool: Pool
+        self,
+        log: Log,
+        committer: BatchCommitter,
+        turns: asyncio.Semaphore,
+        pool: Pool,
+        head: Head = Head.WHOLE,
     ) -> None:
         self.log = log
+        self.head = head
         self.committer = committer
         self.mark: Watermark | None = None
         """The partition's position; None while the worker does not own the partition."""
@@ -270,6 +276,7 @@ class PartitionWorker:
                 partition=self.log.partition,
                 log_start=start,
                 log_end=end,
+                head=self.head,
             )
             reach("lane.after_take")
         else:

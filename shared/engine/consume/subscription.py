@@ -18,8 +18,10 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.crash_points import reach
+from shared.engine.consume import offset_store
 from shared.engine.consume.batch import BatchCommitter
 from shared.engine.consume.health_probe import HealthProbe
+from shared.engine.consume.offset_store import Head
 from shared.engine.consume.partition_worker import PartitionWorker
 from shared.engine.consume.poll import Poll
 from shared.engine.consume.processor import Processor
@@ -50,9 +52,12 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         processor: Processor[Any],
         group: str,
         pattern: str | None = None,
+        heads: Mapping[str, Head] | None = None,
     ) -> None:
         self.topics = topics
         self.pattern = pattern
+        self.heads = heads or {}
+        """What the beginning of a topic's logs is; whole by default."""
         self.processor = processor
         self.group = group
         self.workers: dict[TopicPartition, PartitionWorker] = {}
@@ -145,6 +150,24 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             asyncio.create_task(self._watch(), name=f"{self.group} watch"),
         ]
 
+    async def stands_at_end(self, topic: str) -> bool:
+        """Whether every event that a topic of one partition holds now has had its effect.
+
+        Any process of the service may ask, also one that does not read the partition itself.
+
+        Raises:
+            KafkaError, Unavailable: broker or database do not answer.
+
+        """
+        place = TopicPartition(topic, 0)
+        end = (await self.consumer.end_offsets([place]))[place]
+        worker = self.workers.get(place)
+        if worker is not None:
+            return worker.mark is not None and worker.mark.offset >= end
+        topic_id = await self._topic_ids.id_of(topic)
+        mark = await offset_store.stored(self._committer.store, topic_id, 0)
+        return mark is not None and mark >= end
+
     async def stop(self) -> None:
         """Finish the batches in flight and end."""
         for task in self._tasks:
@@ -167,7 +190,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         consumer = self._subscriber.consumer
         for place in assigned:
             partition = Partition(consumer, place, self._topic_ids.id_of)
-            worker = PartitionWorker(partition, self._committer, self._turns, self._pool)
+            head = self.heads.get(place.topic, Head.WHOLE)
+            worker = PartitionWorker(partition, self._committer, self._turns, self._pool, head)
             self.workers[place] = worker
             worker.start()
         reach("group.assigned")
