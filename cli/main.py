@@ -13,7 +13,17 @@ import typer
 
 from shared.contracts.discovery import ManifestWrong
 
-GROUPS = ("topics", "partner", "parked", "halts", "audit", "person", "contracts", "manifests")
+GROUPS = (
+    "topics",
+    "partner",
+    "staff",
+    "parked",
+    "halts",
+    "audit",
+    "person",
+    "contracts",
+    "manifests",
+)
 """Modules of `cli` whose `app` is a group of commands: `samraad partner add`."""
 COMMANDS = ("emit", "receipts", "watch", "trace", "bench", "demo")
 """Modules of `cli` whose `app` holds one command of the first level: `samraad emit`."""

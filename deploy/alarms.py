@@ -55,6 +55,8 @@ class Alarm:
     """How long the figure must pass the limit before Prometheus alerts."""
     urgency: Literal["now", "today"]
     """`now`: at any hour. `today`: in working hours."""
+    only: str | None = None
+    """The one service that it is about; every service by default."""
     text: str
     """For people, about a service: `{value}` is the figure in words."""
     means: str
@@ -71,6 +73,8 @@ class Alarm:
         figure = self.metric
         if figure == UP:
             figure = f'{UP}{{job=~"{"|".join(SERVICES)}"}}'
+        elif self.only is not None:
+            figure = f'{self.metric}{{job="{self.only}"}}'
         limit = f"> {self.above:g}" if self.above is not None else f"< {self.below or 0:g}"
         return f"{self.over} by (job) ({figure}) {limit}"
 
@@ -145,6 +149,17 @@ ALARMS: Final = (
         text="its oldest unpublished message has waited for {value}",
         means="Decisions are stored but not published: no receipt, no notice, no case at the "
         "next service.",
+    ),
+    Alarm(
+        name="rights",
+        metric="samraad_outbox_oldest_seconds",
+        over="max",
+        above=2,
+        urgency="now",
+        only="notify",
+        text="its oldest message has waited for {value}",
+        means="A right that was taken away, or a session that ended, may still count at the other "
+        "services.",
     ),
     Alarm(
         name="gap",
@@ -224,6 +239,8 @@ def firing(service: str, figures: Iterable[Mapping[str, Sequence[float]]]) -> li
     processes = list(figures)
     found = []
     for alarm in ALARMS:
+        if alarm.only not in {None, service}:
+            continue
         values = [value for each in processes for value in each.get(alarm.metric, ())]
         figure = alarm.judge(values)
         if figure is not None:

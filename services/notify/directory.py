@@ -202,15 +202,17 @@ class StaffDirectory:
         def decide(unit: Unit) -> bool:
             known = _member(unit, who.id)
             if known is not None and not known.active:
-                unit.add(audit.COLLECTION, _row("login_refused", unit, who.id, _LOGIN))
+                unit.add(audit.COLLECTION, _access_row("login_refused", unit, who.id, _LOGIN))
                 return False
             if known is None:
                 _keep(unit, _claimed(who))
-                unit.add(audit.COLLECTION, _row("staff_seeded", unit, who.id, _LOGIN))
+                unit.add(audit.COLLECTION, _access_row("staff_seeded", unit, who.id, _LOGIN))
             else:  # written too: whoever removes the person meanwhile ends this session as well
                 unit.save(DIRECTORY, unit.load(DIRECTORY, who.id) or {})
             unit.save(SESSIONS, _session(who, session_id, unit))
-            unit.add(audit.COLLECTION, _row("login", unit, session_id, Why(f"staff:{who.id}")))
+            unit.add(
+                audit.COLLECTION, _access_row("login", unit, session_id, Why(f"staff:{who.id}"))
+            )
             return True
 
         needs = {DIRECTORY: [who.id], SESSIONS: [session_id]}
@@ -249,7 +251,7 @@ class StaffDirectory:
             for session_id in session_ids:
                 if staff_id := _end(unit, session_id):
                     why = Why(f"staff:{staff_id}")
-                    unit.add(audit.COLLECTION, _row(action, unit, session_id, why))
+                    unit.add(audit.COLLECTION, _access_row(action, unit, session_id, why))
 
         key = f"{action}|{uuid4()}"
         await self._store.act(key, {SESSIONS: list(session_ids)}, decide)
@@ -300,7 +302,14 @@ def _session(who: Claims, session_id: str, unit: Unit) -> Document:
 
 
 def _row(action: str, unit: Unit, what: str, why: Why) -> Document:
+    """Return the row of an operator's act."""
     return audit.entry(action, at=unit.now, what=what, why=why)
+
+
+def _access_row(action: str, unit: Unit, what: str, why: Why) -> Document:
+    """Return the row of a login, or of the end of a session."""
+    basis = audit.LegalBasis.ACCESS_CONTROL
+    return audit.entry(action, at=unit.now, what=what, why=why, basis=basis)
 
 
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:

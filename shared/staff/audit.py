@@ -31,6 +31,8 @@ class LegalBasis(StrEnum):
     OPERATION = "operation"
     """Directive 2016/680 art. 29 (2) (i) and (j): systems are restored after an
     interruption, and a failure does not corrupt their data."""
+    ACCESS_CONTROL = "access_control"
+    """Directive 2016/680 art. 25 and 29 (2) (d) and (e): who has access is controlled and logged."""
     MEDIATION_ACT = "mediation_act"
     """Lov 467/2009 om konfliktråd."""
     SECTION_115 = "rpl_115"

@@ -33,12 +33,23 @@ def test_an_alarm_stands_past_its_limit_and_not_at_it(alarm) -> None:
     limit = alarm.above if alarm.above is not None else alarm.below
     past = limit + 1 if alarm.above is not None else limit - 1
 
-    (stands,) = firing("intake", [{alarm.metric: [past]}])
+    service = alarm.only or "intake"
 
-    assert stands.alarm is alarm
-    assert stands.sentence.startswith("intake: ")
+    stands = {each.alarm: each for each in firing(service, [{alarm.metric: [past]}])}[alarm]
+
+    assert stands.sentence.startswith(f"{service}: ")
     assert "{" not in stands.sentence
-    assert firing("intake", [{alarm.metric: [limit]}]) == []
+    assert alarm not in {each.alarm for each in firing(service, [{alarm.metric: [limit]}])}
+
+
+def test_rights_that_wait_are_an_alarm_of_notify_alone() -> None:
+    figures = [{"samraad_outbox_oldest_seconds": [2.5]}]
+
+    assert [each.alarm.name for each in firing("notify", figures)] == ["rights"]
+    assert firing("psp", figures) == []
+    rules = yaml.safe_load(FILE.read_text())["groups"][0]["rules"]
+    (rule,) = (each for each in rules if each["annotations"]["runbook"].endswith("/rights.md"))
+    assert rule["expr"] == 'max by (job) (samraad_outbox_oldest_seconds{job="notify"}) > 2'
 
 
 def test_one_process_of_two_that_does_not_answer_is_enough() -> None:

@@ -138,6 +138,16 @@ def outbox(stack: LiveStack, folder: Path) -> Iterator[Words]:
 
 
 @contextmanager
+def rights(stack: LiveStack, _: Path) -> Iterator[Words]:
+    """A right to write that somebody took away, and a member of staff who leaves."""
+    right = Right(user="notify", resource="TOPIC", name="notify.staff", operation="WRITE")
+    Broker(connect(stack.kafka("admin"))).revoke([right])
+    left = stack.run("staff", "deactivate", "helle", "--reason", "leaves")
+    assert left.returncode == 0, left.stderr
+    yield words_of(stack, "notify")
+
+
+@contextmanager
 def gap(stack: LiveStack, _: Path) -> Iterator[Words]:
     """A fact whose predecessor never comes."""
     case = str(uuid4())
@@ -208,6 +218,7 @@ BREAKS: Mapping[str, Break] = {
     "watchdog": watchdog,
     "behind": behind,
     "outbox": outbox,
+    "rights": rights,
     "deadlines": deadlines,
     "gap": gap,
 }
