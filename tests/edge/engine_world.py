@@ -5,11 +5,14 @@ every effect as a row that nobody loads: an effect that happened twice is there 
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
+from tempfile import gettempdir
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -333,15 +336,22 @@ class EngineWorld:
 
     @asynccontextmanager
     async def failing(self, *commands, **how):
-        """Let the database fail these commands of the test service, and of nobody else."""
+        """Let the database fail these commands of the test service, and of nobody else.
+
+        The database has one such switch. Another process that tests on it waits until it is free.
+        """
         mode = how.pop("mode", "alwaysOn")
         data = {"failCommands": commands, "appName": self.name, **how}
         on = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
-        await self.client.admin.command(on)
-        try:
-            yield
-        finally:
-            await self.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+        _, port = await self.client.address
+        with Path(gettempdir(), f"samraad-failing-{port}.lock").open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            await self.client.admin.command(on)
+            try:
+                yield
+            finally:
+                off = {"configureFailPoint": "failCommand", "mode": "off"}
+                await self.client.admin.command(off)
 
     async def settled(self):
         """Wait until the outbox is empty."""
