@@ -5,14 +5,16 @@ every effect as a row that nobody loads: an effect that happened twice is there 
 """
 
 import asyncio
+import atexit
 import fcntl
 import json
 import os
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory, gettempdir
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -29,6 +31,7 @@ from shared.runtime.process import make_service
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.wiring import make_engine
 from tests.forked import create_forked_process
+from tests.signing import KeyPairs
 
 SECONDS = 15.0
 NAMES = ("first", "second", "third", "fails", "cannot be stored", "takes a taken id")
@@ -172,6 +175,10 @@ class Service:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return await client.get(path)
+
+
+def _lock_of(port):
+    return Path(gettempdir(), f"samraad-failing-{port}.lock").open("w")
 
 
 class EngineWorld:
@@ -344,7 +351,7 @@ class EngineWorld:
         data = {"failCommands": commands, "appName": self.name, **how}
         on = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
         _, port = await self.client.address
-        with Path(gettempdir(), f"samraad-failing-{port}.lock").open("w") as lock:
+        with _lock_of(port) as lock:
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             await self.client.admin.command(on)
             try:
@@ -419,7 +426,8 @@ class Published:
 
 def an_app(name, topics, behaviour, *, group, **settings):
     """Wire the test service as every service is wired."""
-    settings = settings_class(name)(**{"port": 1, **settings})
+    given = {"port": 1, **_key_pair().settings("test"), **settings}
+    settings = settings_class(name)(**given)
     facts = behaviour.facts()
     subscription = Subscription(*topics, processor=facts, group=group)
     engine = make_engine(
@@ -431,6 +439,13 @@ def an_app(name, topics, behaviour, *, group, **settings):
         owned_topics={behaviour.facts_topic: "cases"},
     )
     return make_service(engine, title="test"), engine
+
+
+@cache
+def _key_pair():
+    folder = TemporaryDirectory(prefix="samraad-keys-")
+    atexit.register(folder.cleanup)
+    return KeyPairs.lay(Path(folder.name), "test")
 
 
 def settings_class(name):
