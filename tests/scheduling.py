@@ -33,6 +33,7 @@ GROUPS: Final = (
     ("tests/edge/test_case_lists.py", "intake"),
     ("tests/edge/test_case_pages.py", "intake"),
     ("tests/edge/test_commands.py", "intake"),
+    ("tests/edge/test_danger.py", "intake"),
     ("tests/edge/test_deadlines.py", "intake"),
     ("tests/edge/test_intake", "intake"),
     ("tests/edge/test_keys.py", "intake"),

@@ -12,11 +12,13 @@ from services.intake.indexes import make_indexes
 from services.intake.opening import TOPIC_PATTERN
 from services.intake.pages import TEMPLATES, make_pages
 from services.intake.preparing import LetterReader
+from services.intake.report_page import make_report_page
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
 from services.intake.triage import make_timers
 from services.intake.vault import Vault
 from shared import web
+from shared.cases.commands.form_keys import prepare_keys
 from shared.contracts.asyncapi import PARTNER
 from shared.contracts.describe import describe
 from shared.contracts.intake import cases_topic
@@ -66,7 +68,7 @@ def make_app(settings: Settings) -> FastAPI:
     async def prepare() -> None:
         await make_indexes(store.db)
 
-    engine.on_start += [keys.prepare, prepare]
+    engine.on_start += [keys.prepare, prepare, partial(prepare_keys, store)]
     engine.rollback.forgetting.append(keys.forget)
     app = make_service(
         engine,
@@ -74,6 +76,7 @@ def make_app(settings: Settings) -> FastAPI:
         details_routes(Vault(store, keys), settings.service_tokens_dir),
         partner_routes(store, letters, settings),
         make_pages(store.db),
+        make_report_page(store),
         title="Samråd: intake",
     )
     web.install(

@@ -157,6 +157,7 @@ class ReportProcessor:
         )
         self._note(arrival, opens.report, sealed, case_id, unit)
         unit.emit(fact)
+        triage.raise_alarm(unit, arrival.report_id)
         return receipt
 
     def _keep_waiting(
@@ -179,6 +180,7 @@ class ReportProcessor:
             ),
             counted_in=(reports.COLLECTION, str(arrival.report_id)),
         )
+        triage.raise_alarm(unit, arrival.report_id)
         return receipt
 
     def _reject(

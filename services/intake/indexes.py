@@ -20,3 +20,7 @@ async def make_indexes(db: AsyncDatabase[dict[str, Any]]) -> None:
     await db[reports.COLLECTION].create_index([("partner", 1), ("reference", 1)], unique=True)
     await db[reports.COLLECTION].create_index([("status", 1), ("received_at", 1)])
     await db[reports.COLLECTION].create_index([("status", 1), ("due_at", 1)])
+    await db[reports.COLLECTION].create_index(
+        [("danger_to_life", 1), ("received_at", 1)],
+        partialFilterExpression={"danger_to_life": True},
+    )

@@ -16,49 +16,24 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from pymongo.asynchronous.database import AsyncDatabase
 
+from services.intake.commands import NOTES
 from services.intake.domain import Status, WhyWaiting
 from services.intake.reports import COLLECTION
+from services.intake.words import PROCESSES, REASONS, SOURCES
 from shared import web
 from shared.cases.working_time import TRIAGE_WITHIN
+from shared.contracts.intake import DangerNote
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process, ProposedBy
 from shared.contracts.references import case_reference
 from shared.staff.access import Action, may
-from shared.web import N_, LoggedIn, missing, render
+from shared.web import LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
 PAGE: Final = 100
-
-PROCESSES: Final = {
-    Process.MEDIATION: N_("Konfliktråd"),
-    Process.PSP: N_("PSP"),
-    Process.SSP: N_("SSP"),
-    Process.CONCERN: N_("Bekymringssamtale"),
-    Process.YOUTH_COUNCIL: N_("Ungesamråd"),
-    Process.YOUTH_BOARD: N_("Ungdomskriminalitetsnævnet"),
-    Process.HONOUR: N_("Æresrelateret konflikt"),
-}
-SOURCES: Final = {
-    ProposedBy.POLICE: N_("Politi"),
-    ProposedBy.PATROL_CENTRE: N_("Patruljecenter"),
-    ProposedBy.SSP_CONSULTANT: N_("SSP-konsulent"),
-    ProposedBy.SCHOOL: N_("Skole"),
-    ProposedBy.SOCIAL_SERVICES: N_("Socialforvaltning"),
-    ProposedBy.PSYCHIATRY: N_("Psykiatri"),
-    ProposedBy.PARTY: N_("Part i sagen"),
-    ProposedBy.PARENT: N_("Forælder"),
-    ProposedBy.DEFENCE: N_("Forsvarer"),
-    ProposedBy.PROSECUTION: N_("Anklagemyndighed"),
-    ProposedBy.PRISON_SERVICE: N_("Kriminalforsorg"),
-    ProposedBy.CITIZEN: N_("Borger"),
-}
-REASONS: Final = {
-    WhyWaiting.NO_PROCESS: N_("Partneren overlader valget af forløb til Sekretariatet"),
-    WhyWaiting.NO_SERVICE: N_("Forløbet kan endnu ikke modtage sager her i systemet"),
-}
 
 
 class ListFilter(BaseModel):
@@ -98,9 +73,8 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
         )
         rows = reports.find(wanted, projection=_FIELDS).sort(order)
         found = await rows.skip((list_filter.side - 1) * PAGE).limit(PAGE).to_list()
-        danger = await reports.find(
-            {**waiting, "danger_to_life": True}, projection=_FIELDS
-        ).to_list()
+        alarms = reports.find(_ALARM, projection=_FIELDS).sort([("received_at", 1)])
+        danger = await alarms.limit(PAGE).to_list()
         total = await reports.count_documents(wanted)
         counted = await reports.count_documents(waiting)
         now = datetime.now(UTC)
@@ -112,7 +86,7 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
             "list_filter": list_filter,
             "now": now,
             "part": "hx-request" in request.headers,
-            "danger": [_waiting(report) for report in danger],
+            "danger": [_alarm(report) for report in danger],
             "waiting": counted,
             "overdue": await reports.count_documents({**waiting, "due_at": {"$lte": now}}),
             "rejected": await reports.count_documents(rejected),
@@ -130,6 +104,13 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
     return router
 
 
+_ALARM: Final[dict[str, Any]] = {
+    "danger_to_life": True,
+    "danger_note": None,
+    "status": {"$in": [Status.WAITING.value, Status.ACCEPTED.value]},
+}
+"""The reports that say danger to life and about which nobody has noted anything."""
+
 _FIELDS: Final = (
     "partner",
     "reference",
@@ -141,6 +122,7 @@ _FIELDS: Final = (
     "due_at",
     "why_waiting",
     "danger_to_life",
+    "danger_note",
     "errors",
 )
 
@@ -158,9 +140,18 @@ def _narrowed(list_filter: ListFilter) -> dict[str, str]:
     return {field: value for field, value in chosen.items() if value}
 
 
-def _waiting(report: Mapping[str, Any]) -> dict[str, Any]:
-    process = report["process"]
+def _alarm(report: Mapping[str, Any]) -> dict[str, Any]:
     return {
+        "address": f"/intake/triage/{report['_id']}",
+        "reference": case_reference(None, UUID(report["_id"])),
+        "place": MUNICIPALITIES[report["municipality"]].name,
+    }
+
+
+def _waiting(report: Mapping[str, Any]) -> dict[str, Any]:
+    process, note = report["process"], report.get("danger_note")
+    return {
+        "address": f"/intake/triage/{report['_id']}",
         "reference": case_reference(None, UUID(report["_id"])),
         "due_at": report.get("due_at") or TRIAGE_WITHIN.after(report["received_at"]),
         "received_at": report["received_at"],
@@ -170,7 +161,8 @@ def _waiting(report: Mapping[str, Any]) -> dict[str, Any]:
         "reason": REASONS[WhyWaiting(report["why_waiting"])],
         "place": MUNICIPALITIES[report["municipality"]].name,
         "source": SOURCES[ProposedBy(report["proposed_by"])],
-        "danger": bool(report.get("danger_to_life")),
+        "danger": bool(report.get("danger_to_life")) and note is None,
+        "note": None if note is None else NOTES[DangerNote(note)],
     }
 
 

@@ -128,6 +128,8 @@ def taken(
         "content": arrival.letter.content,
         "receipt": receipt,
         "errors": [],
+        "danger_to_life": report.details_read.danger_to_life is True,
+        "disclosure_form": None if report.disclosure is None else report.disclosure.form.value,
         "marks": [{"field": mark.field, "code": mark.code.value} for mark in report.marks],
         "people": [
             {
@@ -159,7 +161,6 @@ def waiting(waits: Waits, sealed: SealedReport, *, due_at: datetime) -> Document
         "status": Status.WAITING.value,
         "case_id": None,
         "why_waiting": waits.why.value,
-        "danger_to_life": waits.report.details_read.danger_to_life is True,
         "sealed": sealed.rest,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from shared.cases.working_time import TRIAGE_WITHIN
+from shared.cases.working_time import TRIAGE_WITHIN, is_office_time
 from shared.contracts.places import POLICE_DISTRICT
 from shared.staff.access import AUTHORITY_OF, Role
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audience",
+    "all_who_must_act_on_danger",
+    "at_once",
     "coordinator",
     "late_recipients",
     "leader_of_what_awaits_somebody",
     "new_readers",
     "no_time",
     "nobody",
+    "on_duty",
     "psp_recipients",
     "secretariat",
     "stated_due",
@@ -54,6 +57,11 @@ class _DueAt(Protocol):
     def due_at(self) -> datetime: ...
 
 
+class _OfDanger(_InAPlace, Protocol):
+    @property
+    def since(self) -> datetime: ...
+
+
 class _ToAuthorities(_InAPlace, Protocol):
     @property
     def authorities(self) -> Collection[str] | None: ...
@@ -62,6 +70,17 @@ class _ToAuthorities(_InAPlace, Protocol):
 def secretariat(_: _InAPlace) -> Audience:
     """Return the secretariat, which sorts reports for the whole district."""
     return Audience(Role.TRIAGE, POLICE_DISTRICT)
+
+
+def all_who_must_act_on_danger(fact: _OfDanger) -> tuple[Audience, ...]:
+    """Return the secretariat and its leader; outside office hours also every duty officer."""
+    duty_officers = () if is_office_time(fact.since) else (on_duty(fact),)
+    return (secretariat(fact), Audience(Role.LEADER, POLICE_DISTRICT), *duty_officers)
+
+
+def on_duty(_: _InAPlace) -> Audience:
+    """Return all who hold the role of duty officer; who of them is on duty is not known here."""
+    return Audience(Role.DUTY_OFFICER, POLICE_DISTRICT)
 
 
 def coordinator(_: _InAPlace) -> Audience:
@@ -104,6 +123,11 @@ def leader_of_what_awaits_somebody(fact: psp.AccessChanged | psp.StepDue) -> tup
 def stated_due(fact: _DueAt) -> datetime | None:
     """Return the due time in the fact."""
     return fact.due_at
+
+
+def at_once(fact: _OfDanger) -> datetime | None:
+    """Return the time at which the report arrived: it is due from then on."""
+    return fact.since
 
 
 def no_time(_: Fact) -> datetime | None:

@@ -20,7 +20,7 @@ from services.notify.notices import (
 )
 from services.notify.rules import RULES
 from shared.cases.working_time import ACKNOWLEDGE_WITHIN
-from shared.contracts.intake import CaseOpened, TriageWaiting
+from shared.contracts.intake import CaseOpened, DangerReported, TriageWaiting
 from shared.engine import Inbox, Timers
 from shared.engine.timers.timers import sync_timers
 
@@ -92,7 +92,7 @@ def _notice(timer: Timer) -> dict[str, list[str]]:
 
 def _remember(fact: Fact, unit: Unit) -> None:
     """Store the process and place of a case or waiting report, from its first fact."""
-    if not isinstance(fact, CaseOpened | TriageWaiting):
+    if not isinstance(fact, CaseOpened | TriageWaiting | DangerReported):
         return
     known = unit.load(CASES, fact.subject()) or {"_id": fact.subject()}
     process = str(fact.process) if isinstance(fact, CaseOpened) else None

@@ -157,12 +157,13 @@ class Inbox:
         is_danger = {"$and": [{"$ifNull": ["$urgent", False]}, {"$not": ["$ended_at"]}]}
         is_left = {"$and": [{"$ifNull": ["$reminded_at", False]}, {"$eq": ["$acknowledged", []]}]}
         is_ended = {"$toBool": {"$ifNull": ["$ended_at", False]}}
-        is_open = {"$or": ["$is_danger", {"$not": [{"$or": [is_done, is_ended]}]}]}
+        is_open = {"$or": ["$is_danger", {"$not": [{"$or": [is_done, "$is_ended"]}]}]}
         is_soon = {"$and": ["$due_at", {"$lte": ["$due_at", now + SOON]}]}
         is_urgent = {"$and": ["$is_open", {"$or": [is_soon, is_left]}]}
         first = {
             "is_danger": -1,
             "is_open": -1,
+            "is_ended": 1,
             "has_due": -1,
             "due_at": 1,
             "created_at": -1,
@@ -183,7 +184,7 @@ class Inbox:
         shown = {"notices": {"$slice": ["$notices", _OF_ONE]}} if with_notices else {}
         return [
             {"$match": self._mine},
-            {"$set": {"is_danger": is_danger, "has_due": has_due}},
+            {"$set": {"is_danger": is_danger, "is_ended": is_ended, "has_due": has_due}},
             {"$set": {"is_open": is_open}},
             {"$set": {"is_urgent": is_urgent}},
             *([{"$sort": first}] if with_notices else []),
@@ -194,7 +195,7 @@ class Inbox:
                     "urgent": {"$max": "$is_urgent"},
                     "open": {"$max": "$is_open"},
                     "due_open": {"$min": {"$cond": ["$is_open", "$due_at", None]}},
-                    "due_any": {"$min": "$due_at"},
+                    "due_any": {"$min": {"$cond": ["$is_ended", None, "$due_at"]}},
                     "latest": {"$max": "$created_at"},
                     "total": {"$sum": 1},
                     **notices,

@@ -16,12 +16,15 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from services.notify.audiences import (
     Audience,
+    all_who_must_act_on_danger,
+    at_once,
     coordinator,
     late_recipients,
     leader_of_what_awaits_somebody,
     new_readers,
     no_time,
     nobody,
+    on_duty,
     psp_recipients,
     secretariat,
     stated_due,
@@ -96,7 +99,7 @@ class Rule(Generic[F]):
     stops it, only this fact about the same case or report. The fact carries what `to` asks."""
 
 
-_TRIAGE: Final = "/intake/triage"
+_REPORT: Final = "/intake/triage/{subject}"
 _MEDIATION: Final = "/mediation/cases/{subject}"
 _PSP: Final = "/psp/cases/{subject}"
 
@@ -106,7 +109,7 @@ RULES: Final[tuple[Rule[Any], ...]] = (
         to=secretariat,
         area=WorkArea.TRIAGE,
         text=Words("Henvendelse venter på afgørelse", "Report waits for triage"),
-        work_at=_TRIAGE,
+        work_at=_REPORT,
         due=triage_due,
     ),
     Rule(
@@ -117,8 +120,32 @@ RULES: Final[tuple[Rule[Any], ...]] = (
             "Frist overskredet: henvendelse venter stadig på afgørelse",
             "Deadline passed: a report still waits for triage",
         ),
-        work_at=_TRIAGE,
+        work_at=_REPORT,
         due=stated_due,
+    ),
+    Rule(
+        fact=intake.DangerReported,
+        to=all_who_must_act_on_danger,
+        area=WorkArea.TRIAGE,
+        text=Words(
+            "Mulig fare for liv: ring 112, og notér det",
+            "Possible danger to life: call 112, and note it",
+        ),
+        work_at=_REPORT,
+        due=at_once,
+        ended_by=intake.DangerNoted,
+    ),
+    Rule(
+        fact=intake.DangerOverdue,
+        to=on_duty,
+        area=WorkArea.TRIAGE,
+        text=Words(
+            "Mulig fare for liv, og intet er noteret: ring 112, og notér det",
+            "Possible danger to life, and nothing is noted: call 112, and note it",
+        ),
+        work_at=_REPORT,
+        due=at_once,
+        ended_by=intake.DangerNoted,
     ),
     Rule(
         fact=mediation.CaseReceived,
@@ -308,6 +335,7 @@ RULES: Final[tuple[Rule[Any], ...]] = (
 
 NOBODY: Final[frozenset[type[Fact]]] = frozenset(
     {
+        intake.DangerNoted,  # it ends the notices of danger
         intake.CaseOpened,  # the service of its process emits a fact with a due time
         # the page and the history of the case show what changed about its people
         intake.PartyJoined,

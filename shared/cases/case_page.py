@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -38,6 +38,15 @@ from shared.web.words import language_of
 __all__ = ["CasePage", "Content", "make_pages"]
 
 C = TypeVar("C", bound=AwaitsStep)
+
+_NO_ACTS: Final[Mapping[str, Any]] = {
+    "forms": (),
+    "history": None,
+    "news": (),
+    "done": None,
+    "case_address": "",
+    "returned": None,
+}
 
 Content = Callable[[C, Staff], Awaitable[Mapping[str, Any]]]
 """What a page shows of a case's details, for this person: values for the service's template. It logs
@@ -159,8 +168,7 @@ class _Pages(Generic[C]):
             text_address=f"/{page.menu}/cases/{case_id}/text",
             place=place_name(case.municipality),
             stage=page.stages[case.stage],
-            returned=returned,
-            **self._acts(case, staff, returned, gemt),
+            **(page.commands.shown(case, staff, returned, gemt) if page.commands else _NO_ACTS),
             **page.more(case),
             **content,
         )
@@ -201,18 +209,3 @@ class _Pages(Generic[C]):
             raise missing()
         await log_reading(self._store, staff, reading)
         return case
-
-    def _acts(
-        self, case: Any, staff: Staff, returned: Returned | None, gemt: int
-    ) -> dict[str, Any]:
-        commands = self._page.commands
-        if commands is None:
-            return {"forms": [], "history": None, "news": [], "done": None, "case_address": ""}
-        seen = None if returned is None else returned.seen
-        return {
-            "forms": commands.forms(case, staff, returned),
-            "history": commands.history(case),
-            "news": [] if seen is None else commands.history(case, after=seen),
-            "done": commands.done(case, gemt, staff) if gemt else None,
-            "case_address": commands.address_of(case.case_id),
-        }

@@ -7,7 +7,7 @@ Working days are counted in Europe/Copenhagen and skip Danish public holidays (d
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Annotated, Final, Self
 
@@ -24,9 +24,12 @@ __all__ = [
     "TRIAGE_WITHIN",
     "Length",
     "LengthSetting",
+    "end_of_office",
+    "is_office_time",
     "working_days_after",
 ]
 
+_START_OF_OFFICE: Final = time(8, 0)
 _END_OF_OFFICE: Final = time(16, 0)
 _SATURDAY: Final = 5
 _WORKING_DAYS: Final = re.compile(r"([1-9]\d{0,2}) working days?")
@@ -90,8 +93,23 @@ def working_days_after(moment: datetime, days: int) -> datetime:
     day = moment.astimezone(ZONE).date()
     while days:
         day += timedelta(days=1)
-        days -= day.weekday() < _SATURDAY and day not in _public_holidays()
+        days -= _is_working_day(day)
     return datetime.combine(day, _END_OF_OFFICE, ZONE)
+
+
+def is_office_time(moment: datetime) -> bool:
+    """Whether it is between 8:00 and 16:00 in Copenhagen, on a working day."""
+    here = moment.astimezone(ZONE)
+    return _is_working_day(here.date()) and _START_OF_OFFICE <= here.time() < _END_OF_OFFICE
+
+
+def end_of_office(moment: datetime) -> datetime:
+    """Return 16:00 in Copenhagen on the day of `moment`."""
+    return datetime.combine(moment.astimezone(ZONE).date(), _END_OF_OFFICE, ZONE)
+
+
+def _is_working_day(day: date) -> bool:
+    return day.weekday() < _SATURDAY and day not in _public_holidays()
 
 
 @cache

@@ -1,6 +1,7 @@
 """The facts of intake: a case was opened, a report waits for triage, a party's standing changed."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -13,6 +14,10 @@ from shared.contracts.processes import AgeBand, Category, PartnerKind, PersonRol
 
 __all__ = [
     "CaseOpened",
+    "DangerNote",
+    "DangerNoted",
+    "DangerOverdue",
+    "DangerReported",
     "Party",
     "PartyCameOfAge",
     "PartyChanged",
@@ -87,6 +92,51 @@ class TriageWaiting(Fact):
     def topic(self) -> str:
         """Return the signals of intake."""
         return "intake.signals"
+
+
+class DangerNote(StrEnum):
+    """What a member of staff has noted of a report that says danger to life."""
+
+    CALLED_112 = "called_112"
+    """112 was called."""
+    NO_DANGER = "no_danger"
+    """Somebody assessed it: there is no danger."""
+
+
+class _OfDanger(Fact):
+    report_id: UUID
+    municipality: str
+    """Kommunekode."""
+    since: datetime
+    """When the report arrived."""
+
+    def subject(self) -> str:
+        """Return the report, whether or not it has a case."""
+        return str(self.report_id)
+
+    def topic(self) -> str:
+        """Return the signals of intake."""
+        return "intake.signals"
+
+
+class DangerReported(_OfDanger):
+    """A report arrived that says that somebody may be in danger of life."""
+
+    type: ClassVar[str] = "intake.danger_reported.v1"
+
+
+class DangerOverdue(_OfDanger):
+    """Office hours have ended, and nobody has noted what was done about the danger."""
+
+    type: ClassVar[str] = "intake.danger_overdue.v1"
+
+
+class DangerNoted(_OfDanger):
+    """A member of staff has noted that 112 was called, or that there is no danger."""
+
+    type: ClassVar[str] = "intake.danger_noted.v1"
+
+    note: OpenCode[DangerNote]
 
 
 class TriageOverdue(Fact):

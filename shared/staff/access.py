@@ -48,6 +48,10 @@ class Action(StrEnum):
     READ_INBOX = "read-inbox"
     ACKNOWLEDGE_NOTICE = "acknowledge-notice"
     READ_TRIAGE = "read-triage"
+    READ_REPORT = "read-report"
+    READ_DANGER_REPORT = "read-danger-report"
+    """A report that says danger to life, and no other."""
+    NOTE_DANGER = "note-danger"
     READ_MEDIATION_CASE = "read-mediation-case"
     SCREEN_MEDIATION_CASE = "screen-mediation-case"
     READ_PSP_CASE = "read-psp-case"
@@ -89,6 +93,13 @@ _EVERYONE: Final = {
     Action.ACKNOWLEDGE_NOTICE: Scope.DISTRICT,
 }
 
+_SORTS_REPORTS: Final = {
+    **_EVERYONE,
+    Action.READ_TRIAGE: Scope.DISTRICT,
+    Action.READ_REPORT: Scope.DISTRICT,
+    Action.READ_DANGER_REPORT: Scope.DISTRICT,
+    Action.NOTE_DANGER: Scope.DISTRICT,
+}
 _RECIPIENT: Final = {
     **_EVERYONE,
     Action.READ_PSP_CASE: Scope.RECIPIENT,
@@ -108,8 +119,8 @@ receives nothing here."""
 
 TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
     {
-        Role.TRIAGE: {**_EVERYONE, Action.READ_TRIAGE: Scope.DISTRICT},
-        Role.LEADER: {**_EVERYONE, Action.READ_TRIAGE: Scope.DISTRICT},
+        Role.TRIAGE: _SORTS_REPORTS,
+        Role.LEADER: _SORTS_REPORTS,
         Role.MEDIATION_COORDINATOR: {
             **_EVERYONE,
             Action.READ_MEDIATION_CASE: Scope.DISTRICT,
@@ -128,7 +139,11 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
         Role.PSP_MUNICIPALITY: _RECIPIENT,
         Role.DATA_PROTECTION: _EVERYONE,
         Role.PATROL_LEADER: _EVERYONE,
-        Role.DUTY_OFFICER: _EVERYONE,
+        Role.DUTY_OFFICER: {
+            **_EVERYONE,
+            Action.READ_DANGER_REPORT: Scope.DISTRICT,
+            Action.NOTE_DANGER: Scope.DISTRICT,
+        },
         Role.POLICE_LAWYER: _EVERYONE,
         Role.RIGHTS_CASEWORKER: _EVERYONE,
         Role.OPERATOR: _EVERYONE,

@@ -284,7 +284,7 @@ TAKEN = [
 def test_a_new_code_stops_no_case_that_does_not_need_it(service, coded, data):
     code = data.draw(NEW_CODES.filter(lambda new: new not in coded.codes))
     value, listed = coded.record["value"], at(coded.record["value"], coded.path)
-    another = {**value, "case_id": ANOTHER}
+    another = {**value, "case_id" if "case_id" in value else "report_id": ANOTHER}
 
     changed = effect(service, coded.record, replaced(value, coded.path, code), another)
 

@@ -91,9 +91,10 @@ async def test_a_report_without_a_process_waits_whole_and_is_published(intake):
         intake.record(process=None, details={"danger_to_life": True, "offence": "violence"})
     )
 
-    (receipt,), (fact,) = accepted(sent), facts(sent)
+    (receipt,), (fact, danger) = accepted(sent), facts(sent)
     report = await intake.db.reports.find_one()
     assert receipt.body == {"reference": "S-1", "case_id": None}
+    assert danger.envelope.type == "intake.danger_reported.v1"
     assert (fact.topic, fact.envelope.type) == ("intake.signals", "intake.triage_waiting.v1")
     assert fact.envelope.subject == fact.body["report_id"] == report["_id"]
     assert (report["status"], report["why_waiting"]) == ("waiting", "no_process")

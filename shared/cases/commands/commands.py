@@ -7,11 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from shared.cases.case_store import CaseStore
 from shared.cases.commands.command import Command
 from shared.cases.commands.forms import Form, Returned, ShownLine, make_form, show_line
 from shared.cases.commands.routes import CommandRoute, Show
-from shared.cases.commands.runner import RegisteredCommand, Runner
+from shared.cases.commands.runner import ActedOnStore, RegisteredCommand, Runner
 from shared.cases.history import ActedOn
 from shared.cases.next_step import Decision
 from shared.engine import Rejected, Store
@@ -27,7 +26,7 @@ A = TypeVar("A", bound=Command)
 class Commands(Generic[C]):
     """The acts that staff may do to the cases of a service."""
 
-    def __init__(self, cases: CaseStore[C], *, prefix: str, basis: LegalBasis) -> None:
+    def __init__(self, cases: ActedOnStore[C], *, prefix: str, basis: LegalBasis) -> None:
         self._cases = cases
         self._prefix = prefix
         self._basis = basis
@@ -104,6 +103,28 @@ class Commands(Generic[C]):
             if (line.revision, line.by) == (revision, staff.id):
                 return show_line(line, self._command(line.act))
         return None
+
+    def shown(
+        self, case: C, staff: Staff, returned: Returned | None = None, revision: int = 0
+    ) -> dict[str, Any]:
+        """What a page shows of the acts on a case: forms, history, what is new, what was done.
+
+        Args:
+            case: as it is now.
+            staff: who sees it.
+            returned: a form that goes back to the person.
+            revision: of what the person has just done; 0 if nothing.
+
+        """
+        seen = None if returned is None else returned.seen
+        return {
+            "forms": self.forms(case, staff, returned),
+            "history": self.history(case),
+            "news": [] if seen is None else self.history(case, after=seen),
+            "done": self.done(case, revision, staff) if revision else None,
+            "case_address": self.address_of(case.case_id),
+            "returned": returned,
+        }
 
     def routes(self, store: Store, show: Show) -> APIRouter:
         """Return the route of each act. `show` renders the page of a case."""

@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from shared.cases.case_store import CaseStore
 from shared.cases.commands.command import Command, Faults
 from shared.cases.commands.form_keys import FormKey, find_key, keep_key
 from shared.cases.history import ActedOn, HistoryLine
@@ -35,9 +34,24 @@ from shared.staff import audit
 from shared.staff.access import Staff
 from shared.staff.directory import Directory
 
-__all__ = ["Attempt", "Kind", "Outcome", "RegisteredCommand", "Runner"]
+__all__ = ["ActedOnStore", "Attempt", "Kind", "Outcome", "RegisteredCommand", "Runner"]
 
 C = TypeVar("C", bound=ActedOn)
+
+
+class ActedOnStore(Protocol[C]):
+    """Where that which people act on is stored: cases (`CaseStore`), or reports."""
+
+    @property
+    def collection(self) -> str:
+        """The collection; a document's id is that of the case or report."""
+
+    def load(self, unit: Unit, case_id: UUID | str) -> C | None:
+        """It as it was loaded, if it is there."""
+
+    def save(self, unit: Unit, case: C) -> None:
+        """Write it, with its deadlines."""
+
 
 _DENIED: Final = "denied"
 
@@ -117,7 +131,7 @@ class Runner(Generic[C]):
     """Carries out the acts on a service's cases."""
 
     store: Store
-    cases: CaseStore[C]
+    cases: ActedOnStore[C]
     basis: audit.LegalBasis
     address_of: Callable[[UUID, int], str]
     """Where a case is seen at a revision."""
@@ -201,7 +215,8 @@ class Runner(Generic[C]):
             content=act.content(),
         )
         self.cases.save(unit, decided.case.with_line(line))
-        unit.emit(*decided.facts)
+        counted_in = (self.cases.collection, str(attempt.case_id))
+        unit.emit(*decided.facts, counted_in=counted_in)
         unit.add(audit.COLLECTION, self._row(act.name, attempt, unit))
         address = self.address_of(attempt.case_id, line.revision)
         keep_key(unit, key, {"status": HTTPStatus.SEE_OTHER.value, "address": address})
