@@ -207,7 +207,6 @@ async def register_partner(
         row = processing_log.entry(
             Act.CHANGED,
             row_id=str(uuid4()),
-            at=unit.now,
             who="operator",
             why=f"partner {partner_id} {_what_happened(before, after)}",
         )

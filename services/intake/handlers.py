@@ -253,7 +253,6 @@ class ReportProcessor:
             processing_log.entry(
                 Act.COLLECTED,
                 row_id=f"collected|{arrival.report_id}",
-                at=unit.now,
                 who=f"partner:{arrival.letter.partner}",
                 why="a report was taken in",
                 basis=domain.basis_of(report),

@@ -7,13 +7,12 @@ data would itself need protection from its readers.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from shared.staff.audit import COLLECTION, CONTROLLER, REGIME
+from shared.staff.audit import COLLECTION, CONTROLLER, AuditRow, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
     from uuid import UUID
 
     from shared.staff.audit import LegalBasis
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["COLLECTION", "CONTROLLER", "Act", "entry"]
 
 Document = dict[str, Any]
+
+_KINDS: Final = {"staff": Kind.READ, "operator": Kind.OPERATION}
+"""The kind of a row by who acts; services and partners are the others."""
 
 
 class Act(StrEnum):
@@ -36,7 +38,6 @@ def entry(  # noqa: PLR0913 - everything that the law requires of an entry
     action: Act,
     *,
     row_id: str,
-    at: datetime,
     who: str,
     why: str,
     basis: LegalBasis | None = None,
@@ -46,17 +47,16 @@ def entry(  # noqa: PLR0913 - everything that the law requires of an entry
     recipients: Iterable[str] = (),
 ) -> Document:
     """Return a row; `who` is `partner:<id>`, `service:<name>`, `staff:<login>` or `operator`."""
-    return {
-        "_id": row_id,
-        "at": at,
-        "who": who,
-        "action": action.value,
-        "why": why,
-        "controller": CONTROLLER,
-        "regime": REGIME,
-        "basis": None if basis is None else basis.value,
-        "report_id": None if report_id is None else str(report_id),
-        "case_id": None if case_id is None else str(case_id),
-        "person_ids": [str(person_id) for person_id in person_ids],
-        "recipients": list(recipients),
-    }
+    row = AuditRow(
+        kind=_KINDS.get(who.partition(":")[0], Kind.SERVICE),
+        action=action.value,
+        who=who,
+        what=None if report_id is None else str(report_id),
+        why=why,
+        case_id=None if case_id is None else str(case_id),
+        report_id=None if report_id is None else str(report_id),
+        person_ids=tuple(str(person_id) for person_id in person_ids),
+        recipients=tuple(recipients),
+        basis=basis,
+    )
+    return row.document(row_id)

@@ -187,11 +187,12 @@ class Vault:
         row = processing_log.entry(
             action,
             row_id=str(uuid4()),
-            at=self._store.clock(),
             basis=None if basis is None else LegalBasis(basis),
             **facts,
         )
-        await self._store.db[processing_log.COLLECTION].insert_one(row, session=session)
+        unit = self._store.unit()
+        unit.add(processing_log.COLLECTION, row)
+        await self._store.write(unit, session)
 
     async def _person(self, row: Document) -> PersonContent:
         """Open one statement about a person; if it is damaged, the others can still be read."""

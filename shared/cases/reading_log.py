@@ -11,24 +11,16 @@ Neither the answer nor a failure shows which of the two it was.
 """
 
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from pymongo import WriteConcern
-
 from shared.engine import Store
-from shared.staff import audit
 from shared.staff.access import Action, Staff
+from shared.staff.audit import AuditRow, Kind, LegalBasis, by_staff
 
 __all__ = ["CaseReading", "ListReading", "log_denied", "log_list", "log_list_denied", "log_reading"]
 
-READ: Final = "read"
-READ_LIST: Final = "read_list"
-DENIED: Final = "denied"
-
 _REFRESHED: Final = timedelta(minutes=15)
-
-_KEPT: Final = WriteConcern("majority", j=True, wtimeout=5_000)
 
 
 class CaseReading(NamedTuple):
@@ -36,7 +28,7 @@ class CaseReading(NamedTuple):
 
     case_id: UUID
     by: Action
-    basis: audit.LegalBasis
+    basis: LegalBasis
 
 
 class ListReading(NamedTuple):
@@ -44,27 +36,27 @@ class ListReading(NamedTuple):
 
     name: str
     by: Action
-    basis: audit.LegalBasis
+    basis: LegalBasis
 
 
 async def log_reading(store: Store, staff: Staff, reading: CaseReading) -> None:
     """Log that a person is about to see a case; return once the row is durable.
 
     Raises:
-        PyMongoError: the row is not durable, so nothing may be shown.
+        Unavailable: the row is not durable, so nothing may be shown.
 
     """
-    await _log(READ, store, staff, reading)
+    await store.log(_of_case(Kind.READ, staff, reading))
 
 
 async def log_denied(store: Store, staff: Staff, reading: CaseReading) -> None:
     """Log that a person was denied a case; return once the row is durable.
 
     Raises:
-        PyMongoError: the row is not durable, so nothing may be answered.
+        Unavailable: the row is not durable, so nothing may be answered.
 
     """
-    await _log(DENIED, store, staff, reading)
+    await store.log(_of_case(Kind.DENIED, staff, reading))
 
 
 async def log_list(store: Store, staff: Staff, reading: ListReading, *, refreshed: bool) -> None:
@@ -77,40 +69,43 @@ async def log_list(store: Store, staff: Staff, reading: ListReading, *, refreshe
         refreshed: whether the open page asks again by itself.
 
     Raises:
-        PyMongoError: the row is not durable, so nothing may be shown.
+        Unavailable: the row is not durable, so nothing may be shown.
 
     """
-    row = _list_row(READ_LIST, store, staff, reading)
-    rows = store.db[audit.COLLECTION].with_options(write_concern=_KEPT)
-    if not refreshed:
-        await rows.insert_one(row)
-        return
-    quarter = int(row["at"].timestamp() // _REFRESHED.total_seconds())
-    same = f"{reading.name}|{staff.id}|{quarter}"
-    await rows.update_one({"_id": same}, {"$setOnInsert": row}, upsert=True)
+    quarter = int(store.clock().timestamp() // _REFRESHED.total_seconds())
+    row_id = f"{reading.name}|{staff.id}|{quarter}" if refreshed else None
+    await store.log(_of_list(Kind.READ_LIST, staff, reading), row_id)
 
 
 async def log_list_denied(store: Store, staff: Staff, reading: ListReading) -> None:
     """Log that a person was denied a list; return once the row is durable.
 
     Raises:
-        PyMongoError: the row is not durable, so nothing may be answered.
+        Unavailable: the row is not durable, so nothing may be answered.
 
     """
-    rows = store.db[audit.COLLECTION].with_options(write_concern=_KEPT)
-    await rows.insert_one(_list_row(DENIED, store, staff, reading))
+    await store.log(_of_list(Kind.DENIED, staff, reading))
 
 
-def _list_row(action: str, store: Store, staff: Staff, reading: ListReading) -> dict[str, Any]:
-    why = audit.Why(f"staff:{staff.id}", reading.by.value)
-    row = audit.entry(action, at=store.clock(), what=reading.name, why=why, basis=reading.basis)
-    return {**row, "roles": list(staff.roles)}
-
-
-async def _log(action: str, store: Store, staff: Staff, reading: CaseReading) -> None:
-    why, case_id = audit.Why(f"staff:{staff.id}", reading.by.value), str(reading.case_id)
-    row = audit.entry(
-        action, at=store.clock(), what=case_id, why=why, case_id=case_id, basis=reading.basis
+def _of_case(kind: Kind, staff: Staff, reading: CaseReading) -> AuditRow:
+    case_id = str(reading.case_id)
+    return by_staff(
+        kind,
+        staff,
+        action=kind.value,
+        right=reading.by.value,
+        what=case_id,
+        case_id=case_id,
+        basis=reading.basis,
     )
-    kept = store.db[audit.COLLECTION].with_options(write_concern=_KEPT)
-    await kept.insert_one({**row, "roles": list(staff.roles)})
+
+
+def _of_list(kind: Kind, staff: Staff, reading: ListReading) -> AuditRow:
+    return by_staff(
+        kind,
+        staff,
+        action=kind.value,
+        right=reading.by.value,
+        what=reading.name,
+        basis=reading.basis,
+    )

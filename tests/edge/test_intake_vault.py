@@ -2,7 +2,7 @@ import json
 
 import pytest
 from bson.binary import Binary
-from pymongo.errors import WriteError
+from pymongo.errors import BulkWriteError
 
 from shared.contracts.processes import Process
 from tests.edge.intake_world import a_person, a_report, accepted, facts
@@ -178,13 +178,13 @@ async def test_without_a_log_row_nothing_is_read(intake):
     await intake.db.command("collMod", "audit", validator={"closed": True})
 
     try:
-        with pytest.raises(WriteError):
+        with pytest.raises(BulkWriteError):
             await intake.vault.disclose_case(
                 fact.body["case_id"], processes={Process.MEDIATION}, to="service:mediation"
             )
-        with pytest.raises(WriteError):
+        with pytest.raises(BulkWriteError):
             await intake.vault.read_report(report["_id"], by="staff:sofie", purpose="triage")
-        with pytest.raises(WriteError):
+        with pytest.raises(BulkWriteError):
             await intake.vault.read_person(person["_id"], by="staff:sofie", purpose="a request")
     finally:
         await intake.db.command("collMod", "audit", validator={})

@@ -174,7 +174,7 @@ class Runner(Generic[C]):
         await self.store.load(unit, {self.cases.collection: [case_id]}, session)
         case = self.cases.load(unit, case_id)
         if case is None or not await self._may(attempt, case, session):
-            unit.add(audit.COLLECTION, self._row(_DENIED, attempt, unit))
+            unit.add(audit.COLLECTION, self._row(audit.Kind.DENIED, _DENIED, attempt))
             if key and not known:
                 keep_key(unit, key, {"status": HTTPStatus.NOT_FOUND.value})
             return Outcome(Kind.MISSING)
@@ -217,16 +217,19 @@ class Runner(Generic[C]):
         self.cases.save(unit, decided.case.with_line(line))
         counted_in = (self.cases.collection, str(attempt.case_id))
         unit.emit(*decided.facts, counted_in=counted_in)
-        unit.add(audit.COLLECTION, self._row(act.name, attempt, unit))
+        unit.add(audit.COLLECTION, self._row(audit.Kind.ACT, act.name, attempt))
         address = self.address_of(attempt.case_id, line.revision)
         keep_key(unit, key, {"status": HTTPStatus.SEE_OTHER.value, "address": address})
         return Outcome(Kind.DONE, address)
 
-    def _row(self, action: str, attempt: Attempt[C], unit: Unit) -> dict[str, Any]:
-        staff, case_id = attempt.staff, str(attempt.case_id)
-        right = attempt.registered.command.action.value
-        why = audit.Why(f"staff:{staff.id}", right)
-        row = audit.entry(
-            action, at=unit.now, what=case_id, why=why, case_id=case_id, basis=self.basis
-        )
-        return {**row, "roles": list(staff.roles)}
+    def _row(self, kind: audit.Kind, action: str, attempt: Attempt[C]) -> dict[str, Any]:
+        case_id = str(attempt.case_id)
+        return audit.by_staff(
+            kind,
+            attempt.staff,
+            action=action,
+            right=attempt.registered.command.action.value,
+            what=case_id,
+            case_id=case_id,
+            basis=self.basis,
+        ).document()

@@ -282,5 +282,5 @@ class ParkingLot:
     def _log(
         self, unit: Unit, action: str, what: str, why: Why, case_id: str | None = None
     ) -> None:
-        entry = audit.entry(f"parked_{action}", at=unit.now, what=what, why=why, case_id=case_id)
-        unit.add(audit.COLLECTION, entry)
+        row = audit.by_operator(f"parked_{action}", what=what, why=why, case_id=case_id)
+        unit.add(audit.COLLECTION, row.document())

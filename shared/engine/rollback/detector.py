@@ -194,13 +194,12 @@ class RollbackDetector:
         unit = self.store.unit()
         at = life["at"]
         since = "at a time unknown" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
-        entry = audit.entry(
+        row = audit.by_operator(
             "store_put_back",
-            at=unit.now,
             what=f"as it was {since}: {facts} facts of {len(unknown)} cases unknown",
             why=Why("service", "it counts less than was shown to the broker"),
         )
-        unit.add(audit.COLLECTION, entry)
+        unit.add(audit.COLLECTION, row.document())
         async with self.store.client.start_session() as session, await session.start_transaction():
             await self.store.write(unit, session)
             await self.store.db[heartbeat.COLLECTION].update_one(

@@ -67,8 +67,8 @@ class RollbackReview:
         for case_id in cases:
             await self.go_on(case_id, parking_lot, why)
         unit = self.store.unit()
-        entry = audit.entry("parked_go_on", at=unit.now, what="the store was put back", why=why)
-        unit.add(audit.COLLECTION, entry)
+        row = audit.by_operator("parked_go_on", what="the store was put back", why=why)
+        unit.add(audit.COLLECTION, row.document())
 
         async def step(session: AsyncClientSession) -> None:
             await self.store.write(unit, session)

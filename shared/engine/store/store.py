@@ -19,6 +19,7 @@ from shared.crash_points import reach
 from shared.engine.failures.mongo_errors import translated
 from shared.engine.limits.memory_budget import Budget
 from shared.engine.store import writes
+from shared.engine.store.audit_writers import AuditWriters
 from shared.engine.store.document import Document, Needs
 from shared.engine.store.reads import BoundedReads
 from shared.engine.store.rollback_guard import NoRollbackGuard, RollbackGuard
@@ -26,6 +27,7 @@ from shared.engine.store.unit_of_work import Unit
 from shared.errors import Away, Conflict, Taken, Unavailable
 from shared.observability import metrics
 from shared.observability.tracing import Tracing
+from shared.staff import audit
 
 __all__ = ["Store"]
 
@@ -59,6 +61,7 @@ class Store:
         self.clock = clock
         self.rollback = rollback or NoRollbackGuard()
         self.reads = BoundedReads(self.db, self.budget)
+        self._audit_writers = AuditWriters(self.db)
         self.tracing: Tracing | None = None
         """Where spans of committed transactions are recorded; None if tracing is off."""
         self.committed = asyncio.Event()
@@ -94,6 +97,7 @@ class Store:
             async with AsyncExitStack() as stack:
                 if session is None:
                     session = await stack.enter_async_context(self.client.start_session())
+                stack.callback(self._audit_writers.release, session)
                 await stack.enter_async_context(
                     await session.start_transaction(
                         read_concern=ReadConcern("snapshot"), write_concern=_MAJORITY
@@ -141,6 +145,9 @@ class Store:
 
         """
         await self.rollback.write(unit, session)
+        logged = [row for collection, row in unit.rows if collection == audit.COLLECTION]
+        if logged:
+            await self._audit_writers.stamp(logged, session)
         await writes.write(self.db, unit, session)
 
     def settle(self, unit: Unit) -> None:
@@ -150,6 +157,32 @@ class Store:
         if messages := unit.outgoing.messages:
             metrics.emitted([message.envelope.type for message in messages])
             self.committed.set()
+
+    async def log(self, row: audit.AuditRow, row_id: str | None = None) -> None:
+        """Write one audit row by itself; return once it is durable.
+
+        With a `row_id` it is written once: a second one of that id does nothing.
+
+        Raises:
+            Unavailable: the database did not answer, so nothing may be shown.
+
+        """
+        for pause in (*_PAUSES, None):
+            unit = self.unit()
+            unit.add(audit.COLLECTION, row.document(row_id))
+            try:
+                async with self.transaction() as session:
+                    await self.write(unit, session)
+            except Taken:
+                if row_id is not None:
+                    return
+                raise
+            except Conflict:
+                if pause is None:
+                    raise
+                await asyncio.sleep(uniform(0, pause))  # noqa: S311 - jitter, as below
+            else:
+                return
 
     async def act(self, key: str, needs: Needs, decide: Callable[[Unit], T]) -> T:
         """Carry out an action of staff or of the service itself, once for its `key`.
