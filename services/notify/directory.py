@@ -24,7 +24,7 @@ from shared.errors import Rejected
 from shared.security.signatures import Signer
 from shared.staff import audit
 from shared.staff.access import Staff
-from shared.staff.audit import Why
+from shared.staff.audit import AuditRow, Kind, LegalBasis, Why
 from shared.web import N_
 from shared.web.login import Claims, Opened
 from shared.web.session import LASTS, sign_session
@@ -37,6 +37,12 @@ MEMBERS: Final[Mapping[str, Any]] = {"name": {"$exists": True}}
 """What tells a member's document from the one about snapshots."""
 _KEPT_S: Final = 2 * 24 * 3600
 """How long a session is kept after it would have ended: longer than the fact of its end."""
+_KINDS: Final = {
+    "login": Kind.LOGGED_IN,
+    "login_refused": Kind.LOGIN_REFUSED,
+    "logout": Kind.LOGGED_OUT,
+    "logout_by_issuer": Kind.LOGGED_OUT,
+}
 _LOGIN: Final = Why("login")
 _DEMO: Final = Why("demo")
 
@@ -158,7 +164,7 @@ class StaffDirectory:
                     authority=one["authority"],
                 )
                 _keep(unit, member, shown)
-            unit.add(audit.COLLECTION, _row("staff_seeded", unit, digest[:12], _DEMO))
+            unit.add(audit.COLLECTION, _row("staff_seeded", digest[:12], _DEMO))
 
         needs = {DIRECTORY: [one["id"] for one in people]}
         await self._store.act(f"demo-staff|{digest}", needs, decide)
@@ -183,7 +189,7 @@ class StaffDirectory:
             for session_id in open_now:
                 _end(unit, session_id)
             action = "staff_changed" if after.active else "staff_deactivated"
-            unit.add(audit.COLLECTION, _row(action, unit, staff_id, why))
+            unit.add(audit.COLLECTION, _row(action, staff_id, why))
 
         needs = {DIRECTORY: [staff_id], SESSIONS: open_now}
         await self._store.act(f"staff|{staff_id}|{uuid4()}", needs, decide)
@@ -202,17 +208,15 @@ class StaffDirectory:
         def decide(unit: Unit) -> bool:
             known = _member(unit, who.id)
             if known is not None and not known.active:
-                unit.add(audit.COLLECTION, _access_row("login_refused", unit, who.id, _LOGIN))
+                unit.add(audit.COLLECTION, _access_row("login_refused", who.id, _LOGIN))
                 return False
             if known is None:
                 _keep(unit, _claimed(who))
-                unit.add(audit.COLLECTION, _access_row("staff_seeded", unit, who.id, _LOGIN))
+                unit.add(audit.COLLECTION, _access_row("staff_seeded", who.id, _LOGIN))
             else:  # written too: whoever removes the person meanwhile ends this session as well
                 unit.save(DIRECTORY, unit.load(DIRECTORY, who.id) or {})
             unit.save(SESSIONS, _session(who, session_id, unit))
-            unit.add(
-                audit.COLLECTION, _access_row("login", unit, session_id, Why(f"staff:{who.id}"))
-            )
+            unit.add(audit.COLLECTION, _access_row("login", session_id, Why(f"staff:{who.id}")))
             return True
 
         needs = {DIRECTORY: [who.id], SESSIONS: [session_id]}
@@ -251,7 +255,7 @@ class StaffDirectory:
             for session_id in session_ids:
                 if staff_id := _end(unit, session_id):
                     why = Why(f"staff:{staff_id}")
-                    unit.add(audit.COLLECTION, _access_row(action, unit, session_id, why))
+                    unit.add(audit.COLLECTION, _access_row(action, session_id, why))
 
         key = f"{action}|{uuid4()}"
         await self._store.act(key, {SESSIONS: list(session_ids)}, decide)
@@ -301,15 +305,22 @@ def _session(who: Claims, session_id: str, unit: Unit) -> Document:
     }
 
 
-def _row(action: str, unit: Unit, what: str, why: Why) -> Document:
+def _row(action: str, what: str, why: Why) -> Document:
     """Return the row of an operator's act."""
-    return audit.entry(action, at=unit.now, what=what, why=why)
+    return audit.by_operator(action, what=what, why=why).document()
 
 
-def _access_row(action: str, unit: Unit, what: str, why: Why) -> Document:
+def _access_row(action: str, what: str, why: Why) -> Document:
     """Return the row of a login, or of the end of a session."""
-    basis = audit.LegalBasis.ACCESS_CONTROL
-    return audit.entry(action, at=unit.now, what=what, why=why, basis=basis)
+    row = AuditRow(
+        kind=_KINDS.get(action, Kind.OPERATION),
+        action=action,
+        who=why.who,
+        what=what,
+        why=why.reason,
+        basis=LegalBasis.ACCESS_CONTROL,
+    )
+    return row.document()
 
 
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
