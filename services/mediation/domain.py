@@ -30,6 +30,7 @@ from shared.contracts.mediation import (
 )
 from shared.contracts.processes import PersonRole, Process
 from shared.errors import Rejected
+from shared.staff.access import NO_LISTS, Circle
 
 __all__ = [
     "NEXT",
@@ -120,6 +121,8 @@ class Mediation(HasParties):
     """Why it must be, or had to be, looked at again."""
     unsuitable: Unsuitable | None = None
     """Why it is not suitable; None unless it was closed for that."""
+    circle: Circle = NO_LISTS
+    """The staff whom the case itself admits or keeps out."""
 
     @classmethod
     def received(cls, case: CaseOpened, now: datetime, due_at: datetime) -> Self:

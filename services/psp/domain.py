@@ -30,6 +30,7 @@ from shared.contracts.psp import (
     StepDue,
 )
 from shared.errors import Rejected
+from shared.staff.access import NO_LISTS, Circle
 
 __all__ = [
     "RULES",
@@ -77,6 +78,8 @@ class PspCase(HasParties):
     """The authorities that the disclosure names; None until it was read."""
     sent_by: tuple[str, ...] = ()
     """The police, where they sent it: sending opens a case to no other authority."""
+    circle: Circle = NO_LISTS
+    """The staff whom the case itself admits or keeps out."""
 
     @property
     def is_shared(self) -> bool:

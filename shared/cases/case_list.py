@@ -167,7 +167,7 @@ class CaseList(Generic[C]):
     def places(self) -> list[tuple[str, str]]:
         """The municipalities that the person may choose: code and name."""
         codes = sorted(MUNICIPALITIES, key=place_name)
-        if not self.sight.is_district and not self.sight.is_named:
+        if not (self.sight.is_district or self.sight.is_named or self.sight.is_member):
             codes = [code for code in codes if code in self.sight.places | self.sight.held]
         return [(code, place_name(code)) for code in codes]
 

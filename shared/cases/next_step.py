@@ -18,7 +18,7 @@ from shared.contracts.intake import CaseOpened
 from shared.contracts.processes import Process
 from shared.contracts.steps import CaseReceived, StepDue
 from shared.errors import Rejected
-from shared.staff.access import Action, Staff, may
+from shared.staff.access import Action, Circle, Staff, may
 
 __all__ = ["AwaitsStep", "CaseRules", "Decision", "NotOurs"]
 
@@ -42,6 +42,8 @@ class AwaitsStep:
     """When the next step must have been taken."""
     overdue: bool
     """Whether `StepDue` was emitted for the next step."""
+    circle: Circle
+    """The staff whom the case itself admits or keeps out; needs the default `NO_LISTS`."""
 
     @property
     def recipients(self) -> Collection[str]:
@@ -61,6 +63,7 @@ class AwaitsStep:
             municipality=self.municipality,
             recipients=self.recipients,
             senders=self.senders,
+            circle=self.circle,
         )
 
     @property

@@ -2,9 +2,12 @@
 
 A person holds roles and places. A place is the police district, one of the two psychiatry regions,
 or a municipality. The table lists the actions of each role with their scope:
-the whole district, the places that the person holds, only cases that name the person, or only those
-that were disclosed to the person's authority there. Everything else is denied, and a page answers it
-with 404.
+the whole district, the places that the person holds, only cases that name the person, only those of a
+group that the person is a member of, or only those that were disclosed to the person's authority
+there. Everything else is denied, and a page answers it with 404.
+
+A case can narrow that. A need-to-know list lets only those on it use what the table gives them. A bar
+list (spærreliste) keeps a person out, whatever role, scope, list or break-glass would allow.
 
 Pure: no clock, no store. The places come from `shared.contracts.places`, the authorities from
 `shared.contracts.disclosure`.
@@ -65,6 +68,8 @@ class Scope(StrEnum):
     DISTRICT = "district"
     PLACE = "place"
     NAMED = "named"
+    GROUP = "group"
+    """Cases of a group that the person is a member of."""
     RECIPIENT = "recipient"
     """Cases of a place that the person holds, whose disclosure names the person's authority."""
     RECIPIENT_OR_SENDER = "recipient-or-sender"
@@ -87,6 +92,23 @@ class Staff:
     """The authority whose member it is, such as `police`."""
     session: str = ""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circle:
+    """The staff whom a case itself admits or keeps out, by their ids."""
+
+    named: tuple[str, ...] = ()
+    """Those whom the case names: its mediator, its caseworker."""
+    members: tuple[str, ...] = ()
+    """The members of the group whose case it is."""
+    need_to_know: tuple[str, ...] | None = None
+    """Those who may use what the table gives them; None where there is no such list."""
+    barred: tuple[str, ...] = ()
+    """Those who are kept out, whatever else would let them in."""
+
+
+NO_LISTS: Final = Circle()
+"""Of a case that names nobody and keeps nobody out."""
 
 _EVERYONE: Final = {
     Action.READ_INBOX: Scope.DISTRICT,
@@ -170,30 +192,31 @@ def may(
     named: Collection[str] = (),
     recipients: Collection[str] = (),
     senders: Collection[str] = (),
+    circle: Circle = NO_LISTS,
 ) -> bool:
     """Return whether the table allows a person an action.
 
-    `municipality` is the place of the case, `named` the ids of the staff that the case names,
-    `recipients` the authorities that its disclosure names, and `senders` those that sent it. Without
-    a municipality only a permission for the whole district is enough.
+    `municipality` is the place of the case, `named` the ids of the staff that the case names beside
+    those of its `circle`, `recipients` the authorities that its disclosure names, and `senders` those
+    that sent it. Without a municipality only a permission for the whole district is enough.
     """
+    if staff.id in circle.barred:
+        return False
+    if circle.need_to_know is not None and staff.id not in circle.need_to_know:
+        return False
+    is_here = municipality in reach(staff.places)
     for role in staff.roles:
         authority = AUTHORITY_OF.get(role)
-        match TABLE.get(role, {}).get(action):
-            case Scope.DISTRICT:
-                return True
-            case Scope.PLACE if municipality in reach(staff.places):
-                return True
-            case Scope.NAMED if staff.id in named:
-                return True
-            case Scope.RECIPIENT | Scope.RECIPIENT_OR_SENDER if (
-                municipality in reach(staff.places) and authority in recipients
-            ):
-                return True
-            case Scope.RECIPIENT_OR_SENDER if (
-                municipality in reach(staff.places) and authority in senders
-            ):
-                return True
-            case _:
-                continue
+        is_received, is_sent = is_here and authority in recipients, is_here and authority in senders
+        reached = {
+            Scope.DISTRICT: True,
+            Scope.PLACE: is_here,
+            Scope.NAMED: staff.id in named or staff.id in circle.named,
+            Scope.GROUP: staff.id in circle.members,
+            Scope.RECIPIENT: is_received,
+            Scope.RECIPIENT_OR_SENDER: is_received or is_sent,
+        }
+        scope = TABLE.get(role, {}).get(action)
+        if scope is not None and reached[scope]:
+            return True
     return False

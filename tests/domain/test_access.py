@@ -4,7 +4,8 @@ import pytest
 
 from shared.contracts.disclosure import Authority
 from shared.contracts.places import MUNICIPALITIES
-from shared.staff.access import TABLE, Action, Role, Staff, may, reach
+from shared.staff import access
+from shared.staff.access import TABLE, Action, Circle, Role, Scope, Staff, may, reach
 
 EVERYONE = {Action.READ_INBOX, Action.ACKNOWLEDGE_NOTICE}
 
@@ -93,3 +94,67 @@ def test_a_region_covers_its_own_municipalities_and_the_district_all():
     assert reach(["midtjylland"]) == {"0615", "0746", "0766"}
     assert reach(["1463"]) == {"1463", *MUNICIPALITIES}
     assert reach(["0101", "syd"]) == frozenset()
+
+
+ME, OTHER = "u-1", "u-2"
+
+
+@pytest.mark.parametrize("scope", [None, *Scope])
+@pytest.mark.parametrize("authority", ["police", "psychiatry"])
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize("named", [ME, OTHER])
+@pytest.mark.parametrize("member", [ME, OTHER])
+@pytest.mark.parametrize("part", ["recipients", "senders", None])
+def test_each_scope_reaches_what_it_says_and_nothing_else(
+    monkeypatch, scope, authority, here, named, member, part
+):
+    cell = {} if scope is None else {Action.READ_PSP_CASE: scope}
+    monkeypatch.setattr(access, "TABLE", {Role.PSP_POLICE: cell})
+    circle = Circle(named=(named,), members=(member,))
+    case = {"municipality": "0630" if here else "0746", "circle": circle}
+    case |= {} if part is None else {part: [authority]}
+    ours = authority == "police"
+    expected = {
+        None: False,
+        Scope.DISTRICT: True,
+        Scope.PLACE: here,
+        Scope.NAMED: named == ME,
+        Scope.GROUP: member == ME,
+        Scope.RECIPIENT: here and ours and part == "recipients",
+        Scope.RECIPIENT_OR_SENDER: here and ours and part is not None,
+    }[scope]
+
+    assert may(someone(Role.PSP_POLICE), Action.READ_PSP_CASE, **case) is expected
+
+
+def every_way_in(role, action, **lists):
+    """Whether somebody may do it in each kind of case that a scope could reach."""
+    authorities = list(Authority)
+    circle, known = Circle(**lists), Circle(named=(ME,), members=(ME,), **lists)
+    cases = [
+        {"circle": circle},
+        {"municipality": "0630", "circle": circle},
+        {
+            "municipality": "0630",
+            "recipients": authorities,
+            "senders": authorities,
+            "circle": circle,
+        },
+        {"municipality": "0746", "circle": known},
+        {"municipality": "0746", "named": [ME], "circle": circle},
+    ]
+    return [may(someone(role), action, **case) for case in cases]
+
+
+@pytest.mark.parametrize(("role", "action"), every())
+def test_a_bar_list_keeps_out_whatever_else_would_let_in(role, action):
+    assert not any(every_way_in(role, action, barred=(ME,)))
+    assert not any(every_way_in(role, action, barred=(ME,), need_to_know=(ME,)))
+    assert every_way_in(role, action, barred=(OTHER,)) == every_way_in(role, action)
+
+
+@pytest.mark.parametrize(("role", "action"), every())
+def test_a_need_to_know_list_only_narrows(role, action):
+    assert every_way_in(role, action, need_to_know=(ME,)) == every_way_in(role, action)
+    assert not any(every_way_in(role, action, need_to_know=(OTHER,)))
+    assert not any(every_way_in(role, action, need_to_know=()))

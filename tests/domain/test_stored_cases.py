@@ -28,6 +28,8 @@ NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 DUE_AT = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 CASE = "5b0c9f52-6c39-5a0a-9b0e-2f6c3d3f7a11"
 
+NO_LISTS = {"named": [], "members": [], "need_to_know": None, "barred": []}
+
 SERVICES = [
     SimpleNamespace(
         name="mediation",
@@ -72,7 +74,13 @@ SERVICES = [
             "overdue": False,
             "stage": "proposed",
         },
-        added={"revision": 0, "history": [], "second_look": [], "unsuitable": None},
+        added={
+            "revision": 0,
+            "history": [],
+            "second_look": [],
+            "unsuitable": None,
+            "circle": NO_LISTS,
+        },
         in_step_due={},
     ),
     SimpleNamespace(
@@ -104,7 +112,13 @@ SERVICES = [
             "stage": "nominated",
             "not_for_investigation": True,
         },
-        added={"revision": 0, "history": [], "disclosed_to": None, "sent_by": []},
+        added={
+            "revision": 0,
+            "history": [],
+            "disclosed_to": None,
+            "sent_by": [],
+            "circle": NO_LISTS,
+        },
         in_step_due={"authorities": []},
     ),
 ]

@@ -107,7 +107,7 @@ async def test_an_unknown_case_looks_like_one_that_the_person_may_not_see(desk):
 
 async def test_a_mediator_sees_the_cases_that_name_them_and_no_other(desk):
     await a_case(desk)
-    own = await a_case(desk, named=["mona"])
+    own = await a_case(desk, circle={"named": ["mona"]})
 
     answer = await listed(desk, staff=MONA)
 

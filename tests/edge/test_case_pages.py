@@ -128,3 +128,22 @@ async def test_a_case_of_an_unknown_place_is_shown_by_its_code_to_who_covers_the
 
 async def test_a_case_of_an_unknown_place_does_not_exist_for_who_covers_another(show):
     assert (await show(PSP, municipality="0999")).status_code == 404
+
+
+async def test_a_case_that_bars_somebody_or_lists_others_does_not_exist_for_them(show):
+    lists = {"named": [], "members": [], "need_to_know": None, "barred": []}
+
+    assert (await show(MEDIATION, circle=lists)).status_code == 200
+    assert (await show(MEDIATION, circle={**lists, "barred": ["kira"]})).status_code == 404
+    assert (await show(MEDIATION, circle={**lists, "need_to_know": ["karl"]})).status_code == 404
+    assert (await show(MEDIATION, circle={**lists, "need_to_know": ["kira"]})).status_code == 200
+
+
+async def test_a_mediator_opens_the_case_that_names_them_and_no_other(show):
+    mona = Staff("mona", "Mona Attrapsen", "x", ("mediator",), ("1463",))
+    as_mona = SimpleNamespace(**{**vars(MEDIATION), "staff": mona})
+    lists = {"named": ["mona"], "members": [], "need_to_know": None, "barred": []}
+
+    assert (await show(as_mona, circle=lists)).status_code == 200
+    assert (await show(as_mona, circle={**lists, "named": ["maja"]})).status_code == 404
+    assert (await show(as_mona, circle={**lists, "barred": ["mona"]})).status_code == 404
