@@ -75,7 +75,7 @@ def make_app(settings: Settings) -> FastAPI:
         public_routes(seal_keys),
         details_routes(Vault(store, keys), settings.service_tokens_dir),
         partner_routes(store, letters, settings),
-        make_pages(store.db),
+        make_pages(store),
         make_report_page(store),
         title="Samråd: intake",
     )

@@ -14,19 +14,21 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
-from pymongo.asynchronous.database import AsyncDatabase
 
 from services.intake.commands import NOTES
 from services.intake.domain import Status, WhyWaiting
 from services.intake.reports import COLLECTION
 from services.intake.words import PROCESSES, REASONS, SOURCES
 from shared import web
+from shared.cases.reading_log import ListReading, log_list, log_list_denied
 from shared.cases.working_time import TRIAGE_WITHIN
 from shared.contracts.intake import DangerNote
 from shared.contracts.places import MUNICIPALITIES
 from shared.contracts.processes import Process, ProposedBy
 from shared.contracts.references import case_reference
+from shared.engine import Store
 from shared.staff.access import Action, may
+from shared.staff.audit import LegalBasis
 from shared.web import LoggedIn, missing, render
 
 __all__ = ["TEMPLATES", "make_pages"]
@@ -51,9 +53,12 @@ class ListFilter(BaseModel):
         return urlencode(self.model_copy(update=changes).model_dump(exclude_defaults=True))
 
 
-def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
-    """Return the triage list's route."""
-    reports = database[COLLECTION]
+_READING: Final = ListReading("intake.triage", Action.READ_TRIAGE, LegalBasis.PREVENTION)
+
+
+def make_pages(store: Store) -> APIRouter:
+    """Return the triage list's route; each reading of it is logged first."""
+    reports = store.db[COLLECTION]
     router = APIRouter(prefix="/intake", include_in_schema=False)
 
     @router.get("/triage")
@@ -61,7 +66,9 @@ def make_pages(database: AsyncDatabase[dict[str, Any]]) -> APIRouter:
         request: Request, staff: LoggedIn, list_filter: Annotated[ListFilter, Query()]
     ) -> Response:
         if not may(staff, Action.READ_TRIAGE):
+            await log_list_denied(store, staff, _READING)
             raise missing()
+        await log_list(store, staff, _READING, refreshed="hx-request" in request.headers)
         waiting: dict[str, Any] = {"status": Status.WAITING.value}
         rejected = {"status": Status.REJECTED.value}
         narrowed = waiting | _narrowed(list_filter)

@@ -64,5 +64,6 @@ def make_app(settings: NotifySettings) -> FastAPI:
     )
     web.install(app, settings, service="notify", templates=TEMPLATES, directory=directory)
     web.install_specification(app, partial(describe, "notify"))
+    web.install_guidance(app)
     web.install_login(app, settings, directory)
     return app

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID, uuid4
 
@@ -25,24 +25,26 @@ from services.notify.notices import NOTICES, acknowledge, deadlines_of, is_for, 
 from services.notify.rules import UNKNOWN, WorkArea, rule_of
 from services.notify.staff import Member
 from shared import web
+from shared.cases.reading_log import ListReading, log_list, log_list_denied
 from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
 from shared.errors import Rejected
 from shared.staff.access import Action, Staff, may
+from shared.staff.audit import LegalBasis
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
 from shared.web.words import language_of
 from shared.web.work import not_built_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from pymongo.asynchronous.database import AsyncDatabase
 
     from services.notify.live import Live
-    from shared.engine import Document, Unit
+    from shared.engine import Document, Store, Unit
 
-__all__ = ["TEMPLATES", "Acts", "make_pages"]
+__all__ = ["TEMPLATES", "make_pages"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -62,6 +64,7 @@ HEADINGS: Final = {
     Section.DONE: ("laest", N_("Kvitteret, men ikke afsluttet")),
 }
 """The sections of the list: key and heading."""
+_READING: Final = ListReading("notify.inbox", Action.READ_INBOX, LegalBasis.PREVENTION)
 _TOGETHER: Final = 50
 """How many notices one form acknowledges at most."""
 
@@ -91,18 +94,9 @@ class InboxFilter(BaseModel):
         return urlencode(self.model_copy(update=changes).model_dump(exclude_defaults=True))
 
 
-class Acts(Protocol):
-    """Carries out a staff action: once per key, in one transaction (`shared.engine`)."""
-
-    async def act(
-        self, key: str, needs: Mapping[str, Iterable[str]], decide: Callable[[Unit], Any]
-    ) -> Any:
-        """Run `decide` on the loaded documents and write what it saved."""
-
-
-def make_pages(database: AsyncDatabase[dict[str, Any]], acts: Acts, live: Live) -> APIRouter:
+def make_pages(database: AsyncDatabase[dict[str, Any]], store: Store, live: Live) -> APIRouter:
     """Return the inbox's routes."""
-    pages = _Pages(database, acts, live)
+    pages = _Pages(database, store, live)
     router = APIRouter(prefix="/notify", include_in_schema=False)
     router.get("/inbox")(pages.inbox)
     router.post("/inbox/{notice_id}")(pages.acknowledge)
@@ -115,11 +109,11 @@ class _Pages:
     def __init__(
         self,
         database: AsyncDatabase[dict[str, Any]],
-        acts: Acts,
+        store: Store,
         live: Live,
     ) -> None:
         self._database = database
-        self._acts = acts
+        self._store = store
         self._live = live
 
     async def inbox(
@@ -127,7 +121,9 @@ class _Pages:
     ) -> Response:
         """Show the person's notices, or the list alone for a page that refreshes it."""
         if not may(staff, Action.READ_INBOX):
+            await log_list_denied(self._store, staff, _READING)
             raise missing()
+        await log_list(self._store, staff, _READING, refreshed=_is_part(request))
         context = await self._list(request, staff, asked)
         return render(request, "inbox-list.html" if _is_part(request) else "inbox.html", **context)
 
@@ -154,7 +150,7 @@ class _Pages:
             references = [self._acknowledge(unit, one, now) for one in wanted]
             return references[0]
 
-        reference = await self._acts.act(
+        reference = await self._store.act(
             f"acknowledge:{staff.id}:{notice_id}:{key}",
             {NOTICES: wanted, DIRECTORY: [staff.id]},
             decide,

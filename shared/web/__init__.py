@@ -39,11 +39,12 @@ and a template, in Danish; the words in `_()` are the catalogue's keys, English 
   `hx-trigger="samraad:notices from:body, every 10s"` and is rendered alone for the header
   `HX-Request` (see `services/notify/pages.py`).
 
-Only `notify` has the login: `install_login(app, settings, store)`. Every service describes what it
+Only `notify` has the help pages (`install_guidance(app)`) and the login: `install_login(app, settings, store)`. Every service describes what it
 writes and reads: `install_specification(app, describe)` serves `/asyncapi` and `/docs`.
 """
 
 from shared.staff.access import Staff
+from shared.web.guidance import install_guidance
 from shared.web.installation import WebSettings, install
 from shared.web.login import install_login
 from shared.web.problems import missing
@@ -58,6 +59,7 @@ __all__ = [
     "Staff",
     "WebSettings",
     "install",
+    "install_guidance",
     "install_login",
     "install_specification",
     "missing",

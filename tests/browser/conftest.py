@@ -140,7 +140,7 @@ IN_DOCS = {
     *("login", "inbox", "inbox-mediation", "triage", "triage-rejected", "not-found"),
     *("inbox-en", "mediation-case", "psp-case"),
     *("mediation-screen", "mediation-screened", "mediation-stale"),
-    *("cases", "board", "cases-psp"),
+    *("cases", "board", "cases-psp", "help", "logged", "accessibility"),
     "report",
 }
 

@@ -31,6 +31,9 @@ VISITS = (
     ("board", "kira", "/mediation/cases?vis=tavle"),
     ("cases-psp", "peder", "/psp/cases"),
     ("cases-named", "mona", "/mediation/cases"),
+    ("help", "sofie", "/notify/help"),
+    ("logged", "sofie", "/notify/logged"),
+    ("accessibility", None, "/notify/accessibility"),
 )
 SENT_FIRST = {
     "inbox": TRIAGE,

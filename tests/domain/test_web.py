@@ -7,9 +7,11 @@ from babel.messages.pofile import read_po
 
 from deploy.embedded.issuer import is_loopback, read_place
 from shared.staff.access import Role, Staff
+from shared.staff.audit import AuditRow, Kind
 from shared.staff.sight import sight_of
 from shared.web import clock
 from shared.web.extract import written
+from shared.web.logged import FIELDS, KINDS
 from shared.web.login import safe_next
 from shared.web.rendering import TABS
 from shared.web.words import CATALOGUE, catalogue
@@ -151,3 +153,10 @@ def test_a_role_that_the_table_of_work_does_not_know_is_told_so():
     staff = Staff(id="x", name="x", title="x", roles=("of-later",), places=())
 
     assert not_built_for(staff) == [OF_OTHERS]
+
+
+def test_the_page_about_the_log_names_every_kind_of_row_and_every_field():
+    row = AuditRow(kind=Kind.READ, action="read", who="staff:x", what="y").document()
+
+    assert set(KINDS) == set(Kind)
+    assert set(FIELDS) == {*row, "at", "writer", "counter"}

@@ -30,7 +30,7 @@ class Site:
     def __init__(self, intake, folder):
         self.intake, self.db = intake, intake.db
         self.app = FastAPI()
-        self.app.include_router(make_pages(intake.db))
+        self.app.include_router(make_pages(intake.store))
         self.app.include_router(make_report_page(intake.store))
         self.door = Door(self.app, intake.store, folder, service="intake", templates=TEMPLATES)
 

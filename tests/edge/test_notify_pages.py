@@ -254,3 +254,18 @@ async def test_the_inbox_is_searched_as_people_type_a_reference(database, inbox,
 
     assert listed(await inbox(f"?sag={typed.format(part)}")) == [notice["_id"]]
     assert listed(await inbox("?sag=Fiktivsen")) == []
+
+
+async def test_reading_the_inbox_and_acknowledging_are_logged(database, inbox):
+    notice = a_notice()
+    await database[NOTICES].insert_one(notice)
+
+    await inbox()
+    await inbox.acknowledge(notice)
+
+    mine = {"kind": {"$in": ["read_list", "act"]}}
+    rows = await database.audit.find(mine).sort("at", 1).to_list()
+    assert [(row["kind"], row["who"], row["what"]) for row in rows] == [
+        ("read_list", "staff:kira", "notify.inbox"),
+        ("act", "staff:kira", notice["_id"]),
+    ]
