@@ -30,7 +30,7 @@ from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
 from shared.errors import Rejected
 from shared.staff.access import Action, Staff, may
-from shared.staff.audit import LegalBasis
+from shared.staff.audit import COLLECTION, Kind, LegalBasis, by_staff
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
 from shared.web.words import language_of
@@ -148,6 +148,16 @@ class _Pages:
         def decide(unit: Unit) -> str:
             now = _as_now(unit, staff)
             references = [self._acknowledge(unit, one, now) for one in wanted]
+            row = by_staff(
+                Kind.ACT,
+                now,
+                action="acknowledge",
+                right=Action.ACKNOWLEDGE_NOTICE.value,
+                what=wanted[0],
+                case_id=found[0]["subject"],
+                basis=LegalBasis.PREVENTION,
+            )
+            unit.add(COLLECTION, row.document())
             return references[0]
 
         reference = await self._store.act(

@@ -261,7 +261,7 @@ async def test_reading_the_inbox_and_acknowledging_are_logged(database, inbox):
     await database[NOTICES].insert_one(notice)
 
     await inbox()
-    await inbox.acknowledge(notice)
+    assert (await inbox.acknowledge(notice)).status_code == 303
 
     mine = {"kind": {"$in": ["read_list", "act"]}}
     rows = await database.audit.find(mine).sort("at", 1).to_list()
