@@ -11,6 +11,9 @@ what a real issuer would: one registered client with its secret and one return a
 on every code, a nonce, no debugger, and no way to add other users or clients. The signing key
 is made at each start; open sessions stay valid.
 
+As a real issuer does when somebody logs off there, it can end the sessions of a person at the site
+(OpenID Connect Back-Channel Logout): `POST /end-sessions` with `sub`, and the site's client secret.
+
 The library's own page, where one picks a user, is not shown: the site's login page does that and
 names the person as `login_hint`. A request without one is sent back there.
 """
@@ -20,7 +23,9 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import secrets
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,7 +34,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import yaml
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from deploy.embedded.paths import STAFF
 
@@ -37,7 +45,8 @@ CLIENT_ID: Final = "samraad"
 
 _AUTHORIZE: Final = "/oauth2/authorize"
 _TOKEN: Final = "/oauth2/token"  # noqa: S105  # a path
-_OPEN: Final = frozenset({_AUTHORIZE, _TOKEN, "/.well-known/openid-configuration", "/jwks"})
+_END: Final = "/end-sessions"
+_OPEN: Final = frozenset({_AUTHORIZE, _TOKEN, _END, "/.well-known/openid-configuration", "/jwks"})
 
 Environment = dict[str, Any]
 Start = Callable[..., Any]
@@ -113,6 +122,8 @@ class RequestFilter:
                 return _answer(start, HTTPStatus.NOT_FOUND)
             case _, str(path) if path == _TOKEN:
                 return self._token(environ, start)
+            case str(method), str(path) if path == _END and method != "POST":
+                return _answer(start, HTTPStatus.NOT_FOUND)
         return self._inner(environ, start)
 
     def _authorize(self, environ: Environment, start: Start) -> Iterable[bytes]:
@@ -181,8 +192,49 @@ def make_application(place: Place, staff: list[dict[str, Any]]) -> Application:
     def register() -> None:
         flask.g.oidc_provider_mock_storage.store_client(client)
 
+    def end_sessions() -> tuple[str, int]:
+        login, sub = flask.request.authorization, flask.request.form.get("sub", "")
+        shown = "" if login is None else str(login.password or "")
+        if not hmac.compare_digest(shown.encode(), place.client_secret.encode()):
+            return "", HTTPStatus.UNAUTHORIZED
+        key = flask.g.oidc_provider_mock_storage.jwk.as_dict(is_private=True)
+        issuer = f"http://{place.host}:{place.port}"
+        return "", _tell_site(place.site, _logout_token(key, issuer, sub))
+
+    application.add_url_rule(_END, view_func=end_sessions, methods=["POST"])
     application.before_request(register)
     return RequestFilter(application, place, frozenset(one["id"] for one in staff))
+
+
+def _logout_token(key: dict[str, Any], issuer: str, sub: str) -> str:
+    now = int(time.time())
+    claims = {
+        "iss": issuer,
+        "aud": CLIENT_ID,
+        "iat": now,
+        "exp": now + 120,
+        "jti": secrets.token_urlsafe(16),
+        "sub": sub,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+    header = {"alg": "RS256", "typ": "logout+jwt"}
+    if "kid" in key:
+        header["kid"] = key["kid"]
+    return jwt.encode(header, claims, RSAKey.import_key(key))
+
+
+def _tell_site(site: str, token: str) -> int:
+    """Post the token as an issuer does; return the site's status."""
+    try:
+        answer = httpx.post(
+            f"{site}/notify/backchannel-logout",
+            data={"logout_token": token},
+            timeout=10,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        return HTTPStatus.BAD_GATEWAY
+    return answer.status_code
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from shared.staff import audit
 from shared.staff.access import Staff
 from shared.staff.audit import AuditRow, Kind, LegalBasis, Why
 from shared.web import N_
+from shared.web.backchannel import LogoutToken
 from shared.web.login import Claims, Opened
 from shared.web.session import LASTS, sign_session
 
@@ -228,37 +229,34 @@ class StaffDirectory:
         """End a session at every service."""
         await self._end_all([session_id], "logout")
 
-    async def end_of_issuer(self, *, staff_id: str | None, issuer_session: str | None) -> int:
-        """End the sessions that the issuer has ended; return how many were open.
+    async def end_of_issuer(self, ended: LogoutToken) -> int:
+        """End the sessions that the issuer has ended, once; return how many were open.
 
-        Args:
-            staff_id: whose, where the issuer names the person.
-            issuer_session: the issuer's session, where it names that; the others of the person stay.
-
+        Where the issuer names a session of its own, the other sessions of the person stay.
         """
         wanted: dict[str, Any] = {}
-        if staff_id is not None:
-            wanted["staff_id"] = staff_id
-        if issuer_session is not None:
-            wanted["issuer_session"] = issuer_session
+        if ended.staff_id is not None:
+            wanted["staff_id"] = ended.staff_id
+        if ended.issuer_session is not None:
+            wanted["issuer_session"] = ended.issuer_session
         found = await self._open(wanted) if wanted else []
-        if found:
-            await self._end_all(found, "logout_by_issuer")
+        await self._end_all(found, "logout_by_issuer", key=f"issuer|{ended.id}")
         return len(found)
 
     async def _open(self, wanted: Mapping[str, Any]) -> list[str]:
         found = self._store.db[SESSIONS].find({**wanted, "ended_at": None}, {"_id": 1})
         return [one["_id"] async for one in found]
 
-    async def _end_all(self, session_ids: Sequence[str], action: str) -> None:
+    async def _end_all(
+        self, session_ids: Sequence[str], action: str, key: str | None = None
+    ) -> None:
         def decide(unit: Unit) -> None:
             for session_id in session_ids:
                 if staff_id := _end(unit, session_id):
                     why = Why(f"staff:{staff_id}")
                     unit.add(audit.COLLECTION, _access_row(action, session_id, why))
 
-        key = f"{action}|{uuid4()}"
-        await self._store.act(key, {SESSIONS: list(session_ids)}, decide)
+        await self._store.act(key or f"{action}|{uuid4()}", {SESSIONS: list(session_ids)}, decide)
 
 
 def _member(unit: Unit, staff_id: str) -> Member | None:

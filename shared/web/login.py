@@ -16,14 +16,22 @@ import structlog
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, FastAPI, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from httpx2 import HTTPError
 from joserfc.errors import JoseError
 from starlette.middleware.sessions import SessionMiddleware
 
 from shared.staff.access import Role
+from shared.web.backchannel import (
+    MOST_CHARACTERS,
+    IssuerKeys,
+    LogoutRefused,
+    LogoutToken,
+    read_logout,
+)
 from shared.web.guard import policy
 from shared.web.installation import WebSettings
+from shared.web.problems import RETRY_AFTER
 from shared.web.rendering import render
 from shared.web.session import recognise, sessions_of
 
@@ -66,6 +74,9 @@ class LoginStore(Protocol):
     async def end(self, session_id: str) -> None:
         """End a session at every service; one that has ended stays as it is."""
 
+    async def end_of_issuer(self, ended: LogoutToken) -> int:
+        """End the sessions that the issuer has ended, once; return how many were open."""
+
 
 _log = structlog.get_logger(__name__)
 
@@ -93,6 +104,7 @@ def install_login(app: FastAPI, settings: WebSettings, store: LoginStore) -> Non
     router.post("/login")(login.chosen)
     router.get("/callback")(login.callback)
     router.post("/logout")(login.logout)
+    router.post("/backchannel-logout")(login.ended_by_issuer)
     app.include_router(router)
     secure = settings.site_url.startswith("https:")
     app.add_middleware(
@@ -106,7 +118,7 @@ def install_login(app: FastAPI, settings: WebSettings, store: LoginStore) -> Non
 
 
 class Login:
-    """The four steps of the login as pages."""
+    """The steps of the login as pages, and the two ways in which a session ends."""
 
     def __init__(self, settings: WebSettings, client_secret: str, store: LoginStore) -> None:
         self._site = settings.site_url.rstrip("/")
@@ -114,6 +126,7 @@ class Login:
         self._client_secret = client_secret
         self._demo = settings.demo
         self._store = store
+        self._keys = IssuerKeys(self._fetch_keys)
 
     async def ask(self, request: Request, next: str | None = None) -> Response:  # noqa: A002
         """Show the demo's staff to choose from; without a demo, redirect to the issuer at once."""
@@ -168,6 +181,28 @@ class Login:
         answer = RedirectResponse("/notify/login", HTTPStatus.SEE_OTHER)
         sessions.close(answer)
         return answer
+
+    async def ended_by_issuer(
+        self, logout_token: Annotated[str, Form(max_length=MOST_CHARACTERS)]
+    ) -> Response:
+        """Take in that the issuer ended a session: 200 also where none was open here."""
+        headers = {"Cache-Control": "no-store"}
+        try:
+            metadata = await self._client().load_server_metadata()
+            ended = await read_logout(
+                logout_token, self._keys, issuer=str(metadata["issuer"]), client_id=CLIENT_ID
+            )
+        except LogoutRefused:
+            return JSONResponse({"error": "invalid_request"}, HTTPStatus.BAD_REQUEST, headers)
+        except (HTTPError, AuthlibBaseError, JoseError, KeyError, RuntimeError, ValueError):
+            retry = {**headers, "Retry-After": RETRY_AFTER}
+            return JSONResponse({}, HTTPStatus.SERVICE_UNAVAILABLE, retry)
+        _log.info("logged out by the issuer", sessions=await self._store.end_of_issuer(ended))
+        return Response(status_code=HTTPStatus.OK, headers=headers)
+
+    async def _fetch_keys(self) -> Mapping[str, Any]:
+        keys: Mapping[str, Any] = await self._client().fetch_jwk_set(force=True)
+        return keys
 
     async def _leave(self, request: Request, back: str, hint: str | None) -> Response:
         request.session["next"] = back

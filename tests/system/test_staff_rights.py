@@ -120,6 +120,24 @@ def test_logging_off_ends_the_session_at_every_service_and_no_other_session(
         assert set(answers(other).values()) == {OK}
 
 
+def test_the_issuer_ends_the_sessions_of_a_person_everywhere(
+    stack: LiveStack, browser: httpx.Client
+) -> None:
+    wait_until(lambda: set(answers(browser).values()) == {OK}, 30, "the rights to be there")
+    secret = (stack.home.secrets / "issuer-client.secret").read_text().strip()
+
+    def log_off_there() -> None:
+        end = {"url": f"{stack.url('issuer')}/end-sessions", "data": {"sub": WHO}}
+        assert (
+            httpx.post(**end, auth=("samraad", "guessed")).status_code == httpx.codes.UNAUTHORIZED
+        )
+        assert httpx.post(**end, auth=("samraad", secret)).status_code == OK
+
+    assert seconds_until(browser, TO_LOGIN, log_off_there) < AT_ONCE
+    forged = browser.post("/notify/backchannel-logout", data={"logout_token": "e30.e30.x"})
+    assert forged.status_code == httpx.codes.BAD_REQUEST
+
+
 def test_while_notify_is_away_whoever_is_logged_in_works_on(
     stack: LiveStack, browser: httpx.Client
 ) -> None:
