@@ -45,6 +45,7 @@ class Door:
         service: str,
         templates: Path,
         directory: Callable[[Signer], Directory] | None = None,
+        framed: frozenset[str] = frozenset(),
     ) -> None:
         """Give the app its pages; `directory` makes another one than the projection (notify's)."""
         secret = folder / "session.secret"
@@ -64,7 +65,10 @@ class Door:
         )
         projection = StaffProjection(store, self.standing)  # type: ignore[arg-type]
         known = directory(self.keys.signer("notify")) if directory else projection
-        web.install(app, settings, service=service, templates=templates, directory=known)
+        self.directory = known
+        web.install(
+            app, settings, service=service, templates=templates, directory=known, framed=framed
+        )
 
     async def know(self, *people: Staff, active: bool = True) -> None:
         """Write people into the projection as they are now."""

@@ -38,6 +38,7 @@ GROUPS: Final = (
     ("tests/edge/test_deadlines.py", "intake"),
     ("tests/edge/test_intake", "intake"),
     ("tests/edge/test_keys.py", "intake"),
+    ("tests/edge/test_names.py", "intake"),
     ("tests/edge/test_notify_pages.py", "intake"),
     ("tests/edge/test_psp_cases.py", "intake"),
     ("tests/system/test_locks.py", "brokers"),

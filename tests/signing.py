@@ -50,3 +50,8 @@ class KeyPairs:
     def settings(self, service: str) -> dict[str, Any]:
         """The settings of a service."""
         return {"signing_key_file": self.private(service), "public_keys_dir": self.public}
+
+
+def a_signer(folder: Path, service: str) -> Signer:
+    """Return what signs in the name of a service, with a key of its own."""
+    return KeyPairs.lay(folder / "signing", service).signer(service)

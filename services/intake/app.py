@@ -7,14 +7,19 @@ from fastapi import FastAPI
 from services.intake import cases, reports
 from services.intake.api import details_routes, partner_routes, public_routes
 from services.intake.blind import BlindIndex
+from services.intake.frame import FRAMED, make_frame
 from services.intake.handlers import RedriveProcessor, ReportProcessor
 from services.intake.indexes import make_indexes
+from services.intake.name_views import prepare_views
 from services.intake.opening import TOPIC_PATTERN
 from services.intake.pages import TEMPLATES, make_pages
+from services.intake.people_acts import PeopleActs
+from services.intake.people_desk import PeopleDesk
 from services.intake.preparing import LetterReader
 from services.intake.report_page import make_report_page
 from services.intake.seal_keys import SealKeyDirectory
 from services.intake.settings import Settings
+from services.intake.showing import Showing
 from services.intake.triage import make_timers
 from services.intake.vault import Vault
 from shared import web
@@ -67,16 +72,20 @@ def make_app(settings: Settings) -> FastAPI:
 
     async def prepare() -> None:
         await make_indexes(store.db)
+        await prepare_views(store.db)
 
     engine.on_start += [keys.prepare, prepare, partial(prepare_keys, store)]
     engine.rollback.forgetting.append(keys.forget)
+    vault = Vault(store, keys)
+    desk = PeopleDesk(store, PeopleActs(store, vault, keys, index), index, engine.directory)
     app = make_service(
         engine,
         public_routes(seal_keys),
-        details_routes(Vault(store, keys), settings.service_tokens_dir),
+        details_routes(vault, settings.service_tokens_dir),
         partner_routes(store, letters, settings),
         make_pages(store),
         make_report_page(store),
+        make_frame(Showing(store, vault, settings.public_keys), desk),
         title="Samråd: intake",
     )
     web.install(
@@ -85,6 +94,7 @@ def make_app(settings: Settings) -> FastAPI:
         service=settings.service,
         templates=TEMPLATES,
         directory=engine.directory,
+        framed=FRAMED,
     )
     web.install_specification(
         app, partial(describe, settings.service), partner=partial(describe, PARTNER)

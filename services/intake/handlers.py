@@ -230,7 +230,13 @@ class ReportProcessor:
             party = None
             if process is not None:
                 party = (process, self._index.party_id(person.person_id, process))
-            if persons.meet(unit, person, party=party, protected=reported.address_protected):
+            if persons.meet(
+                unit,
+                person.person_id,
+                person.cpr_mark,
+                party=party,
+                protected=reported.address_protected,
+            ):
                 protected.add(person.person_id)
         return frozenset(protected)
 

@@ -15,6 +15,7 @@ __all__ = ["make_indexes"]
 async def make_indexes(db: AsyncDatabase[dict[str, Any]]) -> None:
     """Make the indexes that are missing."""
     await db[persons.COLLECTION].create_index("cpr_index", unique=True, sparse=True)
+    await db[persons.COLLECTION].create_index({"party_ids.$**": 1})
     await db[persons.STATEMENTS].create_index([("person_id", 1), ("at", 1)])
     await db[persons.STATEMENTS].create_index([("report_id", 1), ("place", 1)])
     await db[reports.COLLECTION].create_index([("partner", 1), ("reference", 1)], unique=True)

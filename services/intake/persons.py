@@ -14,13 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from bson.binary import Binary
+    from pymongo.asynchronous.client_session import AsyncClientSession
     from pymongo.asynchronous.database import AsyncDatabase
 
     from services.intake.sealed_report import SealedPerson
     from shared.contracts.processes import Process
     from shared.engine import Unit
 
-__all__ = ["COLLECTION", "STATEMENTS", "key_name", "marked_with", "meet", "statements"]
+__all__ = [
+    "COLLECTION",
+    "STATEMENTS",
+    "key_name",
+    "known_as",
+    "marked_with",
+    "meet",
+    "said_by_staff",
+    "said_of",
+    "statements",
+]
 
 COLLECTION = "persons"
 STATEMENTS = "said"
@@ -42,18 +54,46 @@ async def marked_with(db: AsyncDatabase[Document], marks: Iterable[str]) -> dict
     return {person["cpr_index"]: UUID(person["_id"]) async for person in found}
 
 
+async def known_as(
+    db: AsyncDatabase[Document],
+    process: Process,
+    party_ids: Iterable[UUID],
+    *,
+    session: AsyncClientSession,
+) -> dict[UUID, str]:
+    """Return the person behind each pseudonym of a process, in one query."""
+    field = f"party_ids.{process.value}"
+    wanted = {"$in": sorted(map(str, set(party_ids)))}
+    found = db[COLLECTION].find({field: wanted}, {field: 1}, session=session)
+    return {UUID(each["party_ids"][process.value]): each["_id"] async for each in found}
+
+
+async def said_of(
+    db: AsyncDatabase[Document], person_ids: Iterable[str], *, session: AsyncClientSession
+) -> list[Document]:
+    """Return all statements about some persons, oldest first; the caller logs the reading."""
+    wanted = {"person_id": {"$in": sorted(set(person_ids))}}
+    found = db[STATEMENTS].find(wanted, session=session)
+    return await found.sort([("at", 1), ("_id", 1)]).to_list()
+
+
 def meet(
-    unit: Unit, person: SealedPerson, *, party: tuple[Process, UUID] | None, protected: bool
+    unit: Unit,
+    person_id: UUID | str,
+    cpr_mark: str | None,
+    *,
+    party: tuple[Process, UUID] | None,
+    protected: bool,
 ) -> bool:
     """Store the person, under the pseudonym `party` in that process.
 
     Returns whether the address is protected: it is, once any report stated so.
     """
-    known = unit.load(COLLECTION, str(person.person_id))
-    before = known or {"_id": str(person.person_id), "party_ids": {}, "address_protected": False}
+    known = unit.load(COLLECTION, str(person_id))
+    before = known or {"_id": str(person_id), "party_ids": {}, "address_protected": False}
     after = {**before, "address_protected": before["address_protected"] or protected}
-    if person.cpr_mark is not None:
-        after["cpr_index"] = person.cpr_mark
+    if cpr_mark is not None:
+        after["cpr_index"] = cpr_mark
     if party is not None:
         process, party_id = party
         after["party_ids"] = {process.value: str(party_id), **before["party_ids"]}
@@ -77,3 +117,21 @@ def statements(
             "marks": list(person.marks),
             "sealed": person.sealed,
         }
+
+
+def said_by_staff(
+    person_id: str, sealed: Binary, *, row_id: str, case_id: UUID, staff_id: str, at: datetime
+) -> Document:
+    """Return the row of what a member of staff learned about a person in a case."""
+    return {
+        "_id": row_id,
+        "person_id": person_id,
+        "report_id": None,
+        "case_id": str(case_id),
+        "place": None,
+        "partner": None,
+        "staff": staff_id,
+        "at": at,
+        "marks": [],
+        "sealed": sealed,
+    }

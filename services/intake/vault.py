@@ -15,17 +15,20 @@ from uuid import uuid4
 import structlog
 
 from services.intake import cases, persons, processing_log, reports
+from services.intake.personal_data import Said, fold
 from services.intake.processing_log import Act
 from shared.security.data_keys import KeyDestroyed, NotABlob
 from shared.staff.audit import LegalBasis
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
+    from uuid import UUID
 
     from bson.binary import Binary
     from pymongo.asynchronous.client_session import AsyncClientSession
 
+    from services.intake.personal_data import PersonalData
     from shared.contracts.processes import Process
     from shared.engine import Document, Store
     from shared.security.data_keys import Keys
@@ -40,8 +43,10 @@ class PersonContent:
     """What one report states about one person, with its source and date."""
 
     person_id: str
-    report_id: str
-    partner: str
+    report_id: str | None
+    """None if a member of staff made the statement in a case."""
+    partner: str | None
+    """None as above."""
     at: datetime
     marks: tuple[str, ...]
     content: dict[str, Any] | None = field(repr=False)
@@ -174,6 +179,27 @@ class Vault:
             return rows
 
         return [await self._person(row) for row in await self._store.persist(fetch)]
+
+    async def open_said(self, rows: Iterable[Document]) -> dict[str, PersonalData]:
+        """Return what stored statements say together, by person, in the order of the rows.
+
+        The transaction that fetched the rows has logged the reading. A person whose statements were
+        all erased is not in the answer.
+        """
+        said: dict[str, list[Said]] = {}
+        for row in rows:
+            opened = await self._person(row)
+            if opened.content is not None:
+                by_staff = row.get("staff") is not None
+                said.setdefault(row["person_id"], []).append(Said(opened.content, by_staff))
+        return {person_id: fold(each) for person_id, each in said.items()}
+
+    async def seal_for_case(self, case_id: UUID, text: str) -> Binary | None:
+        """Seal what a person wrote under the case's key; None if there is no such case."""
+        try:
+            return await self._keys.encrypt(cases.key_name(case_id), text.encode())
+        except KeyDestroyed:
+            return None
 
     async def _log(
         self,

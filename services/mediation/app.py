@@ -30,7 +30,7 @@ def make_app(settings: Settings) -> FastAPI:
     )
     fetch_details(engine, settings)
     engine.on_start.append(partial(prepare_keys, engine.store))
-    app = make_service(engine, make_pages(engine.store), title="Samråd: mediation")
+    app = make_service(engine, make_pages(engine.store, settings.signer), title="Samråd: mediation")
     web.install(
         app,
         settings,

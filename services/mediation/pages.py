@@ -11,11 +11,14 @@ from services.mediation.commands import COMMANDS, SECOND_LOOKS
 from services.mediation.domain import RULES, Mediation, Side, Stage
 from services.mediation.mediations import MEDIATIONS
 from shared.cases import case_page
+from shared.cases.ask_names import CaseNames, NamesSide
 from shared.cases.case_page import CasePage
 from shared.engine import Store
-from shared.staff.access import Action
+from shared.security.signatures import Signer
+from shared.staff.access import Action, Staff
 from shared.staff.audit import LegalBasis
 from shared.web import N_
+from shared.web.purposes import Purpose
 
 __all__ = ["TEMPLATES", "make_pages"]
 
@@ -42,6 +45,18 @@ def _more(mediation: Mediation) -> dict[str, Any]:
     }
 
 
+def _names(mediation: Mediation) -> tuple[NamesSide, ...]:
+    return tuple(
+        NamesSide(side.value, tuple(party.party_id for party in mediation.on_side(side)))
+        for side in Side
+    )
+
+
+def _is_named(_: Mediation, __: Staff) -> bool:
+    """No: a case names its mediator once it is allocated, and no case is yet."""
+    return False
+
+
 PAGE: Final = CasePage(
     cases=MEDIATIONS,
     process=RULES.process,
@@ -53,9 +68,21 @@ PAGE: Final = CasePage(
     ended=frozenset({Stage.CLOSED}),
     more=_more,
     commands=COMMANDS,
+    names=CaseNames(
+        action=Action.READ_MEDIATION_NAMES,
+        sides=_names,
+        purposes=(
+            Purpose.ARRANGE_MEETING,
+            Purpose.ASK_CONSENT,
+            Purpose.SEND_LETTER,
+            Purpose.CORRECT_PEOPLE,
+            Purpose.OTHER,
+        ),
+        named=_is_named,
+    ),
 )
 
 
-def make_pages(store: Store) -> APIRouter:
+def make_pages(store: Store, signer: Signer) -> APIRouter:
     """Return the routes below `/mediation`."""
-    return case_page.make_pages(store, PAGE)
+    return case_page.make_pages(store, PAGE, signer=signer)

@@ -35,7 +35,9 @@ def make_app(settings: Settings) -> FastAPI:
         partial(prepare_keys, engine.store),
         disclosures.name_recipients_of_earlier_cases,
     ]
-    app = make_service(engine, make_pages(engine.store, disclosures), title="Samråd: PSP")
+    app = make_service(
+        engine, make_pages(engine.store, disclosures, settings.signer), title="Samråd: PSP"
+    )
     web.install(
         app,
         settings,

@@ -7,18 +7,31 @@ from fastapi import APIRouter
 
 from services.psp.commands import COMMANDS
 from services.psp.disclosures import Disclosures
-from services.psp.domain import RULES, Stage
+from services.psp.domain import RULES, PspCase, Stage
 from services.psp.psp_cases import PSP_CASES
 from shared.cases import case_page
+from shared.cases.ask_names import CaseNames, NamesSide
 from shared.cases.case_page import CasePage
 from shared.engine import Store
-from shared.staff.access import Action
+from shared.security.signatures import Signer
+from shared.staff.access import Action, Staff
 from shared.staff.audit import LegalBasis
 from shared.web import N_
+from shared.web.purposes import Purpose
 
 __all__ = ["TEMPLATES", "make_pages"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def _names(case: PspCase) -> tuple[NamesSide, ...]:
+    return (NamesSide("subject", tuple(party.party_id for party in case.parties)),)
+
+
+def _is_named(case: PspCase, staff: Staff) -> bool:
+    """Whether the disclosure names the person's authority, as for the items that it discloses."""
+    return case.is_open_to(staff, Action.READ_DISCLOSED_ITEMS)
+
 
 PAGE: Final = CasePage(
     cases=PSP_CASES,
@@ -34,9 +47,20 @@ PAGE: Final = CasePage(
     },
     ended=frozenset({Stage.REJECTED}),
     commands=COMMANDS,
+    names=CaseNames(
+        action=Action.READ_PSP_NAMES,
+        sides=_names,
+        purposes=(
+            Purpose.JUDGE_NECESSITY,
+            Purpose.PREPARE_MEETING,
+            Purpose.CORRECT_PEOPLE,
+            Purpose.OTHER,
+        ),
+        named=_is_named,
+    ),
 )
 
 
-def make_pages(store: Store, disclosures: Disclosures) -> APIRouter:
+def make_pages(store: Store, disclosures: Disclosures, signer: Signer) -> APIRouter:
     """Return the routes below `/psp`."""
-    return case_page.make_pages(store, PAGE, disclosures.shown)
+    return case_page.make_pages(store, PAGE, disclosures.shown, signer)

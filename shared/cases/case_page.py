@@ -13,9 +13,10 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from shared.cases.ask_names import MOST_REASON, AskedNames, CaseNames, OpenedForm, ask_names
 from shared.cases.case_list import CaseList, ListFilter
 from shared.cases.case_list_page import CaseListPage, list_address
 from shared.cases.case_store import CaseStore
@@ -28,11 +29,13 @@ from shared.contracts.places import place_name
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
 from shared.engine import Store
+from shared.security.signatures import Signer
 from shared.staff.access import Action, Staff
 from shared.staff.audit import LegalBasis
 from shared.staff.sight import Sight
 from shared.web import LoggedIn, missing, render, words
 from shared.web.clock import deadline
+from shared.web.forms import read_form
 from shared.web.words import language_of
 
 __all__ = ["CasePage", "Content", "make_pages"]
@@ -78,15 +81,23 @@ class CasePage(Generic[C]):
     """Further values for the service's template."""
     commands: Commands[Any] | None = None
     """What staff may do in a case; their routes come with the page's."""
+    names: CaseNames[C] | None = None
+    """How a case asks for names; None where no page of the service does."""
 
 
-def make_pages(store: Store, page: CasePage[C], content: Content[C] | None = None) -> APIRouter:
-    """Return the routes below the service's name."""
-    pages = _Pages(store, page, content)
+def make_pages(
+    store: Store,
+    page: CasePage[C],
+    content: Content[C] | None = None,
+    signer: Signer | None = None,
+) -> APIRouter:
+    """Return the routes below the service's name; `signer` signs the grants for names."""
+    pages = _Pages(store, page, content, signer)
     router = APIRouter(prefix=f"/{page.menu}", include_in_schema=False)
     router.get("/cases")(pages.list_page)
     router.get("/cases/{case_id}")(pages.case_page)
     router.get("/cases/{case_id}/text")(pages.text)
+    router.post("/cases/{case_id}/names/{side}")(pages.names_again)
     if page.commands is None:
         return router
     both = APIRouter()
@@ -96,7 +107,14 @@ def make_pages(store: Store, page: CasePage[C], content: Content[C] | None = Non
 
 
 class _Pages(Generic[C]):
-    def __init__(self, store: Store, page: CasePage[C], content: Content[C] | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        page: CasePage[C],
+        content: Content[C] | None,
+        signer: Signer | None,
+    ) -> None:
+        self._signer = signer
         self._store = store
         self._page = page
         self._content = content
@@ -133,9 +151,27 @@ class _Pages(Generic[C]):
         case_id: UUID,
         staff: LoggedIn,
         gemt: Annotated[int, Query(ge=0)] = 0,
+        navne: Annotated[str, Query(max_length=32)] = "",
     ) -> Response:
-        """Show a case; `gemt` is the revision of what the person has just done."""
-        return await self.show(request, staff, case_id, gemt=gemt)
+        """Show a case; `gemt` is the revision of what the person has just done.
+
+        `navne` is the side whose form of purposes is open.
+        """
+        asks = OpenedForm(side=navne) if navne else None
+        return await self.show(request, staff, case_id, gemt=gemt, asks=asks)
+
+    async def names_again(
+        self,
+        request: Request,
+        case_id: UUID,
+        side: Annotated[str, Path(max_length=32)],
+        staff: LoggedIn,
+    ) -> Response:
+        """Open a form of purposes again, with what was typed: the grant before it was late or used."""
+        typed = await read_form(request)
+        purpose, reason = typed.get("purpose", ""), typed.get("reason", "")
+        asks = OpenedForm(side=side, purpose=purpose, reason=reason[:MOST_REASON])
+        return await self.show(request, staff, case_id, asks=asks)
 
     async def show(
         self,
@@ -144,6 +180,7 @@ class _Pages(Generic[C]):
         case_id: UUID,
         returned: Returned | None = None,
         gemt: int = 0,
+        asks: OpenedForm | None = None,
     ) -> Response:
         """Log the reading and render the case, with a form that was returned, if there is one."""
         page = self._page
@@ -169,6 +206,8 @@ class _Pages(Generic[C]):
             place=place_name(case.municipality),
             stage=page.stages[case.stage],
             **(page.commands.shown(case, staff, returned, gemt) if page.commands else _NO_ACTS),
+            names=self._names(case, staff, asks),
+            page_address=f"/{page.menu}/cases/{case_id}",
             **page.more(case),
             **content,
         )
@@ -209,3 +248,9 @@ class _Pages(Generic[C]):
             raise missing()
         await log_reading(self._store, staff, reading)
         return case
+
+    def _names(self, case: C, staff: Staff, asks: OpenedForm | None) -> dict[str, AskedNames]:
+        names = self._page.names
+        if names is None or self._signer is None:
+            return {}
+        return ask_names(names, case, staff, self._signer, asks)

@@ -60,6 +60,10 @@ class Action(StrEnum):
     READ_PSP_CASE = "read-psp-case"
     READ_DISCLOSED_ITEMS = "read-disclosed-items"
     JUDGE_NECESSITY = "judge-necessity"
+    READ_MEDIATION_NAMES = "read-mediation-names"
+    CHANGE_MEDIATION_PEOPLE = "change-mediation-people"
+    READ_PSP_NAMES = "read-psp-names"
+    CHANGE_PSP_PEOPLE = "change-psp-people"
 
 
 class Scope(StrEnum):
@@ -91,6 +95,7 @@ class Staff:
     authority: str = ""
     """The authority whose member it is, such as `police`."""
     session: str = ""
+    """The id of the login session; empty outside one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +127,15 @@ _SORTS_REPORTS: Final = {
     Action.READ_DANGER_REPORT: Scope.DISTRICT,
     Action.NOTE_DANGER: Scope.DISTRICT,
 }
+# Intake shows names and does not know whom a disclosure names: the case's service tells it.
+_PSP_NAMES: Final = {
+    Action.READ_PSP_NAMES: Scope.NAMED,
+    Action.CHANGE_PSP_PEOPLE: Scope.NAMED,
+}
+
 _RECIPIENT: Final = {
     **_EVERYONE,
+    **_PSP_NAMES,
     Action.READ_PSP_CASE: Scope.RECIPIENT,
     Action.JUDGE_NECESSITY: Scope.RECIPIENT,
     Action.READ_DISCLOSED_ITEMS: Scope.RECIPIENT,
@@ -147,8 +159,15 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
             **_EVERYONE,
             Action.READ_MEDIATION_CASE: Scope.DISTRICT,
             Action.SCREEN_MEDIATION_CASE: Scope.DISTRICT,
+            Action.READ_MEDIATION_NAMES: Scope.DISTRICT,
+            Action.CHANGE_MEDIATION_PEOPLE: Scope.DISTRICT,
         },
-        Role.MEDIATOR: {**_EVERYONE, Action.READ_MEDIATION_CASE: Scope.NAMED},
+        Role.MEDIATOR: {
+            **_EVERYONE,
+            Action.READ_MEDIATION_CASE: Scope.NAMED,
+            Action.READ_MEDIATION_NAMES: Scope.NAMED,
+            Action.CHANGE_MEDIATION_PEOPLE: Scope.NAMED,
+        },
         # Section 115: a case is open to the authorities that its disclosure names, and to the police
         # also where they sent it. What was disclosed is for those who are named alone.
         Role.PSP_POLICE: {
@@ -156,6 +175,7 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
             Action.READ_PSP_CASE: Scope.RECIPIENT_OR_SENDER,
             Action.JUDGE_NECESSITY: Scope.RECIPIENT_OR_SENDER,
             Action.READ_DISCLOSED_ITEMS: Scope.RECIPIENT,
+            **_PSP_NAMES,
         },
         Role.PSP_PSYCHIATRY: _RECIPIENT,
         Role.PSP_MUNICIPALITY: _RECIPIENT,

@@ -3,7 +3,7 @@
 The same-origin check prevents another site from posting a form in a logged-in person's name.
 Browsers send the origin of a request (`Sec-Fetch-Site`, else `Origin`). A page on another port of
 this machine is another origin, although it would get our cookie. A program sends neither header
-and has a token of its own.
+and has a token of its own. So has a form in a frame without an origin, on the routes that say so.
 """
 
 from http import HTTPStatus
@@ -28,7 +28,7 @@ def policy(*form_targets: str) -> str:
     forms = " ".join(("'self'", *form_targets))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"font-src 'self'; connect-src 'self'; form-action {forms}; base-uri 'none'; "
+        f"font-src 'self'; connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
 
@@ -48,8 +48,11 @@ HEADERS: Final = {
 class Guard:
     """The outermost middleware of a service with pages."""
 
-    def __init__(self, app: ASGIApp, *, site_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, site_url: str, framed: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
+        self._framed = framed
         parts = urlsplit(site_url)
         self._site = f"{parts.scheme}://{parts.netloc}"
         self._secure = parts.scheme == "https"
@@ -85,7 +88,7 @@ class Guard:
             await answer(scope, receive, send_guarded)
 
     def _refusal(self, request: Request) -> Response | None:
-        if request.method in _SAFE or self._is_ours(request):
+        if request.method in _SAFE or self._is_ours(request) or self._is_framed(request):
             return None
         return document(HTTPStatus.BAD_REQUEST, detail="This request came from another site.")
 
@@ -96,6 +99,13 @@ class Guard:
         origin = request.headers.get("origin")
         here = f"{request.url.scheme}://{request.headers.get('host', '')}"
         return origin is None or origin in (self._site, here)
+
+    def _is_framed(self, request: Request) -> bool:
+        """Whether it comes from a frame without an origin, to a route that a token alone opens.
+
+        Such a request has no cookie either: it could be anybody's, and the route asks for the token.
+        """
+        return request.url.path in self._framed and request.headers.get("origin") == "null"
 
     def _switch(self, request: Request) -> Response | None:
         chosen = request.query_params.get(LANGUAGE_COOKIE)

@@ -54,9 +54,18 @@ class WebSettings(Protocol):
 
 
 def install(
-    app: FastAPI, settings: WebSettings, *, service: str, templates: Path, directory: Directory
+    app: FastAPI,
+    settings: WebSettings,
+    *,
+    service: str,
+    templates: Path,
+    directory: Directory,
+    framed: frozenset[str] = frozenset(),
 ) -> None:
-    """Give a service its pages: templates, sessions, middleware, problem pages and assets."""
+    """Give a service its pages: templates, sessions, middleware, problem pages and assets.
+
+    `framed` are the routes that take forms from a frame without an origin (`guard`).
+    """
     if settings.session_secret_file is None:
         raise ValueError("SAMRAAD_SESSION_SECRET_FILE must name the file with the session secret")
     secret = settings.session_secret_file.read_bytes().strip()
@@ -69,7 +78,7 @@ def install(
         language: make_environment(templates, language, demo=settings.demo)
         for language in LANGUAGES
     }
-    app.add_middleware(Guard, site_url=settings.site_url)
+    app.add_middleware(Guard, site_url=settings.site_url, framed=framed)
     app.add_exception_handler(RaisedWithStatus, problems.on_http_exception)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(NotCurrent, problems.on_not_current)

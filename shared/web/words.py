@@ -38,8 +38,12 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 
 def language_of(request: HTTPConnection) -> str:
-    """Return the language that the person chose; Danish by default."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "da")
+    """Return the language that the person chose; Danish by default.
+
+    A form that arrives without cookies sends it (`request.state.language`).
+    """
+    sent = getattr(request.state, "language", "")
+    chosen = sent or request.cookies.get(LANGUAGE_COOKIE, "da")
     return chosen if chosen in LANGUAGES else "da"
 
 

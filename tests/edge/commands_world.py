@@ -20,6 +20,7 @@ from shared.engine import Store
 from shared.staff.access import Staff
 from tests.door import Door
 from tests.edge.intake_world import Sent
+from tests.signing import a_signer
 
 KIRA = Staff("kira", "Kira Prøvesen", "x", ("mediation-coordinator",), ("1463",))
 KARL = Staff("karl", "Karl Attrapsen", "x", ("mediation-coordinator",), ("1463",))
@@ -30,7 +31,7 @@ UNSUITABLE = {"result": "unsuitable", "code": "not_acknowledged"}
 
 def a_door(store, folder):
     app = FastAPI()
-    app.include_router(make_pages(store))
+    app.include_router(make_pages(store, a_signer(Path(folder), "mediation")))
     return Door(app, store, Path(folder), service="mediation", templates=TEMPLATES)
 
 

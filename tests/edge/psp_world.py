@@ -22,6 +22,7 @@ from shared.security.data_keys import Keys, MasterKey
 from shared.staff.access import Staff
 from tests.door import Door
 from tests.edge.intake_world import Sent
+from tests.signing import a_signer
 
 PEDER = Staff("peder", "Peder Prøvesen", "x", ("psp-police",), ("0630",))
 HANNE = Staff("hanne", "Hanne Prøvesen", "x", ("psp-police",), ("0615",))
@@ -73,7 +74,7 @@ class PspDesk:
         )
         self.disclosures = Disclosures(self.store, self.details)
         self.app = FastAPI()
-        self.app.include_router(make_pages(self.store, self.disclosures))
+        self.app.include_router(make_pages(self.store, self.disclosures, a_signer(folder, "psp")))
         self.door = Door(self.app, self.store, folder, service="psp", templates=TEMPLATES)
 
     async def arrives(self, *authorities, sender=PartnerKind.PSYCHIATRY, fetch=True, **changes):

@@ -15,13 +15,14 @@ from shared.cases.report_details import DetailsFetcher
 from shared.engine import Store
 from shared.staff.access import Staff
 from tests.door import Door
+from tests.signing import a_signer
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def pages_of_psp(store):
+def pages_of_psp(store, signer):
     details = DetailsFetcher(store=store, keys=None, intake_url="", token="")  # nothing is fetched
-    return psp_pages.make_pages(store, Disclosures(store, details))
+    return psp_pages.make_pages(store, Disclosures(store, details), signer)
 
 
 MEDIATION = SimpleNamespace(
@@ -59,7 +60,7 @@ async def show(intake_mongo, tmp_path):
         case = a_case(service, **changes)
         await store.db[store.cases].insert_one(case)
         app = FastAPI()
-        app.include_router(service.make_pages(store))
+        app.include_router(service.make_pages(store, a_signer(tmp_path, service.name)))
         door = Door(app, store, tmp_path, service=service.name, templates=service.pages.TEMPLATES)
         await door.know(service.staff)
         cookie = door.cookie(service.staff)

@@ -59,9 +59,9 @@
       for (const field of group.querySelectorAll("input, select")) field.disabled = !asked;
     }
   };
-  const askAll = () => document.querySelectorAll("form[data-command]").forEach(ask);
+  const askAll = () => document.querySelectorAll("form[data-command], form[data-names]").forEach(ask);
   body.addEventListener("change", (event) => {
-    const form = event.target.closest("form[data-command]");
+    const form = event.target.closest("form[data-command], form[data-names]");
     if (form) ask(form);
   });
   askAll();
@@ -182,6 +182,43 @@
   channel?.addEventListener("message", (event) => hear(event.data));
   if (channel && navigator.locks) navigator.locks.request("samraad-stream", listen);
   else listen();
+
+  /* Names: the frame belongs to intake, and no script here can read it. The page around shows until
+     when, and empties it in time, as intake does by itself. */
+  const SHOWN_MS = 15 * 60 * 1000;
+  const emptying = new WeakMap();
+  const partOf = (form) => form.closest(".s-names").querySelector("[data-frame]");
+  const empty = (part) => {
+    clearTimeout(emptying.get(part));
+    part.querySelector("[data-until]").hidden = true;
+    part.querySelector("[data-names-again]").hidden = true;
+    part.querySelector("[data-reopen]").hidden = false;
+  };
+  const shownFor = (part, ms) => {
+    const until = part.querySelector("[data-until]");
+    const clock = new Date(Date.now() + ms).toLocaleTimeString(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
+    until.textContent = until.dataset.words.replace("{clock}", clock);
+    until.hidden = false;
+    clearTimeout(emptying.get(part));
+    emptying.set(part, setTimeout(() => {
+      part.querySelector("iframe").src = "about:blank";
+      empty(part);
+    }, ms));
+  };
+  for (const part of document.querySelectorAll("[data-frame]")) part.hidden = true;
+  body.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.matches("[data-names]") && !event.submitter?.hasAttribute("formtarget")) {
+      const reason = form.querySelector("[data-when]");
+      if (reason && !reason.hidden && !reason.querySelector("input").value.trim()) return;
+      partOf(form).hidden = false;
+      shownFor(partOf(form), SHOWN_MS);
+      form.hidden = true;
+    } else if (form.matches("[data-names-again]")) {
+      if (event.submitter?.value === "hide") empty(partOf(form));
+      else shownFor(partOf(form), SHOWN_MS);
+    }
+  });
 
   /* Keys: never in a field, shown on the page, can be turned off. */
   const line = () => document.querySelector("[data-keys]");

@@ -1,0 +1,38 @@
+"""Reads a posted form, within bounds."""
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+from fastapi import HTTPException, Request
+
+__all__ = ["read_form"]
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MOST_BYTES: Final = 32_768
+_MOST_FIELDS: Final = 64
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a form; of two with one name the last.
+
+    Raises:
+        HTTPException: it is too large (413), of another type (415), or cannot be read (400).
+
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _FORM:
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    try:
+        return dict(
+            parse_qsl(
+                body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
+            )
+        )
+    except ValueError:
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from None
