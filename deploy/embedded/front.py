@@ -2,7 +2,8 @@
 
 It listens on the loopback interface alone, keeps no configuration of its own, has no admin interface,
 and passes on only what is meant for browsers and partners: the routes of the manifests, and
-`/assets/…`.
+`/assets/…`. It gives no script of a service worker, which could answer in the place of all services;
+fonts go to every origin, because a frame with names has none.
 """
 
 import sys
@@ -89,6 +90,10 @@ def _settings(home: Home, port: int, ways: dict[str, str]) -> str:
 http://127.0.0.1:{port}, http://localhost:{port} {{
 	bind 127.0.0.1
 	encode
+	@worker header Service-Worker *
+	respond @worker "There are no service workers here" 404
+	@font path_regexp ^/assets/.*[.]woff2?$
+	header @font Access-Control-Allow-Origin *
 	redir / /notify/inbox 302
 	handle_path /assets/samraad/* {{
 		root "{CLONE / "shared" / "web" / "static"}"

@@ -48,7 +48,7 @@ FRAMED: Final = frozenset({f"{PREFIX}/change"})
 _SHOWN_TO: Final = frozenset({"iframe", "document"})
 _SANDBOX: Final = "sandbox allow-forms allow-top-navigation-to-custom-protocols"
 _POLICY: Final = (
-    "default-src 'none'; style-src 'self' {site}; font-src 'self' {site}; "
+    "default-src 'none'; img-src 'self' data: {site}; style-src 'self' {site}; font-src 'self' {site}; "
     "form-action 'self' {site}; base-uri 'none'; frame-ancestors 'self'"
 )
 _STATUS: Final = {

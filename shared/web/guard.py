@@ -45,6 +45,14 @@ HEADERS: Final = {
 }
 
 
+_ASSETS: Final = "/assets/"
+_FOR_EVERYBODY: Final = {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Access-Control-Allow-Origin": "*",
+}
+"""Of files that hold nothing of anybody: a frame with names has no origin, and needs styles and fonts."""
+
+
 class Guard:
     """The outermost middleware of a service with pages."""
 
@@ -70,6 +78,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
+                if request.url.path.startswith(_ASSETS):
+                    headers.update(_FOR_EVERYBODY)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 _note_act(request, headers)

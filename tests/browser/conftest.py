@@ -141,6 +141,7 @@ IN_DOCS = {
     *("inbox-en", "mediation-case", "psp-case"),
     *("mediation-screen", "mediation-screened", "mediation-stale"),
     *("cases", "board", "cases-psp", "help", "logged", "accessibility"),
+    *("names-asked", "names-shown"),
     "report",
 }
 

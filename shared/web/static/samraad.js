@@ -196,7 +196,7 @@
   };
   const shownFor = (part, ms) => {
     const until = part.querySelector("[data-until]");
-    const clock = new Date(Date.now() + ms).toLocaleTimeString(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
+    const clock = new Date(Date.now() + ms).toLocaleTimeString(document.documentElement.lang, { hour: "numeric", minute: "2-digit", timeZone: "Europe/Copenhagen" });
     until.textContent = until.dataset.words.replace("{clock}", clock);
     until.hidden = false;
     clearTimeout(emptying.get(part));
@@ -212,6 +212,9 @@
       const reason = form.querySelector("[data-when]");
       if (reason && !reason.hidden && !reason.querySelector("input").value.trim()) return;
       partOf(form).hidden = false;
+      const chosen = form.querySelector("[name=purpose]:checked");
+      const purpose = partOf(form).querySelector("[data-purpose]");
+      purpose.textContent = `${purpose.dataset.purpose} ${chosen.labels[0].textContent.trim().toLowerCase()}`;
       shownFor(partOf(form), SHOWN_MS);
       form.hidden = true;
     } else if (form.matches("[data-names-again]")) {
