@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST",
+    "REASONS",
     "SHOWN_FOR",
     "TOKENS",
     "VIEWS",
@@ -37,6 +38,8 @@ __all__ = [
 
 VIEWS: Final = "name_views"
 TOKENS: Final = "frame_tokens"
+REASONS: Final = "name_reasons"
+"""What somebody typed as the reason of a reading, sealed under the case's key, by the row of the log."""
 
 SHOWN_FOR: Final = timedelta(minutes=15)
 """How long names stay in sight, and how much longer an extension keeps them."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID, uuid4
 
-from services.intake import cases, people, persons, processing_log
+from services.intake import cases, people, persons
 from services.intake.ages import births_of
 from services.intake.name_views import TOKENS, VIEWS, Form, FormToken, NameView, token_id
 from services.intake.people import CasePeople, NewParty
@@ -23,12 +23,11 @@ from services.intake.people_acts import (
     Wrong,
     case_people,
 )
-from services.intake.processing_log import Act
 from services.intake.shown import RIGHTS
 from shared.contracts.places import ZONE
 from shared.contracts.processes import Process
 from shared.staff.access import may
-from shared.staff.audit import LegalBasis
+from shared.staff.audit import COLLECTION, Kind, LegalBasis, by_staff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +44,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Done", "Opened", "PeopleDesk", "Spent", "Wrong"]
 
-_WHY: Final[Mapping[Form, str]] = {
-    Form.ADD: "a person was added to the case",
-    Form.CORRECT: "name or contact was corrected",
-    Form.SAFE_WAY: "the safe way to reach the person was recorded",
-    Form.CUSTODY: "custody was recorded",
-    Form.END_CUSTODY: "the end of custody was recorded",
+_ACTION: Final[Mapping[Form, str]] = {
+    Form.ADD: "add-person",
+    Form.CORRECT: "correct-person",
+    Form.SAFE_WAY: "set-safe-way",
+    Form.CUSTODY: "record-custody",
+    Form.END_CUSTODY: "end-custody",
 }
+"""What the log calls each form."""
 
 
 class Done(NamedTuple):
@@ -243,17 +243,16 @@ class PeopleDesk:
                     at=unit.now,
                 ),
             )
-        row = processing_log.entry(
-            Act.CHANGED,
-            row_id=str(uuid4()),
-            at=unit.now,
-            who=f"staff:{staff.id}",
-            why=_WHY[act.opened.opens.form],
+        row = by_staff(
+            Kind.ACT,
+            staff,
+            action=_ACTION[act.opened.opens.form],
+            right=RIGHTS[Process(case["process"])].change.value,
+            what=str(view.case_id),
+            case_id=str(view.case_id),
             basis=LegalBasis(case["basis"]),
-            case_id=view.case_id,
-            person_ids=[act.person_id],
         )
-        unit.add(processing_log.COLLECTION, {**row, "roles": list(staff.roles)})
+        unit.add(COLLECTION, replace(row, person_ids=(act.person_id,)).document())
 
     def _today(self) -> date:
         return self._store.clock().astimezone(ZONE).date()

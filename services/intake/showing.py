@@ -7,13 +7,15 @@ of staff. What is refused is logged too, and a refusal does not say which of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from services.intake import cases, persons, processing_log
+from services.intake import cases, persons
 from services.intake.name_views import (
+    REASONS,
     TOKENS,
     VIEWS,
     Form,
@@ -22,7 +24,6 @@ from services.intake.name_views import (
     new_token,
 )
 from services.intake.people import ROLES_BESIDE
-from services.intake.processing_log import Act
 from services.intake.shown import RIGHTS, Refusal, Refused, Shown, ShownPerson
 from shared.contracts.codes import AS_STORED
 from shared.contracts.discovery import manifests
@@ -31,7 +32,7 @@ from shared.contracts.processes import Process
 from shared.security.grants import GrantLate, read_grant
 from shared.security.signatures import PublicKeys, TokenRefused
 from shared.staff.access import Action, Staff, may
-from shared.staff.audit import LegalBasis
+from shared.staff.audit import COLLECTION, Kind, LegalBasis, by_staff
 from shared.web.purposes import NEEDS_REASON
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ __all__ = ["Showing", "parties_in"]
 
 
 _PROCESSES: Final = {each.name: frozenset(each.serves) for each in manifests() if each.serves}
+_READ: Final = "read"
 _DENIED: Final = "denied"
+_NAMES: Final = "names"
+"""What was read, or asked for."""
 _PARTIES: TypeAdapter[tuple[Party, ...]] = TypeAdapter(tuple[Party, ...])
 
 
@@ -186,9 +190,21 @@ class Showing:
                 token, row = new_token(opens, unit.now)
                 unit.add(TOKENS, {**row, "version": 1})
                 tokens[opens.form, opens.party_id] = token
-        unit.add(
-            processing_log.COLLECTION, _read_row(staff, view, case, known.values(), unit, reason)
+        row_id = str(uuid4())
+        logged = by_staff(
+            Kind.READ,
+            staff,
+            action=_READ,
+            right=view.purpose,
+            what=_NAMES,
+            case_id=str(view.case_id),
+            basis=LegalBasis(case["basis"]),
         )
+        to = (f"service:{view.issuer}",)
+        logged = replace(logged, person_ids=tuple(known.values()), recipients=to)
+        unit.add(COLLECTION, logged.document(row_id))
+        if reason is not None:
+            unit.add(REASONS, {"_id": row_id, "case_id": str(view.case_id), "sealed": reason})
         await self._store.write(unit, session)
         return _Fetched(view, process, asked, known, rows, tokens)
 
@@ -227,18 +243,16 @@ class Showing:
         """Log the attempt. Whoever is denied never learns that the case or the grant exists."""
         unit = unit or self._store.unit()
         grant = refused.grant
-        row = processing_log.entry(
-            Act.READ,
-            row_id=str(uuid4()),
-            at=unit.now,
-            who=f"staff:{staff.id}",
-            why=refused.why.value,
-            case_id=None if grant is None else grant.case_id,
+        row = by_staff(
+            Kind.DENIED,
+            staff,
+            action=_DENIED,
+            right=refused.why.value,
+            what=_NAMES,
+            case_id=None if grant is None else str(grant.case_id),
+            basis=LegalBasis.ACCESS_CONTROL,
         )
-        unit.add(
-            processing_log.COLLECTION,
-            {**row, "action": _DENIED, "what": "names", "roles": list(staff.roles)},
-        )
+        unit.add(COLLECTION, row.document())
         await self._store.write(unit, session)
         return Refused(refused.why) if refused.why is Refusal.MISSING else refused
 
@@ -280,31 +294,3 @@ def _forms(view: NameView, process: Process, asked: Iterable[Party]) -> Iterable
                 yield FormToken(view.id, Form.CUSTODY, party.party_id)
             if entries.keys() & set(party.custody_holders):
                 yield FormToken(view.id, Form.END_CUSTODY, party.party_id)
-
-
-def _read_row(
-    staff: Staff,
-    view: NameView,
-    case: Document,
-    person_ids: Iterable[str],
-    unit: Unit,
-    reason: object,
-) -> Document:
-    row = processing_log.entry(
-        Act.READ,
-        row_id=str(uuid4()),
-        at=unit.now,
-        who=f"staff:{staff.id}",
-        why=view.purpose,
-        basis=LegalBasis(case["basis"]),
-        case_id=view.case_id,
-        person_ids=person_ids,
-    )
-    more: dict[str, Any] = {
-        "what": "names",
-        "roles": list(staff.roles),
-        "parties": [str(party) for party in view.parties],
-        "for": view.issuer,
-        "until": view.until,
-    }
-    return row | more | ({} if reason is None else {"reason": reason})

@@ -40,7 +40,7 @@ async def test_a_grant_shows_one_side_for_one_purpose_and_logs_it_first(desk):
     [row] = await desk.log()
     assert (row["action"], row["who"], row["why"]) == ("read", "staff:kira", "arrange_meeting")
     assert row["case_id"] == view.case_id
-    assert row["parties"] == [str(view.parties["harmed"]), str(view.parties["guardian"])]
+    assert row["recipients"] == ["service:mediation"]
     assert len(row["person_ids"]) == 2
     assert not names_in(str(row))
 
@@ -199,7 +199,8 @@ async def test_a_typed_reason_lies_sealed_beside_its_row(desk):
     assert answer.status_code == 200
     assert b"Moster Oda" not in await desk.intake.everything()
     [row] = await desk.log()
-    assert (await desk.intake.keys.decrypt(row["reason"])).decode() == "Moster Oda"
+    kept = await desk.db.name_reasons.find_one({"_id": row["_id"]})
+    assert (await desk.intake.keys.decrypt(kept["sealed"])).decode() == "Moster Oda"
 
 
 @pytest.mark.parametrize(
@@ -507,10 +508,12 @@ async def test_each_change_is_logged_with_who_did_what_to_whom(desk):
         channel="in_person",
     )
 
-    [row] = await desk.db.audit.find({"action": "changed"}).to_list()
+    [row] = await desk.db.audit.find({"kind": "act"}).to_list()
 
-    assert (row["who"], row["case_id"]) == ("staff:kira", view.case_id)
-    assert row["why"] == "the safe way to reach the person was recorded"
+    assert (row["who"], row["case_id"], row["action"]) == (
+        *("staff:kira", view.case_id),
+        "set-safe-way",
+    )
     assert len(row["person_ids"]) == 1
 
 
