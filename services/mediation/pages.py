@@ -52,9 +52,9 @@ def _names(mediation: Mediation) -> tuple[NamesSide, ...]:
     )
 
 
-def _is_named(_: Mediation, __: Staff) -> bool:
-    """No: a case names its mediator once it is allocated, and no case is yet."""
-    return False
+def _is_named(mediation: Mediation, staff: Staff) -> bool:
+    """Whether the case names the person: its mediator, once it is allocated."""
+    return staff.id in mediation.circle.named
 
 
 PAGE: Final = CasePage(

@@ -78,7 +78,8 @@ def ask_names(
     """Return what the page of a case shows for each side; nothing for who may not read names."""
     is_named = names.named(case, staff)
     named = (staff.id,) if is_named else ()
-    if not may(staff, names.action, municipality=case.municipality, named=named):
+    place, circle = case.municipality, case.circle
+    if not may(staff, names.action, municipality=place, named=named, circle=circle):
         return {}
     asked = {}
     for side in names.sides(case):
