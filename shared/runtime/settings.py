@@ -1,10 +1,12 @@
 """Settings of every service: from the environment, with secrets as files. Each fault is one sentence."""
 
+import ipaddress
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,6 +43,18 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def _site(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost" or host.endswith(".localhost")  # RFC 6761
+    if parts.scheme != "https" and not (parts.scheme == "http" and here):
+        raise ValueError("the site must use https; plain http is for loopback only")
+    return url
+
+
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 SecretFile = Annotated[Path, AfterValidator(_secret)]
 """A file with one secret line. A short one is refused: it could be guessed."""
@@ -74,7 +88,8 @@ class ServiceSettings(BaseSettings):
 
     memory_mib: Annotated[int, Field(ge=LEAST_MIB)] = _shared("MEMORY_MIB", DEFAULT_MIB)
     """The memory budget in MiB (see `shared.engine.limits.memory_budget`)."""
-    site_url: str = _shared("SITE_URL", "http://127.0.0.1")
+    site_url: Annotated[str, AfterValidator(_site)] = _shared("SITE_URL", "http://127.0.0.1")
+    """The URL of the site for staff: https, because cookies say who somebody is."""
     issuer: str = _shared("ISSUER", "")
     client_secret_file: SecretFile | None = _shared("CLIENT_SECRET_FILE", None)
     session_secret_file: SecretFile | None = _shared("SESSION_SECRET_FILE", None)

@@ -115,3 +115,27 @@ def test_a_demo_without_its_staff_does_not_start_and_explains_why(demo, capsys, 
         demo(staff)
 
     assert f"notify: SAMRAAD_DEMO_STAFF_FILE: {sentence}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "works"),
+    [
+        ("https://samraad.example", True),
+        ("http://127.0.0.1:8480", True),
+        ("http://[::1]:8480", True),
+        ("http://samraad.localhost:8480", True),
+        ("http://samraad.example", False),
+        ("http://192.0.2.7", False),
+        ("http://127.0.0.1.example.org", False),
+        ("ftp://127.0.0.1", False),
+        ("samraad.example", False),
+    ],
+)
+def test_the_site_uses_https_unless_it_is_on_loopback(demo, monkeypatch, capsys, url, works):
+    monkeypatch.setenv("SAMRAAD_SITE_URL", url)
+    if works:
+        assert demo({"staff": [ONE]}).site_url == url
+        return
+    with pytest.raises(SystemExit):
+        demo({"staff": [ONE]})
+    assert "SAMRAAD_SITE_URL: the site must use https" in capsys.readouterr().err

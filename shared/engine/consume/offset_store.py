@@ -85,18 +85,18 @@ async def take(
     place = f"{topic}, partition {partition}"
     session = store.client.start_session()
     try:
+        await _pass_over_the_missing(store, key, head, log_start)
         known = await store.db.watermarks.find_one({"_id": key})
         if known is not None and "session" in known:
             # a killed owner's open transaction would lock the watermark until it times out
             await store.client.admin.command("killSessions", [{"id": known["session"]}])
-        if known is None and log_start > 0 and head is Head.WHOLE:
+        if known is None and log_start > 0:
             raise Halted(
                 f"{place}: the log starts at {log_start}, and nothing before it was ever taken in: "
                 f"{log_start} events are gone from the log",
                 _ACCEPT,
             )
-        is_lost = known is not None and known["offset"] < log_start and head is not Head.EXPIRES
-        if known is not None and (is_lost or known["offset"] > log_end):
+        if known is not None and not log_start <= known["offset"] <= log_end:
             lost = log_start - known["offset"]
             raise Halted(
                 f"{place}: the position {known['offset']} lies outside the log, "
@@ -113,7 +113,7 @@ async def take(
             {"_id": key},
             {
                 "$inc": {"epoch": 1},
-                "$max": {"offset": 0 if head is Head.WHOLE else log_start},
+                "$setOnInsert": {"offset": 0},
                 "$set": {
                     "topic": topic,
                     "partition": partition,
@@ -127,6 +127,15 @@ async def take(
         raise translated(error) from error
     assert row is not None  # noqa: S101 - an upsert returns what it made
     return Watermark(key, row["offset"], row["epoch"], session)
+
+
+async def _pass_over_the_missing(store: Store, key: str, head: Head, log_start: int) -> None:
+    """Let a reader begin at the log's start where nothing that it needs is missing before it."""
+    if head is Head.WHOLE or log_start == 0:
+        return
+    at_start = {"offset": log_start}
+    begins = {"$setOnInsert": at_start} if head is Head.CUT else {"$max": at_start}
+    await store.db.watermarks.update_one({"_id": key}, begins, upsert=True)
 
 
 async def read(store: Store, mark: Watermark) -> Watermark:
