@@ -42,6 +42,7 @@ GROUPS: Final = (
     ("tests/edge/test_notify_pages.py", "intake"),
     ("tests/edge/test_staff_directory.py", "intake"),
     ("tests/edge/test_psp_cases.py", "intake"),
+    ("tests/edge/test_second_look.py", "intake"),
     ("tests/system/test_locks.py", "brokers"),
     ("tests/system/test_rights.py", "brokers"),
     ("tests/system/test_own_stack.py", ""),

@@ -1,12 +1,12 @@
 """What staff may do with a report. The fields of each act are its form."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Final
 
 from services.intake import danger
 from services.intake.danger import DeskReport
 from services.intake.desk_reports import DESK_REPORTS
 from shared.cases.commands import Choice, Command, Commands
+from shared.cases.history import Actor
 from shared.cases.next_step import Decision
 from shared.contracts.intake import DangerNote
 from shared.staff.access import Action
@@ -37,7 +37,7 @@ class NoteDanger(Command):
     """What was done."""
 
 
-def _note(report: DeskReport, act: NoteDanger, _: datetime) -> Decision[DeskReport]:
+def _note(report: DeskReport, act: NoteDanger, _: Actor) -> Decision[DeskReport]:
     return danger.note_danger(report, act.note)
 
 

@@ -17,7 +17,7 @@ from shared.cases.next_step import Decision
 from shared.cases.working_time import end_of_office, is_office_time
 from shared.contracts.intake import DangerNote, DangerNoted, DangerOverdue, DangerReported
 from shared.errors import Rejected
-from shared.staff.access import Action, Staff, may
+from shared.staff.access import NO_LISTS, Action, Circle, Staff, may
 
 __all__ = [
     "DANGER",
@@ -70,6 +70,7 @@ class DeskReport(ActedOn):
     next_step: None = None
     due_at: datetime | None = None
     overdue: bool = False
+    circle: Circle = NO_LISTS
 
     def is_open_to(self, staff: Staff, action: Action) -> bool:
         """Whether the access table allows a member of staff this with this report now.

@@ -5,6 +5,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.mediation.domain import RULES
+from services.mediation.earlier_cases import ask_for_looks
 from services.mediation.handlers import make_inbox, make_timers
 from services.mediation.mediations import MEDIATIONS
 from services.mediation.pages import TEMPLATES, make_pages
@@ -29,7 +30,7 @@ def make_app(settings: Settings) -> FastAPI:
         timers=make_timers(),
     )
     fetch_details(engine, settings)
-    engine.on_start.append(partial(prepare_keys, engine.store))
+    engine.on_start += [partial(prepare_keys, engine.store), partial(ask_for_looks, engine.store)]
     app = make_service(engine, make_pages(engine.store, settings.signer), title="Samråd: mediation")
     web.install(
         app,

@@ -1,19 +1,21 @@
 """What staff may do in a mediation. The fields of each act are its form."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
 from services.mediation import domain
 from services.mediation.domain import Mediation, SecondLook
 from services.mediation.mediations import MEDIATIONS
 from shared.cases.commands import Check, Choice, Command, Commands
+from shared.cases.commands.command import Marker
+from shared.cases.history import Actor
 from shared.cases.next_step import Decision
-from shared.contracts.mediation import ScreeningResult, Unsuitable
+from shared.contracts.mediation import Clearance, ScreeningResult, Unsuitable
 from shared.staff.access import Action
 from shared.staff.audit import LegalBasis
 from shared.web import N_
 
-__all__ = ["COMMANDS", "SECOND_LOOKS", "Screen"]
+__all__ = ["COMMANDS", "SECOND_LOOKS", "Clear", "Screen"]
 
 RESULTS: Final = {
     ScreeningResult.SUITABLE: N_("Egnet"),
@@ -43,10 +45,16 @@ SECOND_LOOKS: Final = {
 }
 
 
+CLEARANCES: Final = {
+    Clearance.CLEARED: N_("Godkendt"),
+    Clearance.NOT_CLEARED: N_("Ikke godkendt"),
+}
+
+
 class Screen(Command):
     """Assess whether a case is suitable for mediation."""
 
-    name: ClassVar[str] = "screen"
+    name: ClassVar[str] = domain.SCREEN
     action: ClassVar[Action] = Action.SCREEN_MEDIATION_CASE
     title: ClassVar[str] = N_("Egnethedsvurdering")
     button: ClassVar[str] = N_("Gem vurderingen")
@@ -75,21 +83,34 @@ class Screen(Command):
         ),
     ] = None
     """Why the case must be looked at again."""
-    cleared: Annotated[
-        bool,
-        Check(
-            label=N_("Politiadvokaten har godkendt det skriftligt"),
-            hint=N_("Kun ved tilhold, opholdsforbud eller bortvisning."),
-            when=("result", ScreeningResult.SUITABLE),
-        ),
-    ] = False
-    """Whether the police lawyer who handles an order in force has cleared the case in writing."""
+
+    former: ClassVar[Mapping[str, Marker]] = {
+        "cleared": Check(label=N_("Politiadvokaten har godkendt det skriftligt"))
+    }
 
 
-def _screen(mediation: Mediation, act: Screen, _: datetime) -> Decision[Mediation]:
-    return domain.screen(
-        mediation, act.result, code=act.code, ground=act.ground, cleared=act.cleared
+class Clear(Command):
+    """Say whether a case may go on in spite of an order in force."""
+
+    name: ClassVar[str] = "clear"
+    action: ClassVar[Action] = Action.CLEAR_MEDIATION_CASE
+    title: ClassVar[str] = N_("Politiadvokatens vurdering")
+    button: ClassVar[str] = N_("Gem vurderingen")
+    help: ClassVar[str] = N_(
+        "Der er tilhold, opholdsforbud eller bortvisning. Sagen kan kun gå videre, hvis du godkender"
+        " det. Ingen må kontakte den ene part på den andens vegne."
     )
+
+    result: Annotated[Clearance, Choice(label=N_("Må sagen gå videre?"), options=CLEARANCES)]
+    """What the police lawyer came to."""
+
+
+def _screen(mediation: Mediation, act: Screen, by: Actor) -> Decision[Mediation]:
+    return domain.screen(mediation, act.result, by=by, code=act.code, ground=act.ground)
+
+
+def _clear(mediation: Mediation, act: Clear, _: Actor) -> Decision[Mediation]:
+    return domain.clear(mediation, act.result)
 
 
 COMMANDS: Final = Commands[Mediation](
@@ -107,7 +128,21 @@ COMMANDS.on(
         ),
         domain.NotCleared: N_(
             "Der er tilhold, opholdsforbud eller bortvisning. Sagen kan først være egnet, når"
-            " politiadvokaten har godkendt det skriftligt."
+            " politiadvokaten har godkendt det."
         ),
+        domain.SamePerson: N_(
+            "Du bad selv om, at sagen bliver set på igen. En anden koordinator eller lederen skal"
+            " gøre det."
+        ),
+    },
+)
+COMMANDS.on(
+    Clear,
+    _clear,
+    offered=lambda mediation: mediation.awaits_clearance,
+    refusals={
+        domain.NothingToClear: N_(
+            "Sagen beder ikke om din vurdering, eller den er allerede gemt sådan."
+        )
     },
 )

@@ -13,14 +13,18 @@ from types import MappingProxyType
 from typing import Final, Self
 from uuid import UUID
 
-from shared.cases.history import HistoryLine
+from shared.cases.history import Actor, HistoryLine
 from shared.cases.next_step import CaseRules, Decision, NotOurs
 from shared.cases.people import HasParties
 from shared.cases.working_time import CONTACT_PARTIES_WITHIN
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.mediation import (
     CaseReceived,
+    Clearance,
+    ClearanceGiven,
     Closed,
+    LookAsked,
+    Looker,
     OutwardCode,
     Screened,
     ScreeningResult,
@@ -30,7 +34,7 @@ from shared.contracts.mediation import (
 )
 from shared.contracts.processes import PersonRole, Process
 from shared.errors import Rejected
-from shared.staff.access import NO_LISTS, Circle
+from shared.staff.access import NO_LISTS, Circle, Role
 
 __all__ = [
     "NEXT",
@@ -39,10 +43,14 @@ __all__ = [
     "NeedsSecondLook",
     "NotCleared",
     "NotOurs",
+    "NothingToClear",
+    "SamePerson",
     "SecondLook",
     "Side",
     "Stage",
     "WrongStage",
+    "ask_for_look",
+    "clear",
     "screen",
 ]
 
@@ -56,7 +64,15 @@ class NeedsSecondLook(Rejected):
 
 
 class NotCleared(Rejected):
-    """The case cannot be suitable before the police lawyer has cleared it in writing."""
+    """The case cannot be suitable before the police lawyer has cleared it."""
+
+
+class SamePerson(Rejected):
+    """Who asked for a second look does not take it: somebody else does, or the leader."""
+
+
+class NothingToClear(Rejected):
+    """The case does not ask the police lawyer, or was cleared so already."""
 
 
 class Stage(StrEnum):
@@ -75,7 +91,7 @@ class SecondLook(StrEnum):
 
     ORDER = "order"
     """Tilhold, opholdsforbud or bortvisning is in force. This alone does not make a case
-    unsuitable; the police lawyer who handles the order must clear it in writing."""
+    unsuitable; the police lawyer must clear it."""
     CLOSE_RELATION = "close_relation"
     """The parties are or were a couple, or close family."""
     PROTECTED_ADDRESS = "protected_address"
@@ -93,6 +109,15 @@ NEXT: Final[Mapping[Stage, Mapping[ScreeningResult, Stage]]] = MappingProxyType(
     {Stage.PROPOSED: _ASSESSED, Stage.SCREENING: _ASSESSED, Stage.CONTACT: {}, Stage.CLOSED: {}}
 )
 """From each stage, the stage that each result of a screening leads to."""
+
+
+LOOKERS: Final = MappingProxyType(
+    {Looker.LEADER: Role.LEADER, Looker.POLICE_LAWYER: Role.POLICE_LAWYER}
+)
+"""The role of each of those who are asked to look."""
+
+SCREEN: Final = "screen"
+"""The name of the act of screening, as the history keeps it."""
 
 
 class Side(StrEnum):
@@ -123,6 +148,22 @@ class Mediation(HasParties):
     """Why it is not suitable; None unless it was closed for that."""
     circle: Circle = NO_LISTS
     """The staff whom the case itself admits or keeps out."""
+    asked: tuple[str, ...] = ()
+    """The roles beside the coordinator's that it asks, or has asked, to look at it."""
+    clearance: Clearance | None = None
+    """What the police lawyer came to; None until then, and again once an order is named anew."""
+
+    @property
+    def asked_by(self) -> str | None:
+        """Who asked for the second look that it awaits; None where it awaits none."""
+        if self.stage is not Stage.SCREENING:
+            return None
+        return next((line.by for line in reversed(self.history) if line.act == SCREEN), None)
+
+    @property
+    def awaits_clearance(self) -> bool:
+        """Whether it asks the police lawyer."""
+        return self.stage is Stage.SCREENING and SecondLook.ORDER in self.second_look
 
     @classmethod
     def received(cls, case: CaseOpened, now: datetime, due_at: datetime) -> Self:
@@ -147,26 +188,27 @@ def screen(
     mediation: Mediation,
     result: ScreeningResult,
     *,
+    by: Actor,
     code: Unsuitable | None = None,
     ground: SecondLook | None = None,
-    cleared: bool = False,
 ) -> Decision[Mediation]:
     """Record whether the case is suitable.
 
     A suitable case keeps its next step and its due time, and a case that must be looked at again
     does too: time runs until the parties were contacted. An unsuitable case is closed and awaits
-    nothing.
+    nothing. Who asked for a second look does not take it (four eyes): another person does, or the
+    leader, whom the case asks then.
 
     Args:
         mediation: as it stands.
         result: what the person came to.
+        by: who screens.
         code: why it is not suitable; given with that result alone.
         ground: why it must be looked at again; given with that result alone.
-        cleared: whether the police lawyer has cleared in writing what an order in force stands
-            against.
 
     Raises:
         WrongStage: it was assessed already, or is closed.
+        SamePerson: it awaits a second look, which the same person asked for.
         NeedsSecondLook: a party has a protected address, and nobody has looked again.
         NotCleared: an order is in force and was not cleared.
 
@@ -174,6 +216,8 @@ def screen(
     stage = NEXT[mediation.stage].get(result)
     if stage is None:
         raise WrongStage("the case has been assessed already")
+    if mediation.asked_by == by.id and Role.LEADER not in by.roles:
+        raise SamePerson("who asked for a second look does not take it")
     screened = Screened(
         case_id=mediation.case_id,
         municipality=mediation.municipality,
@@ -186,14 +230,48 @@ def screen(
         ended = Closed(case_id=mediation.case_id, outward_code=OutwardCode.NOT_HELD)
         return Decision(closed, (screened, ended))
     if result is ScreeningResult.SECOND_LOOK:
-        grounds = dict.fromkeys((*mediation.second_look, *([ground] if ground else [])))
-        return Decision(replace(mediation, stage=stage, second_look=tuple(grounds)), (screened,))
+        again = ask_for_look(replace(mediation, stage=stage), ground)
+        return Decision(again.case, (screened, *again.facts))
     is_protected = any(party.address_protected for party in mediation.parties)
     if is_protected and mediation.stage is Stage.PROPOSED:
         raise NeedsSecondLook("a party has a protected address: the case needs a second look")
-    if SecondLook.ORDER in mediation.second_look and not cleared:
+    if SecondLook.ORDER in mediation.second_look and mediation.clearance is not Clearance.CLEARED:
         raise NotCleared("an order is in force, and the police lawyer has not cleared the case")
     return Decision(replace(mediation, stage=stage), (screened,))
+
+
+def ask_for_look(mediation: Mediation, ground: SecondLook | None) -> Decision[Mediation]:
+    """Ask the leader to look at a case again, and the police lawyer where an order is in force."""
+    grounds = dict.fromkeys((*mediation.second_look, *([ground] if ground else [])))
+    lookers = [Looker.LEADER]
+    if SecondLook.ORDER in grounds:
+        lookers.append(Looker.POLICE_LAWYER)
+    asked = dict.fromkeys((*mediation.asked, *(LOOKERS[each] for each in lookers)))
+    after = replace(
+        mediation,
+        second_look=tuple(grounds),
+        asked=tuple(asked),
+        clearance=None if ground is SecondLook.ORDER else mediation.clearance,
+    )
+    fact = LookAsked(
+        case_id=mediation.case_id, municipality=mediation.municipality, of=tuple(lookers)
+    )
+    return Decision(after, (fact,))
+
+
+def clear(mediation: Mediation, result: Clearance) -> Decision[Mediation]:
+    """Record whether the police lawyer lets a case go on in spite of an order in force.
+
+    Raises:
+        NothingToClear: it does not ask the police lawyer, or that was said already.
+
+    """
+    if not mediation.awaits_clearance or mediation.clearance is result:
+        raise NothingToClear("the case does not ask the police lawyer, or that was said already")
+    fact = ClearanceGiven(
+        case_id=mediation.case_id, municipality=mediation.municipality, result=result
+    )
+    return Decision(replace(mediation, clearance=result), (fact,))
 
 
 RULES: Final = CaseRules(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from shared.cases.working_time import TRIAGE_WITHIN, is_office_time
 from shared.contracts.places import POLICE_DISTRICT
 from shared.staff.access import AUTHORITY_OF, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from shared.contracts import Fact, psp
+    from shared.contracts import Fact, mediation, psp
     from shared.contracts.intake import TriageWaiting
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "all_who_must_act_on_danger",
     "at_once",
     "coordinator",
+    "coordinator_and_leader",
     "late_recipients",
     "leader_of_what_awaits_somebody",
+    "lookers",
     "new_readers",
     "no_time",
     "nobody",
@@ -45,6 +47,12 @@ class Audience:
     def __str__(self) -> str:
         """Return role and place as one word, as the fact of a notice carries them."""
         return f"{self.role}:{self.place}"
+
+
+_LOOKERS: Final[Mapping[str, Role]] = {
+    "leader": Role.LEADER,
+    "police_lawyer": Role.POLICE_LAWYER,
+}
 
 
 class _InAPlace(Protocol):
@@ -86,6 +94,16 @@ def on_duty(_: _InAPlace) -> Audience:
 def coordinator(_: _InAPlace) -> Audience:
     """Return the coordinator, who answers for all mediations of the district (lov 467/2009)."""
     return Audience(Role.MEDIATION_COORDINATOR, POLICE_DISTRICT)
+
+
+def lookers(fact: mediation.LookAsked) -> tuple[Audience, ...]:
+    """Return those who are asked to look at a case; one of a kind not known here is not told."""
+    return tuple(Audience(_LOOKERS[each], POLICE_DISTRICT) for each in fact.of if each in _LOOKERS)
+
+
+def coordinator_and_leader(fact: _InAPlace) -> tuple[Audience, ...]:
+    """Return the coordinator, and the leader who looks at the case again."""
+    return (coordinator(fact), Audience(Role.LEADER, POLICE_DISTRICT))
 
 
 def nobody(_: Fact) -> tuple[Audience, ...]:

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from services.notify.rules import RULES, Audience, Readers, Rule, WorkArea, rule_of
 from shared.cases.working_time import Length
 from shared.contracts import Fact, psp
-from shared.contracts.mediation import Screened
+from shared.contracts.mediation import ClearanceGiven, Screened
 from shared.contracts.notify import NoticeCreated, NoticeReminded
 from shared.contracts.processes import Process
 from shared.contracts.references import case_reference
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 
+_WITH_RESULT: Final = (Screened, ClearanceGiven, psp.NecessityJudged)
 _NOTICES: Final = uuid5(NAMESPACE_URL, "samraad:notices")
 
 
@@ -85,7 +86,7 @@ def _step_of(fact: Fact) -> str | None:
         return Readers.NONE
     if isinstance(fact, StepDue):
         return str(fact.step)
-    return str(fact.result) if isinstance(fact, Screened | psp.NecessityJudged) else None
+    return str(fact.result) if isinstance(fact, _WITH_RESULT) else None
 
 
 def _notice(fact: Any, rule: Rule[Any], step: str | None, audience: Audience) -> Notice:

@@ -1,12 +1,12 @@
 """What staff may do in a PSP case. The fields of each act are its form."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Final
 
 from services.psp import domain
 from services.psp.domain import PspCase, Stage
 from services.psp.psp_cases import PSP_CASES
 from shared.cases.commands import Choice, Command, Commands
+from shared.cases.history import Actor
 from shared.cases.next_step import Decision
 from shared.contracts.psp import NecessityResult
 from shared.staff.access import Action
@@ -42,7 +42,7 @@ class JudgeNecessity(Command):
     """What the person came to."""
 
 
-def _judge(case: PspCase, act: JudgeNecessity, _: datetime) -> Decision[PspCase]:
+def _judge(case: PspCase, act: JudgeNecessity, _: Actor) -> Decision[PspCase]:
     return domain.judge_necessity(case, act.result)
 
 

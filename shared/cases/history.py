@@ -11,7 +11,7 @@ from typing import Self
 
 from shared.cases.next_step import AwaitsStep
 
-__all__ = ["ActedOn", "HistoryLine"]
+__all__ = ["ActedOn", "Actor", "HistoryLine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,16 @@ class HistoryLine:
     """The name of the act, as its command declares it, or the type of the fact."""
     content: Mapping[str, str]
     """The values of its fields, by name, in the order of the form; fields left empty are not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts, and when: what a rule may ask about it."""
+
+    id: str
+    """The id of the member of staff."""
+    roles: tuple[str, ...]
+    at: datetime
 
 
 class ActedOn(AwaitsStep):

@@ -55,6 +55,11 @@ class AwaitsStep:
         """The authorities that sent the case, where that opens it to them."""
         return ()
 
+    @property
+    def asked(self) -> Collection[str]:
+        """The roles that the case asks, or has asked, to look at it."""
+        return ()
+
     def is_open_to(self, staff: Staff, action: Action) -> bool:
         """Whether the access table allows a member of staff this in this case now."""
         return may(
@@ -64,6 +69,7 @@ class AwaitsStep:
             recipients=self.recipients,
             senders=self.senders,
             circle=self.circle,
+            asked=self.asked,
         )
 
     @property

@@ -27,6 +27,9 @@ class Fact(BaseModel):
 
     type: ClassVar[str]
     """`<service>.<fact_in_past_tense>.v<n>`: the `ce_type` of the fact."""
+    draft: ClassVar[bool] = False
+    """Whether it may still change: it is in no published schema and goes to no partner. A reader
+    ignores a record of it that it cannot read (docs/contracts.md, "Drafts")."""
 
     @abstractmethod
     def subject(self) -> str:

@@ -9,7 +9,11 @@ from shared.contracts.codes import OpenCode
 
 __all__ = [
     "CaseReceived",
+    "Clearance",
+    "ClearanceGiven",
     "Closed",
+    "LookAsked",
+    "Looker",
     "OutwardCode",
     "Screened",
     "ScreeningResult",
@@ -117,6 +121,54 @@ class Closed(CaseFact):
     type: ClassVar[str] = "mediation.closed.v1"
 
     outward_code: OpenCode[OutwardCode]
+
+    def topic(self) -> str:
+        """Return the service's own topic."""
+        return _TOPIC
+
+
+class Looker(StrEnum):
+    """Who is asked to look at a case, beside the coordinator."""
+
+    LEADER = "leader"
+    """The leader of the secretariat."""
+    POLICE_LAWYER = "police_lawyer"
+    """The police lawyer."""
+
+
+class LookAsked(CaseFact):
+    """Others than the coordinator are asked to look at the case before it can be suitable."""
+
+    type: ClassVar[str] = "mediation.look_asked.v1"
+    draft: ClassVar[bool] = True
+
+    municipality: str
+    """Kommunekode."""
+    of: tuple[OpenCode[Looker], ...]
+
+    def topic(self) -> str:
+        """Return the service's own topic."""
+        return _TOPIC
+
+
+class Clearance(StrEnum):
+    """What the police lawyer came to about a case."""
+
+    CLEARED = "cleared"
+    """The case may go on."""
+    NOT_CLEARED = "not_cleared"
+    """The case may not go on."""
+
+
+class ClearanceGiven(CaseFact):
+    """The police lawyer has said whether the case may go on."""
+
+    type: ClassVar[str] = "mediation.clearance_given.v1"
+    draft: ClassVar[bool] = True
+
+    municipality: str
+    """Kommunekode."""
+    result: OpenCode[Clearance]
 
     def topic(self) -> str:
         """Return the service's own topic."""

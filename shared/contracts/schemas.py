@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_core import core_schema
 
-__all__ = ["FACTS", "LETTERS", "MODELS", "RECEIPTS", "schema", "schema_path"]
+__all__ = ["DRAFTS", "FACTS", "LETTERS", "MODELS", "RECEIPTS", "schema", "schema_path"]
 
 
 def _facts() -> Iterator[type[Fact]]:
@@ -53,8 +53,15 @@ def _facts() -> Iterator[type[Fact]]:
                     yield found
 
 
-FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType({fact.type: fact for fact in _facts()})
-"""Every fact by its `ce_type`."""
+FACTS: Final[Mapping[str, type[Fact]]] = MappingProxyType(
+    {fact.type: fact for fact in _facts() if not fact.draft}
+)
+"""Every published fact by its `ce_type`."""
+
+DRAFTS: Final[Mapping[str, type[Fact]]] = MappingProxyType(
+    {fact.type: fact for fact in _facts() if fact.draft}
+)
+"""Every fact that is not published yet. Services of one version send it to each other."""
 
 LETTERS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
     {REPORT_SUBMITTED: Report, UPDATE_SUBMITTED: Update}

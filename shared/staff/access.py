@@ -57,6 +57,7 @@ class Action(StrEnum):
     NOTE_DANGER = "note-danger"
     READ_MEDIATION_CASE = "read-mediation-case"
     SCREEN_MEDIATION_CASE = "screen-mediation-case"
+    CLEAR_MEDIATION_CASE = "clear-mediation-case"
     READ_PSP_CASE = "read-psp-case"
     READ_DISCLOSED_ITEMS = "read-disclosed-items"
     JUDGE_NECESSITY = "judge-necessity"
@@ -74,6 +75,8 @@ class Scope(StrEnum):
     NAMED = "named"
     GROUP = "group"
     """Cases of a group that the person is a member of."""
+    ASKED = "asked"
+    """Cases that ask a role of the person's to look at them."""
     RECIPIENT = "recipient"
     """Cases of a place that the person holds, whose disclosure names the person's authority."""
     RECIPIENT_OR_SENDER = "recipient-or-sender"
@@ -154,7 +157,11 @@ receives nothing here."""
 TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
     {
         Role.TRIAGE: _SORTS_REPORTS,
-        Role.LEADER: _SORTS_REPORTS,
+        Role.LEADER: {
+            **_SORTS_REPORTS,
+            Action.READ_MEDIATION_CASE: Scope.ASKED,
+            Action.SCREEN_MEDIATION_CASE: Scope.ASKED,
+        },
         Role.MEDIATION_COORDINATOR: {
             **_EVERYONE,
             Action.READ_MEDIATION_CASE: Scope.DISTRICT,
@@ -186,7 +193,11 @@ TABLE: Final[Mapping[str, Mapping[Action, Scope]]] = MappingProxyType(
             Action.READ_DANGER_REPORT: Scope.DISTRICT,
             Action.NOTE_DANGER: Scope.DISTRICT,
         },
-        Role.POLICE_LAWYER: _EVERYONE,
+        Role.POLICE_LAWYER: {
+            **_EVERYONE,
+            Action.READ_MEDIATION_CASE: Scope.ASKED,
+            Action.CLEAR_MEDIATION_CASE: Scope.ASKED,
+        },
         Role.RIGHTS_CASEWORKER: _EVERYONE,
         Role.OPERATOR: _EVERYONE,
     }
@@ -212,13 +223,15 @@ def may(
     named: Collection[str] = (),
     recipients: Collection[str] = (),
     senders: Collection[str] = (),
+    asked: Collection[str] = (),
     circle: Circle = NO_LISTS,
 ) -> bool:
     """Return whether the table allows a person an action.
 
     `municipality` is the place of the case, `named` the ids of the staff that the case names beside
-    those of its `circle`, `recipients` the authorities that its disclosure names, and `senders` those
-    that sent it. Without a municipality only a permission for the whole district is enough.
+    those of its `circle`, `recipients` the authorities that its disclosure names, `senders` those
+    that sent it, and `asked` the roles that it asks to look at it. Without a municipality only a
+    permission for the whole district is enough.
     """
     if staff.id in circle.barred:
         return False
@@ -233,6 +246,7 @@ def may(
             Scope.PLACE: is_here,
             Scope.NAMED: staff.id in named or staff.id in circle.named,
             Scope.GROUP: staff.id in circle.members,
+            Scope.ASKED: role in asked,
             Scope.RECIPIENT: is_received,
             Scope.RECIPIENT_OR_SENDER: is_received or is_sent,
         }

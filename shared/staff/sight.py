@@ -12,6 +12,7 @@ from shared.contracts.places import POLICE_DISTRICT
 from shared.staff.access import AUTHORITY_OF, TABLE, Action, Scope, Staff, reach
 
 __all__ = [
+    "ASKED_IN",
     "BARRED_IN",
     "DISCLOSED_TO_IN",
     "MEMBERS_IN",
@@ -30,6 +31,8 @@ NEED_TO_KNOW_IN: Final = "circle.need_to_know"
 """The field with the ids of those who alone may use their permissions; null for no such list."""
 BARRED_IN: Final = "circle.barred"
 """The field with the ids of those who are kept out."""
+ASKED_IN: Final = "asked"
+"""The field with the roles that a case asks to look at it."""
 DISCLOSED_TO_IN: Final = "disclosed_to"
 """The field with the authorities that a case was disclosed to; null until that is known."""
 SENT_BY_IN: Final = "sent_by"
@@ -49,6 +52,8 @@ class Sight:
     """The cases that name the person."""
     is_member: bool = False
     """The cases of the groups that the person is a member of."""
+    asked: frozenset[str] = frozenset()
+    """The cases that ask these roles to look at them."""
     held: frozenset[str] = frozenset()
     """The municipalities in which the cases of `received` and `sent` are."""
     received: frozenset[str] = frozenset()
@@ -63,6 +68,7 @@ class Sight:
             or bool(self.places)
             or self.is_named
             or self.is_member
+            or bool(self.asked)
             or bool(self.held and (self.received or self.sent))
         )
 
@@ -91,6 +97,8 @@ class Sight:
             either.append({NAMED_IN: self.staff_id})
         if self.is_member:
             either.append({MEMBERS_IN: self.staff_id})
+        if self.asked:
+            either.append({ASKED_IN: {"$in": sorted(self.asked)}})
         there = {"municipality": {"$in": sorted(self.held)}}
         if self.received:
             either.append({**there, DISCLOSED_TO_IN: {"$in": sorted(self.received)}})
@@ -112,6 +120,7 @@ def sight_of(staff: Staff, action: Action) -> Sight:
         places=held if Scope.PLACE in scopes else frozenset(),
         is_named=Scope.NAMED in scopes,
         is_member=Scope.GROUP in scopes,
+        asked=frozenset(role for role, scope in scope_of.items() if scope is Scope.ASKED),
         held=held,
         received=_authorities(role for role, scope in scope_of.items() if scope in received),
         sent=_authorities(

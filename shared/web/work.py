@@ -28,10 +28,7 @@ NOT_BUILT: Final[Mapping[str, str]] = MappingProxyType(
         ),
         Role.PATROL_LEADER: N_("Overblik over patruljecentrets sager, og lokalrådets møder."),
         Role.DUTY_OFFICER: N_("En tavle for vagten."),
-        Role.POLICE_LAWYER: N_(
-            "At godkende en sag med tilhold, opholdsforbud eller bortvisning. Indtil da sker det"
-            " skriftligt, og koordinatoren noterer det."
-        ),
+        Role.POLICE_LAWYER: N_("Dokumenter til en sag: godkendelsen er et svar uden bilag."),
         Role.RIGHTS_CASEWORKER: N_("At behandle anmodninger om indsigt, rettelse og sletning."),
         Role.OPERATOR: N_(
             "En side med standsede sager. Indtil da: kommandoen »samraad parked« på serveren."

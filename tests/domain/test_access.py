@@ -46,6 +46,10 @@ RECIPIENT = {
     Role.PSP_PSYCHIATRY: "psychiatry",
     Role.PSP_MUNICIPALITY: "social_services",
 }
+ASKED = {
+    Role.LEADER: {Action.READ_MEDIATION_CASE, Action.SCREEN_MEDIATION_CASE},
+    Role.POLICE_LAWYER: {Action.READ_MEDIATION_CASE, Action.CLEAR_MEDIATION_CASE},
+}
 SENDER = {Role.PSP_POLICE: {Action.READ_PSP_CASE, Action.JUDGE_NECESSITY}}
 
 
@@ -77,6 +81,16 @@ def test_a_case_is_open_to_those_whom_it_names(role, action):
     expected = action in DISTRICT.get(role, EVERYONE) | NAMED.get(role, set())
 
     assert may(someone(role), action, municipality="0746", named=["u-1"]) is expected
+
+
+@pytest.mark.parametrize("asked", Role)
+@pytest.mark.parametrize(("role", "action"), every())
+def test_a_case_that_asks_a_role_is_open_to_those_who_hold_it(role, action, asked):
+    expected = action in DISTRICT.get(role, EVERYONE) or (
+        role is asked and action in ASKED.get(role, set())
+    )
+
+    assert may(someone(role), action, municipality="0746", asked=[asked]) is expected
 
 
 @pytest.mark.parametrize("authority", Authority)
@@ -119,7 +133,7 @@ ME, OTHER = "u-1", "u-2"
 @pytest.mark.parametrize("here", [True, False])
 @pytest.mark.parametrize("named", [ME, OTHER])
 @pytest.mark.parametrize("member", [ME, OTHER])
-@pytest.mark.parametrize("part", ["recipients", "senders", None])
+@pytest.mark.parametrize("part", ["recipients", "senders", "asked", None])
 def test_each_scope_reaches_what_it_says_and_nothing_else(
     monkeypatch, scope, authority, here, named, member, part
 ):
@@ -127,7 +141,8 @@ def test_each_scope_reaches_what_it_says_and_nothing_else(
     monkeypatch.setattr(access, "TABLE", {Role.PSP_POLICE: cell})
     circle = Circle(named=(named,), members=(member,))
     case = {"municipality": "0630" if here else "0746", "circle": circle}
-    case |= {} if part is None else {part: [authority]}
+    asked_role = Role.PSP_POLICE if authority == "police" else Role.PSP_PSYCHIATRY
+    case |= {} if part is None else {part: [asked_role if part == "asked" else authority]}
     ours = authority == "police"
     expected = {
         None: False,
@@ -135,8 +150,9 @@ def test_each_scope_reaches_what_it_says_and_nothing_else(
         Scope.PLACE: here,
         Scope.NAMED: named == ME,
         Scope.GROUP: member == ME,
+        Scope.ASKED: ours and part == "asked",
         Scope.RECIPIENT: here and ours and part == "recipients",
-        Scope.RECIPIENT_OR_SENDER: here and ours and part is not None,
+        Scope.RECIPIENT_OR_SENDER: here and ours and part in {"recipients", "senders"},
     }[scope]
 
     assert may(someone(Role.PSP_POLICE), Action.READ_PSP_CASE, **case) is expected

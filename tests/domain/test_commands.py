@@ -23,7 +23,6 @@ NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 RESULT = st.sampled_from(["", *ScreeningResult, "nonsense"])
 CODE = st.sampled_from(["", *Unsuitable, "nonsense"])
 GROUND = st.sampled_from(["", *SecondLook, "nonsense"])
-CLEARED = st.sampled_from(["", "yes", "on", "nonsense", True, False, None])
 
 
 class Colour(StrEnum):
@@ -65,18 +64,16 @@ def test_every_code_has_its_words_and_no_words_are_for_a_code_that_is_gone():
     )
 
 
-@given(RESULT, CODE, GROUND, CLEARED)
-def test_an_act_is_read_exactly_when_each_answer_belongs_to_the_others(
-    result, code, ground, cleared
-):
-    values = {"result": result, "code": code, "ground": ground, "cleared": cleared}
+@given(RESULT, CODE, GROUND)
+def test_an_act_is_read_exactly_when_each_answer_belongs_to_the_others(result, code, ground):
+    values = {"result": result, "code": code, "ground": ground}
 
     act, faults = Screen.read(values)
 
     fits = {
-        "suitable": not code and not ground and cleared != "nonsense",
-        "unsuitable": code in set(Unsuitable) and not ground and not cleared,
-        "second_look": ground in set(SecondLook) and not code and not cleared,
+        "suitable": not code and not ground,
+        "unsuitable": code in set(Unsuitable) and not ground,
+        "second_look": ground in set(SecondLook) and not code,
     }
     assert (act is not None) == fits.get(str(result), False)
     assert (act is None) == bool(faults)
@@ -93,13 +90,13 @@ def test_a_field_that_the_form_does_not_have_is_a_fault():
 
 
 def test_a_form_keeps_what_was_typed_and_has_a_new_key_each_time():
-    values = {"result": "unsuitable", "code": "withdrawn", "cleared": True}
+    values = {"result": "unsuitable", "code": "withdrawn"}
 
     forms = [make_form(Screen, address="/x", revision=3, values=values) for _ in range(2)]
 
-    assert [field.value for field in forms[0].fields] == ["unsuitable", "withdrawn", "", "yes"]
+    assert [field.value for field in forms[0].fields] == ["unsuitable", "withdrawn", ""]
     assert forms[0].key != forms[1].key
-    assert [field.kind for field in forms[0].fields] == ["radio", "select", "radio", "check"]
+    assert [field.kind for field in forms[0].fields] == ["radio", "select", "radio"]
 
 
 def test_the_history_says_the_codes_in_words():

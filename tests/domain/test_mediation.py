@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from services.mediation import domain as mediation
 from services.psp import domain as psp
+from shared.cases.history import Actor, HistoryLine
+from shared.cases.next_step import Decision
 from shared.contracts.intake import CaseOpened, Party
 from shared.contracts.mediation import (
     CaseReceived,
+    Clearance,
     Closed,
+    Looker,
     OutwardCode,
     Screened,
     ScreeningResult,
@@ -22,6 +26,7 @@ from shared.contracts.mediation import (
 from shared.contracts.places import MUNICIPALITIES, PatrolCentre
 from shared.contracts.processes import Category, PartnerKind, PersonRole, Process
 from shared.errors import Rejected
+from shared.staff.access import Action, Role, Staff
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -132,12 +137,26 @@ def a_mediation(stage=mediation.Stage.PROPOSED, *, protected=False, **changes):
     return replace(taken, stage=stage, **changes)
 
 
-def screened(case, result, **more):
+FIRST = Actor(id="kira", roles=(Role.MEDIATION_COORDINATOR,), at=NOW)
+SECOND = Actor(id="karl", roles=(Role.MEDIATION_COORDINATOR,), at=NOW)
+LEADER = Actor(id="lena", roles=(Role.LEADER,), at=NOW)
+
+
+def screened(case, result, *, by=FIRST, **more):
     if result is UNSUITABLE:
         more = {"code": Unsuitable.NOT_ACKNOWLEDGED, **more}
     if result is SECOND_LOOK:
         more = {"ground": mediation.SecondLook.CLOSE_RELATION, **more}
-    return mediation.screen(case, result, **more)
+    after, told = mediation.screen(case, result, by=by, **more)
+    line = HistoryLine(
+        revision=after.revision + 1,
+        at=NOW,
+        by=by.id,
+        name="",
+        act=mediation.SCREEN,
+        content={"result": str(result)},
+    )
+    return Decision(after.with_line(line), told)
 
 
 def test_every_stage_says_which_results_it_allows():
@@ -198,16 +217,17 @@ def test_a_case_that_goes_on_keeps_its_step_and_its_deadline(result):
     after, told = screened(case, result)
 
     assert (after.next_step, after.due_at) == (case.next_step, case.due_at)
-    [fact] = told
+    fact = told[0]
     assert (fact.result, fact.code, fact.needs_second_look) == (result, None, result is SECOND_LOOK)
 
 
 @given(st.lists(GROUNDS, min_size=1, max_size=5))
 def test_each_ground_of_a_second_look_is_kept_once_and_told_to_nobody(grounds):
     case = a_mediation()
-    for ground in grounds:
-        case, [told] = screened(case, SECOND_LOOK, ground=ground)
-        assert ground.value not in json.loads(told.write()).values()
+    for number, ground in enumerate(grounds):
+        by = (FIRST, SECOND)[number % 2]
+        case, told = screened(case, SECOND_LOOK, ground=ground, by=by)
+        assert all(ground.value not in json.loads(fact.write()).values() for fact in told)
 
     assert case.second_look == tuple(dict.fromkeys(grounds))
 
@@ -218,31 +238,93 @@ def test_a_case_with_a_protected_address_is_looked_at_again_before_it_is_suitabl
     with pytest.raises(mediation.NeedsSecondLook):
         screened(case, SUITABLE)
     again, _ = screened(case, SECOND_LOOK, ground=mediation.SecondLook.PROTECTED_ADDRESS)
-    assert screened(again, SUITABLE).case.stage is mediation.Stage.CONTACT
+    assert screened(again, SUITABLE, by=SECOND).case.stage is mediation.Stage.CONTACT
 
 
-def test_an_order_in_force_is_no_reason_to_refuse_a_case_but_must_be_cleared():
-    case, _ = screened(a_mediation(), SECOND_LOOK, ground=mediation.SecondLook.ORDER)
+@pytest.mark.parametrize("result", ScreeningResult)
+def test_who_asked_for_a_second_look_does_not_take_it_but_another_does_or_the_leader(result):
+    ground = mediation.SecondLook.CLOSE_RELATION
+    case, told = screened(a_mediation(), SECOND_LOOK, ground=ground)
 
+    with pytest.raises(mediation.SamePerson):
+        screened(case, result)
+    for by in (SECOND, LEADER):
+        assert screened(case, result, by=by).case.revision == case.revision + 1
+    assert [fact.type for fact in told] == ["mediation.screened.v1", "mediation.look_asked.v1"]
+    assert (case.asked, told[1].of) == ((Role.LEADER,), (Looker.LEADER,))
+
+
+def test_the_leader_may_look_again_at_what_they_have_asked_for_themselves():
+    case, _ = screened(a_mediation(), SECOND_LOOK, by=LEADER)
+
+    assert screened(case, SUITABLE, by=LEADER).case.stage is mediation.Stage.CONTACT
+
+
+def test_an_order_in_force_is_no_reason_to_refuse_a_case_but_the_police_lawyer_must_clear_it():
+    case, told = screened(a_mediation(), SECOND_LOOK, ground=mediation.SecondLook.ORDER)
+
+    assert case.asked == (Role.LEADER, Role.POLICE_LAWYER)
+    assert told[1].of == (Looker.LEADER, Looker.POLICE_LAWYER)
     with pytest.raises(mediation.NotCleared):
-        screened(case, SUITABLE)
-    assert screened(case, SUITABLE, cleared=True).case.stage is mediation.Stage.CONTACT
+        screened(case, SUITABLE, by=SECOND)
+    refused, [said] = mediation.clear(case, Clearance.NOT_CLEARED)
+    assert (said.type, said.result) == ("mediation.clearance_given.v1", Clearance.NOT_CLEARED)
+    with pytest.raises(mediation.NotCleared):
+        screened(refused, SUITABLE, by=SECOND)
+    cleared, _ = mediation.clear(refused, Clearance.CLEARED)
+    assert screened(cleared, SUITABLE, by=SECOND).case.stage is mediation.Stage.CONTACT
+    named_anew, _ = screened(cleared, SECOND_LOOK, ground=mediation.SecondLook.ORDER, by=SECOND)
+    assert named_anew.clearance is None
+
+
+@pytest.mark.parametrize("stage", mediation.Stage)
+@pytest.mark.parametrize("ground", mediation.SecondLook)
+@pytest.mark.parametrize("before", [None, *Clearance])
+@pytest.mark.parametrize("result", Clearance)
+def test_the_police_lawyer_is_asked_only_about_an_order_while_the_case_is_looked_at_again(
+    stage, ground, before, result
+):
+    case = a_mediation(stage, second_look=(ground,), clearance=before)
+    is_asked = stage is mediation.Stage.SCREENING and ground is mediation.SecondLook.ORDER
+
+    if is_asked and before is not result:
+        assert mediation.clear(case, result).case.clearance is result
+    else:
+        with pytest.raises(mediation.NothingToClear):
+            mediation.clear(case, result)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("ground", mediation.SecondLook)
+def test_a_case_opens_to_those_whom_it_asks_and_stays_open_to_them(role, ground):
+    asked, _ = screened(a_mediation(), SECOND_LOOK, ground=ground)
+    staff = Staff("u", "", "", (role,), ("1463",))
+    is_lawyer = role is Role.POLICE_LAWYER and ground is mediation.SecondLook.ORDER
+    for case in (a_mediation(), asked, screened(asked, UNSUITABLE, by=SECOND).case):
+        is_asked = case.revision > 0 and (role is Role.LEADER or is_lawyer)
+        always = role is Role.MEDIATION_COORDINATOR
+        assert case.is_open_to(staff, Action.READ_MEDIATION_CASE) is (is_asked or always)
+        may_clear = case.is_open_to(staff, Action.CLEAR_MEDIATION_CASE)
+        assert may_clear is (is_asked and role is Role.POLICE_LAWYER)
 
 
 @given(
     stage=st.sampled_from(mediation.Stage),
     protected=st.booleans(),
     grounds=st.lists(GROUNDS, unique=True, max_size=4),
-    results=st.lists(st.tuples(st.sampled_from(ScreeningResult), st.booleans()), max_size=6),
+    results=st.lists(
+        st.tuples(st.sampled_from(ScreeningResult), st.sampled_from([FIRST, SECOND, LEADER])),
+        max_size=6,
+    ),
 )
 def test_whatever_people_enter_a_closed_case_stays_closed_and_only_an_open_one_has_a_deadline(
     stage, protected, grounds, results
 ):
     closed = {"next_step": None, "due_at": None} if stage is mediation.Stage.CLOSED else {}
     case = a_mediation(stage, protected=protected, second_look=tuple(grounds), **closed)
-    for result, cleared in results:
+    for result, by in results:
         was = case
         with suppress(Rejected):
-            case, _ = screened(case, result, cleared=cleared)
+            case, _ = screened(case, result, by=by)
         assert was.stage is not mediation.Stage.CLOSED or case == was
         assert (case.stage is mediation.Stage.CLOSED) == (case.deadlines == {})

@@ -64,9 +64,10 @@ def is_met(query, document):
     ),
     disclosed_to=st.none() | AUTHORITIES,
     sent_by=AUTHORITIES,
+    asked=st.lists(st.sampled_from(Role), max_size=2),
 )
 def test_the_query_finds_a_case_exactly_where_the_person_may_open_it(
-    action, roles, places, municipality, circle, disclosed_to, sent_by
+    action, roles, places, municipality, circle, disclosed_to, sent_by, asked
 ):
     staff = someone(roles, places)
     case = {
@@ -75,6 +76,7 @@ def test_the_query_finds_a_case_exactly_where_the_person_may_open_it(
         **({} if circle is None else {"circle": as_stored(circle)}),
         "disclosed_to": disclosed_to,
         "sent_by": sent_by,
+        "asked": asked,
     }
 
     found = is_met(sight_of(staff, action).query(), case)
@@ -87,6 +89,7 @@ def test_the_query_finds_a_case_exactly_where_the_person_may_open_it(
         circle=circle,
         recipients=disclosed_to or (),
         senders=() if disclosed_to is None else sent_by,
+        asked=asked,
     )
 
 
@@ -95,7 +98,14 @@ def test_the_query_finds_a_case_exactly_where_the_person_may_open_it(
 def test_a_tab_is_shown_exactly_to_those_for_whom_there_may_be_a_case(tab, role):
     staff = someone([role], ["0630"])
     somewhere = any(
-        may(staff, tab.action, municipality=code, named=named, recipients=authorities)
+        may(
+            staff,
+            tab.action,
+            municipality=code,
+            named=named,
+            recipients=authorities,
+            asked=list(Role),
+        )
         for code in MUNICIPALITIES
         for named in ([], ["u-1"])
         for authorities in ([], list(Authority))

@@ -29,6 +29,7 @@ DUE_AT = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 CASE = "5b0c9f52-6c39-5a0a-9b0e-2f6c3d3f7a11"
 
 NO_LISTS = {"named": [], "members": [], "need_to_know": None, "barred": []}
+LOOKS = {"asked": [], "clearance": None}
 
 SERVICES = [
     SimpleNamespace(
@@ -80,6 +81,7 @@ SERVICES = [
             "second_look": [],
             "unsuitable": None,
             "circle": NO_LISTS,
+            **LOOKS,
         },
         in_step_due={},
     ),

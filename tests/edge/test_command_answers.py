@@ -83,7 +83,7 @@ async def test_what_the_rule_refuses_is_answered_in_words_and_nothing_is_kept(de
         ({"result": "perhaps"}, {"result": "Vælg en af mulighederne"}),
         ({"result": "unsuitable"}, {"code": "Vælg et svar under »Begrundelse«."}),
         (SUITABLE | {"code": "not_safe"}, {"code": "Lad »Begrundelse« stå tomt"}),
-        (UNSUITABLE | {"cleared": "yes"}, {"cleared": "stå tomt"}),
+        (UNSUITABLE | {"ground": "other"}, {"ground": "stå tomt"}),
     ],
 )
 async def test_a_wrong_answer_is_named_above_and_at_its_field(desk, values, wrong):
@@ -154,7 +154,7 @@ async def test_a_program_gets_the_same_as_data(desk):
 
 async def test_a_program_may_send_json_and_finds_the_typed_fields_in_openapi(desk):
     case_id = await desk.a_case()
-    said = {"form_key": str(uuid4()), "revision": 0, "result": "suitable", "cleared": False}
+    said = {"form_key": str(uuid4()), "revision": 0, "result": "suitable"}
     async with desk.browser(KIRA, DATA) as site:
         answer = await site.post(f"/mediation/cases/{case_id}/screen", json=said)
         document = (await site.get("/openapi.json")).json()

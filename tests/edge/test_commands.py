@@ -231,6 +231,7 @@ class Expected:
 
     def __init__(self):
         self.stage, self.revision, self.order, self.seen = "proposed", 0, False, {}
+        self.asked_by = None
 
     def answer(self, staff, key, revision, values):
         known = self.seen.get((staff.id, key))
@@ -244,8 +245,10 @@ class Expected:
         if values["result"] == "nonsense":
             return 422
         wants_clearance = self.order and values == SUITABLE
-        if revision != self.revision or self.stage not in OPEN or wants_clearance:
+        is_same = self.stage == "screening" and self.asked_by is staff
+        if revision != self.revision or self.stage not in OPEN or wants_clearance or is_same:
             return 409
+        self.asked_by = staff
         self.order = self.order or values == SECOND_LOOK
         stages = {"suitable": "contact", "unsuitable": "closed", "second_look": "screening"}
         self.stage, self.revision = stages[values["result"]], self.revision + 1

@@ -85,6 +85,8 @@ class Command(BaseModel):
     """What the button says: a verb and its object."""
     help: ClassVar[str] = ""
     """A line above the fields."""
+    former: ClassVar[Mapping[str, Marker]] = {}
+    """Fields that the form had: no form asks them, and the history keeps their words."""
 
     @classmethod
     def form_fields(cls) -> tuple[CommandField, ...]:

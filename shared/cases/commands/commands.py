@@ -1,7 +1,6 @@
 """The acts of a service on its cases: registered once, shown as forms, posted to one route each."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from shared.cases.commands.command import Command
 from shared.cases.commands.forms import Form, Returned, ShownLine, make_form, show_line
 from shared.cases.commands.routes import CommandRoute, Show
 from shared.cases.commands.runner import ActedOnStore, RegisteredCommand, Runner
-from shared.cases.history import ActedOn
+from shared.cases.history import ActedOn, Actor
 from shared.cases.next_step import Decision
 from shared.engine import Rejected, Store
 from shared.staff.access import TABLE, Staff
@@ -35,7 +34,7 @@ class Commands(Generic[C]):
     def on(
         self,
         command: type[A],
-        rule: Callable[[C, A, datetime], Decision[C]],
+        rule: Callable[[C, A, Actor], Decision[C]],
         *,
         offered: Callable[[C], bool],
         refusals: Mapping[type[Rejected], str] | None = None,

@@ -165,7 +165,7 @@ def show_line(line: HistoryLine, command: type[Command] | None) -> ShownLine:
     if command is None:
         return ShownLine(line.at, line.name, line.act, ())
     content: list[tuple[str, str]] = []
-    for name, marker in command.form_fields():
+    for name, marker in (*command.form_fields(), *command.former.items()):
         if name in line.content:
             is_named = (
                 bool(content) and isinstance(marker, Choice) and not marker.label.endswith("?")

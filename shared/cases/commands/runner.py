@@ -16,7 +16,6 @@ A refusal of steps 3 to 5, or a wrong input, writes nothing: the next try is jud
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -26,7 +25,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from shared.cases.commands.command import Command, Faults
 from shared.cases.commands.form_keys import FormKey, find_key, keep_key
-from shared.cases.history import ActedOn, HistoryLine
+from shared.cases.history import ActedOn, Actor, HistoryLine
 from shared.cases.next_step import Decision
 from shared.crash_points import reach
 from shared.engine import Rejected, Store, Unit
@@ -90,8 +89,8 @@ class RegisteredCommand(Generic[C]):
     """A command with what decides about it."""
 
     command: type[Command]
-    rule: Callable[[C, Any, datetime], Decision[C]]
-    """Pure: the case, the act and the time give the new state and the facts. Raises Rejected."""
+    rule: Callable[[C, Any, Actor], Decision[C]]
+    """Pure: the case, the act, who acts and when give the new state and the facts. Raises Rejected."""
     offered: Callable[[C], bool]
     """Whether the form is shown; the rule decides whatever this says."""
     refusals: Mapping[type[Rejected], str]
@@ -198,7 +197,8 @@ class Runner(Generic[C]):
         if unit.document(self.cases.collection, str(attempt.case_id)).protocol.parked is not None:
             return Outcome(Kind.PARKED)
         try:
-            decided = attempt.registered.rule(case, attempt.act, unit.now)
+            who = Actor(id=attempt.staff.id, roles=attempt.staff.roles, at=unit.now)
+            decided = attempt.registered.rule(case, attempt.act, who)
         except Rejected as refusal:
             return Outcome(Kind.REFUSED, refusal=refusal)
         return self._keep(attempt, attempt.act, decided, key, unit)

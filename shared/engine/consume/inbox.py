@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 from msgspec.structs import replace
+from pydantic import ValidationError
 
 from shared.contracts import Fact, source_of
 from shared.contracts.envelope import Envelope, EnvelopeRefused, read_envelope
@@ -23,6 +25,8 @@ from shared.errors import Rejected
 from shared.observability.tracing import SUBJECT
 
 __all__ = ["Arrival", "Inbox", "is_due", "read_arrival"]
+
+log = structlog.get_logger()
 
 F = TypeVar("F", bound=Fact)
 Handler = Callable[[Any, Unit], None]
@@ -174,7 +178,13 @@ class Inbox:
                 lambda: {SUBJECT: arrival.case_id},
             )
         unit.appended_ms = arrival.record.timestamp_ms
-        fact = _body(known[0], arrival.record)
+        try:
+            fact = _body(known[0], arrival.record)
+        except ValidationError:
+            if not known[0].draft:
+                raise
+            log.warning("draft_not_read", type=arrival.envelope.type, case_id=arrival.case_id)
+            return  # written by a version in which the draft was another
         if fact.subject() != arrival.case_id:
             raise Rejected("the fact's subject is not the one on its envelope")
         if known[2] is not None:
