@@ -23,6 +23,7 @@ from shared.cases.case_store import CaseStore
 from shared.cases.case_text import write_case
 from shared.cases.commands import Commands
 from shared.cases.commands.forms import Returned
+from shared.cases.history import ActedOn
 from shared.cases.next_step import AwaitsStep
 from shared.cases.reading_log import CaseReading, log_denied, log_reading
 from shared.contracts.places import place_name
@@ -97,6 +98,7 @@ def make_pages(
     router.get("/cases")(pages.list_page)
     router.get("/cases/{case_id}")(pages.case_page)
     router.get("/cases/{case_id}/text")(pages.text)
+    router.get("/cases/{case_id}/news")(pages.news)
     router.post("/cases/{case_id}/names/{side}")(pages.names_again)
     if page.commands is None:
         return router
@@ -237,6 +239,22 @@ class _Pages(Generic[C]):
             words=translated,
         )
         return PlainTextResponse(text)
+
+    async def news(
+        self, request: Request, case_id: UUID, staff: LoggedIn, seen: Annotated[int, Query(ge=0)]
+    ) -> Response:
+        """Say to an open page whether the case has changed since the revision that it shows.
+
+        It says nothing else, so it is no reading; a denial is logged as on the page itself.
+        """
+        page = self._page
+        case = await page.cases.find(self._store.db, case_id)
+        if case is None or not case.is_open_to(staff, page.action):
+            await log_denied(self._store, staff, CaseReading(case_id, page.action, page.basis))
+            raise missing()
+        if not isinstance(case, ActedOn) or case.revision <= seen:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        return render(request, "case-news.html", page_address=f"/{page.menu}/cases/{case_id}")
 
     async def _open(self, staff: Staff, case_id: UUID) -> C:
         """Return the case that the person may open; the reading is logged, and so is a denial."""

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from shared.web.logged import FIELDS, KINDS
 from shared.web.rendering import render
+from shared.web.session import recognise
 from shared.web.words import N_, words
 
 __all__ = ["install_guidance"]
@@ -21,19 +22,20 @@ def install_guidance(app: FastAPI) -> None:
 
     @router.get("/help")
     async def helping(request: Request) -> Response:
-        return _page(request, "help.html", _HELP)
+        return await _page(request, "help.html", _HELP)
 
     @router.get("/logged")
     async def logged(request: Request) -> Response:
-        return _page(request, "logged.html", _LOGGED, kinds=KINDS, fields=FIELDS)
+        return await _page(request, "logged.html", _LOGGED, kinds=KINDS, fields=FIELDS)
 
     @router.get("/accessibility")
     async def accessibility(request: Request) -> Response:
-        return _page(request, "accessibility.html", _ACCESSIBILITY)
+        return await _page(request, "accessibility.html", _ACCESSIBILITY)
 
     app.include_router(router)
 
 
-def _page(request: Request, template: str, title: str, **context: Any) -> Response:
+async def _page(request: Request, template: str, title: str, **context: Any) -> Response:
+    await recognise(request)
     heading = words(request).gettext(title)
     return render(request, template, title=heading, crumbs=[(heading, None)], **context)

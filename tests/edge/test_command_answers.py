@@ -207,3 +207,25 @@ async def test_the_text_of_a_case_does_not_exist_to_who_may_not_open_it(desk):
 
     assert (await desk.open(f"{case_id}/text", MONA)).status_code == 404
     assert [row[0] for row in await desk.log(case_id)] == ["denied"]
+
+
+async def test_an_open_page_is_told_that_the_case_has_changed_and_nothing_else(desk):
+    case_id = await desk.a_case()
+    before = await desk.open(f"{case_id}/news", query="?seen=0")
+    await desk.screen(case_id, KARL, **UNSUITABLE)
+
+    after = await desk.open(f"{case_id}/news", query="?seen=0")
+    again = await desk.open(f"{case_id}/news", query="?seen=1")
+
+    assert (before.status_code, before.text, again.status_code) == (204, "", 204)
+    assert "Der er nyt i sagen" in after.text
+    assert "Karl" not in after.text
+    assert "egnet" not in after.text
+    assert {row[0] for row in await desk.log(case_id)} == {"screen"}
+
+
+async def test_the_news_of_a_case_do_not_exist_to_who_may_not_open_it(desk):
+    case_id = await desk.a_case()
+
+    assert (await desk.open(f"{case_id}/news", MONA, "?seen=0")).status_code == 404
+    assert [row[0] for row in await desk.log(case_id)] == ["denied"]
