@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.intake.commands import NOTES
 from services.intake.domain import Status, WhyWaiting
 from services.intake.reports import COLLECTION
+from services.intake.searching import find_reports
 from services.intake.words import PROCESSES, REASONS, SOURCES
 from shared import web
 from shared.cases.reading_log import ListReading, log_list, log_list_denied
@@ -46,6 +47,8 @@ class ListFilter(BaseModel):
     vis: Literal["waiting", "rejected"] = "waiting"
     kommune: str = Field("", max_length=4)
     kilde: ProposedBy | Literal[""] = ""
+    sag: str = Field("", max_length=64)
+    """A part of the report's number or of the partner's own reference, as typed."""
     side: int = Field(1, ge=1, le=1000)
 
     def query(self, **changes: object) -> str:
@@ -72,6 +75,9 @@ def make_pages(store: Store) -> APIRouter:
         waiting: dict[str, Any] = {"status": Status.WAITING.value}
         rejected = {"status": Status.REJECTED.value}
         narrowed = waiting | _narrowed(list_filter)
+        if list_filter.sag.strip():
+            ids = await find_reports(reports, waiting, list_filter.sag)
+            narrowed |= {"_id": {"$in": ids}}
         wanted = narrowed if list_filter.vis == "waiting" else rejected
         order = (
             [("danger_to_life", -1), ("received_at", 1)]

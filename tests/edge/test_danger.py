@@ -1,7 +1,7 @@
 """A report that says danger to life, on a real database: the alarm, its page, the note that ends it."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -11,6 +11,7 @@ from services.intake.pages import TEMPLATES, make_pages
 from services.intake.report_page import make_report_page
 from services.intake.triage import make_timers
 from shared.cases.commands.form_keys import prepare_keys
+from shared.contracts.references import case_reference
 from shared.engine.timers.scheduler import Scheduler
 from shared.staff.access import Staff
 from tests.door import Door
@@ -185,3 +186,24 @@ DISCLOSURE = {
     "recipients": [{"authority": "police", "role": "PSP-kontakt"}],
     "decided_by": "d",
 }
+
+
+@pytest.mark.parametrize("typed", ["{own}", "s-1", "S1", "{part}"])
+async def test_a_waiting_report_is_found_by_its_number_or_the_partners_reference(site, typed):
+    report_id = await site.arrives(process=None)
+    own = case_reference(None, UUID(report_id)).lower()
+    wanted = typed.format(own=own, part=own.replace("-", "")[3:7])
+
+    page = (await site.open(SOFIE, f"?sag={wanted}")).text
+
+    assert f'href="/intake/triage/{report_id}"' in page
+
+
+@pytest.mark.parametrize("typed", ["S-2", "010190-1234", "0101901234", ".*", "-"])
+async def test_what_is_no_part_of_either_finds_no_report(site, typed):
+    report_id = await site.arrives(process=None)
+
+    page = (await site.open(SOFIE, f"?sag={typed}")).text
+
+    assert f'href="/intake/triage/{report_id}"' not in page
+    assert "Ingen henvendelser passer" in page
