@@ -187,7 +187,7 @@ async def test_a_session_is_kept_longer_than_the_fact_of_its_end(store, director
 async def test_a_reader_begins_where_the_logs_beginning_lets_it(store, head, known, start, begins):
     place = {"topic": "notify.staff", "topic_id": "t", "partition": 0}
     if known is not None:
-        await offset_store.accept(store, **place, offset=known)
+        await offset_store.accept(store, **place, offset=known, head=head)
     taking = offset_store.take(store, **place, log_start=start, log_end=10, head=head)
 
     if begins[head] is None:

@@ -30,6 +30,26 @@ _BROKER: Final = (
 )
 
 
+class Head(Enum):
+    """What a log's beginning is, for a reader whose position is not in the log."""
+
+    WHOLE = "whole"
+    """Nothing may be missing."""
+    CUT = "cut"
+    """Its head is cut where later events say it all again: a new reader begins at the log's start."""
+    EXPIRES = "expires"
+    """Events lose their meaning before they are removed: any reader goes on at the log's start."""
+
+    @property
+    def collection(self) -> str:
+        """Where the watermarks of such logs are.
+
+        Those of logs that say everything again lie apart: after a rollback nothing needs to be
+        compared with them, and a version that does not know such logs does not ask for them.
+        """
+        return "watermarks" if self is Head.WHOLE else "state_marks"
+
+
 @dataclass(frozen=True, slots=True)
 class Watermark:
     """A partition's position as one owner holds it."""
@@ -41,6 +61,8 @@ class Watermark:
     epoch: int
     session: AsyncClientSession
     """The owner's own session. All its batches are transactions of it."""
+    head: Head = Head.WHOLE
+    """What the log's beginning is."""
 
     def is_of(self, topic_id: str) -> bool:
         """Whether it belongs to the topic of that id."""
@@ -50,17 +72,6 @@ class Watermark:
 def watermark_id(topic_id: str, partition: int) -> str:
     """Return the key under which a partition's watermark is stored."""
     return f"{topic_id}|{partition}"
-
-
-class Head(Enum):
-    """What a log's beginning is, for a reader whose position is not in the log."""
-
-    WHOLE = "whole"
-    """Nothing may be missing."""
-    CUT = "cut"
-    """Its head is cut where later events say it all again: a new reader begins at the log's start."""
-    EXPIRES = "expires"
-    """Events lose their meaning before they are removed: any reader goes on at the log's start."""
 
 
 async def take(
@@ -83,10 +94,11 @@ async def take(
     """
     key = watermark_id(topic_id, partition)
     place = f"{topic}, partition {partition}"
+    marks = store.db[head.collection]
     session = store.client.start_session()
     try:
         await _pass_over_the_missing(store, key, head, log_start)
-        known = await store.db.watermarks.find_one({"_id": key})
+        known = await marks.find_one({"_id": key})
         if known is not None and "session" in known:
             # a killed owner's open transaction would lock the watermark until it times out
             await store.client.admin.command("killSessions", [{"id": known["session"]}])
@@ -109,7 +121,7 @@ async def take(
                 _ACCEPT if lost > 0 else _BROKER,
             )
         reach("watermark.between_fence_and_take")
-        row = await store.db.watermarks.find_one_and_update(
+        row = await marks.find_one_and_update(
             {"_id": key},
             {
                 "$inc": {"epoch": 1},
@@ -126,7 +138,7 @@ async def take(
     except PyMongoError as error:
         raise translated(error) from error
     assert row is not None  # noqa: S101 - an upsert returns what it made
-    return Watermark(key, row["offset"], row["epoch"], session)
+    return Watermark(key, row["offset"], row["epoch"], session, head)
 
 
 async def _pass_over_the_missing(store: Store, key: str, head: Head, log_start: int) -> None:
@@ -135,7 +147,7 @@ async def _pass_over_the_missing(store: Store, key: str, head: Head, log_start: 
         return
     at_start = {"offset": log_start}
     begins = {"$setOnInsert": at_start} if head is Head.CUT else {"$max": at_start}
-    await store.db.watermarks.update_one({"_id": key}, begins, upsert=True)
+    await store.db[head.collection].update_one({"_id": key}, begins, upsert=True)
 
 
 async def read(store: Store, mark: Watermark) -> Watermark:
@@ -147,7 +159,7 @@ async def read(store: Store, mark: Watermark) -> Watermark:
 
     """
     try:
-        row = await _majority(store).find_one({"_id": mark.id})
+        row = await _majority(store, mark.head).find_one({"_id": mark.id})
     except PyMongoError as error:
         raise translated(error) from error
     if row is None or row["epoch"] != mark.epoch:
@@ -155,9 +167,9 @@ async def read(store: Store, mark: Watermark) -> Watermark:
     return replace(mark, offset=row["offset"])
 
 
-def _majority(store: Store) -> AsyncCollection[Document]:
+def _majority(store: Store, head: Head) -> AsyncCollection[Document]:
     """Return the watermarks as a majority of MongoDB's nodes has them: they cannot be lost."""
-    return store.db.watermarks.with_options(read_concern=ReadConcern("majority"))
+    return store.db[head.collection].with_options(read_concern=ReadConcern("majority"))
 
 
 async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSession) -> None:
@@ -167,7 +179,7 @@ async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSessi
         Fenced: the batch begins elsewhere, or another owner has taken the partition.
 
     """
-    moved = await store.db.watermarks.update_one(
+    moved = await store.db[mark.head.collection].update_one(
         {"_id": mark.id, "offset": mark.offset, "epoch": mark.epoch},
         {"$set": {"offset": to}},
         session=session,
@@ -176,9 +188,11 @@ async def move(store: Store, mark: Watermark, to: int, session: AsyncClientSessi
         raise Fenced("the watermark is not where this batch begins")
 
 
-async def stored(store: Store, topic_id: str, partition: int) -> int | None:
+async def stored(
+    store: Store, topic_id: str, partition: int, head: Head = Head.WHOLE
+) -> int | None:
     """Return the stored offset of a partition, or None. The owner does not matter."""
-    row = await store.db.watermarks.find_one({"_id": watermark_id(topic_id, partition)})
+    row = await store.db[head.collection].find_one({"_id": watermark_id(topic_id, partition)})
     return None if row is None else int(row["offset"])
 
 
@@ -187,9 +201,17 @@ async def is_taken(store: Store, topic: str) -> bool:
     return await store.db.watermarks.find_one({"topic": topic}, {"_id": 1}) is not None
 
 
-async def accept(store: Store, *, topic_id: str, topic: str, partition: int, offset: int) -> None:
+async def accept(
+    store: Store,
+    *,
+    topic_id: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    head: Head = Head.WHOLE,
+) -> None:
     """Set the watermark to the log's start, as an operator decided; events before it are given up."""
-    await store.db.watermarks.update_one(
+    await store.db[head.collection].update_one(
         {"_id": watermark_id(topic_id, partition)},
         {
             "$set": {"offset": offset, "topic": topic, "partition": partition},

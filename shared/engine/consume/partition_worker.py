@@ -156,7 +156,9 @@ class PartitionWorker:
 
         """
         topic_id, start, end = await self.log.bounds()
-        known = await offset_store.stored(self.committer.store, topic_id, self.log.partition)
+        known = await offset_store.stored(
+            self.committer.store, topic_id, self.log.partition, self.head
+        )
         if not self.halted or (known is not None and not known < start <= end):
             raise Rejected("no event below the log's start is missing here")
         await offset_store.accept(
@@ -165,6 +167,7 @@ class PartitionWorker:
             topic=self.log.topic,
             partition=self.log.partition,
             offset=start,
+            head=self.head,
         )
         self.resume()
         return start

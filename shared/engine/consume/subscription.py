@@ -165,7 +165,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if worker is not None:
             return worker.mark is not None and worker.mark.offset >= end
         topic_id = await self._topic_ids.id_of(topic)
-        mark = await offset_store.stored(self._committer.store, topic_id, 0)
+        head = self.heads.get(topic, Head.WHOLE)
+        mark = await offset_store.stored(self._committer.store, topic_id, 0, head)
         return mark is not None and mark >= end
 
     async def stop(self) -> None:
