@@ -127,7 +127,8 @@ class Running:
 
     def ask(self, service: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Send a request to a service's operator API; raises httpx.TransportError."""
-        token = (self.home.secrets / "operator.token").read_text(encoding="utf-8").strip()
+        file = credentials.operator_token_file(self.home, service)
+        token = file.read_text(encoding="utf-8").strip()
         url = self.url(service)
         headers = {"Authorization": f"Bearer {token}", "X-Operator": _login()}
         with web(url) as client:

@@ -32,6 +32,10 @@ class Places(Protocol):
         """The file with the private key that it signs with."""
 
     @property
+    def operator_token(self) -> str:
+        """The file with the token that opens its operator API."""
+
+    @property
     def secrets(self) -> Mapping[Secret, str]:
         """Files and folders of the secrets that not every service has."""
 
@@ -60,6 +64,7 @@ def settings_of(service: Manifest, places: Places) -> dict[str, str]:
         f"{prefix}MONGO_FILE": places.mongo,
         f"{prefix}MASTER_KEY_FILE": places.master_key,
         f"{prefix}SIGNING_KEY_FILE": places.signing_key,
+        f"{prefix}OPERATOR_TOKEN_FILE": places.operator_token,
         **{
             _SETTING[secret].format(prefix=prefix): places.secrets[secret]
             for secret in service.secrets

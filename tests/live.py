@@ -114,10 +114,9 @@ class LiveStack:
         """What a process has logged."""
         return (self.home.logs / f"{name}.log").read_text()
 
-    @property
-    def operator_token(self) -> str:
-        """The token that opens the operators' API."""
-        return (self.home.secrets / "operator.token").read_text().strip()
+    def operator_token(self, service: str) -> str:
+        """The token that opens the operators' API of a service."""
+        return credentials.operator_token_file(self.home, service).read_text().strip()
 
     def run(
         self, *arguments: str, stdin: str | None = None, timeout: float = RUN_SECONDS

@@ -49,6 +49,10 @@ class _Places:
         return f"{_SECRETS}/signing.key"
 
     @property
+    def operator_token(self) -> str:
+        return f"{_SECRETS}/operator.token"
+
+    @property
     def secrets(self) -> Mapping[Secret, str]:
         return {
             Secret.INDEX_KEY: f"{_SECRETS}/index.key",

@@ -143,7 +143,7 @@ def _files_of(home: Home, service: Manifest) -> dict[str, bytes]:
             for each in manifests()
         },
         "session.secret": home.secrets / "session.secret",
-        "operator.token": home.secrets / "operator.token",
+        "operator.token": credentials.operator_token_file(home, service.name),
     }
     if Secret.INDEX_KEY in service.secrets:
         wanted["index.key"] = credentials.index_key_file(home, service.name)
@@ -200,7 +200,7 @@ def _cluster_id(home: Home) -> str:
 
 
 def _give_operator(places: Places) -> None:
-    """Write what `samraad` on the host needs: addresses, the operator's token and login."""
+    """Write what `samraad` on the host needs: addresses, the operator's tokens and login."""
     given = places.given / "kafka.json"
     if given.exists():
         login = json.loads(given.read_text())
@@ -213,13 +213,18 @@ def _give_operator(places: Places) -> None:
     }
     files = {
         "addresses.json": (json.dumps(addresses, indent=1) + "\n").encode(),
-        "secrets/operator.token": (places.home.secrets / "operator.token").read_bytes(),
+        **{
+            f"secrets/operator-tokens/{name}": credentials.operator_token_file(
+                places.home, name
+            ).read_bytes()
+            for name in credentials.SERVICES
+        },
         "secrets/kafka/admin.json": (json.dumps(login, indent=1) + "\n").encode(),
     }
     owner = places.operator.stat().st_uid
     for name, content in files.items():
         _write(places.operator / name, content, owner)
-    for folder in ("secrets", "secrets/kafka"):
+    for folder in ("secrets", "secrets/kafka", "secrets/operator-tokens"):
         _own(places.operator / folder, owner)
 
 

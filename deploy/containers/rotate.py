@@ -6,7 +6,7 @@
 NAME is a user of broker and database (`admin`, or a service by its name): `settle` then sets the
 passwords; `broker` (the user that the broker itself logs in as: `settle` too);
 `replica-set` (the key file); `session`, `signing`, `operator` or `tokens` (sessions of staff, the keys
-that services sign with, the operator's token, the tokens by which services ask intake). A container
+that services sign with, the operator's tokens, the tokens by which services ask intake). A container
 takes its new files at its next start. After `signing` the public keys before stay beside the new ones,
 so nobody notices; a second run removes them.
 
@@ -37,7 +37,7 @@ FILES: Final = {
     "broker": ("kafka/controller.password",),
     "replica-set": ("mongo/replica-set.key",),
     "session": ("session.secret",),
-    "operator": ("operator.token",),
+    "operator": tuple(f"operator-tokens/{name}" for name in credentials.SERVICES),
     "signing": tuple(f"{name}/signing.key" for name in credentials.SERVICES),
     "tokens": tuple(f"service-tokens/{name}" for name in credentials.TOKEN_SERVICES),
 }

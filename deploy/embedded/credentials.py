@@ -32,7 +32,10 @@ def make_local_secrets(home: Home) -> None:
         if Secret.SEAL_KEYS in each.secrets:
             seal_keys_folder(home, each.name).mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_key_pair(home, each.name)
-    for name in ("session.secret", "issuer-client.secret", "operator.token"):
+        operator_token = operator_token_file(home, each.name)
+        operator_token.parent.mkdir(mode=0o700, exist_ok=True)
+        _once(operator_token, _line)
+    for name in ("session.secret", "issuer-client.secret"):
         _once(home.secrets / name, _line)
     for service in TOKEN_SERVICES:
         _once(service_token_file(home, service), _line)
@@ -76,6 +79,11 @@ def _make_key_pair(home: Home, service: str) -> None:
     known = json.loads(public.read_text())["keys"] if public.exists() else []
     if key not in known:
         write_private(public, json.dumps({"keys": [key, *known[:1]]}, indent=1) + "\n")
+
+
+def operator_token_file(home: Home, service: str) -> Path:
+    """Name the file with the token that opens a service's operator API, and no other's."""
+    return home.secrets / "operator-tokens" / service
 
 
 def login_secret_file(home: Home) -> Path:

@@ -149,7 +149,6 @@ def _shared_environment(home: Home, ports: dict[str, int]) -> dict[str, str]:
         "SAMRAAD_ISSUER": issuer_url(ports),
         "SAMRAAD_SESSION_SECRET_FILE": str(home.secrets / "session.secret"),
         "SAMRAAD_PUBLIC_KEYS_DIR": str(credentials.public_keys_folder(home)),
-        "SAMRAAD_OPERATOR_TOKEN_FILE": str(home.secrets / "operator.token"),
         "SAMRAAD_ASSETS_DIR": str(home.dkfds),
         "SAMRAAD_DEMO": "1",
         "SAMRAAD_DEMO_STAFF_FILE": str(STAFF),
@@ -197,6 +196,10 @@ class _Places:
     @property
     def signing_key(self) -> str:
         return str(credentials.signing_key_file(self.home, self.service))
+
+    @property
+    def operator_token(self) -> str:
+        return str(credentials.operator_token_file(self.home, self.service))
 
     @property
     def secrets(self) -> dict[Secret, str]:

@@ -79,6 +79,8 @@ class ServiceSettings(BaseSettings):
     """The database's address with our login."""
     signing_key_file: SigningKeyFile
     """The private key that this service alone signs with."""
+    operator_token_file: SecretFile | None = None
+    """The token that opens this service's operator API, and no other's."""
     host: str = "127.0.0.1"
     port: int
     instance: str | None = None
@@ -95,7 +97,6 @@ class ServiceSettings(BaseSettings):
     session_secret_file: SecretFile | None = _shared("SESSION_SECRET_FILE", None)
     public_keys_dir: Folder = Field(validation_alias=AliasChoices("SAMRAAD_PUBLIC_KEYS_DIR"))
     """The public keys of all services."""
-    operator_token_file: SecretFile | None = _shared("OPERATOR_TOKEN_FILE", None)
     assets_dir: Path | None = _shared("ASSETS_DIR", None)
     demo: bool = _shared("DEMO", default=False)
     trace_dir: Path | None = _shared("TRACE_DIR", None)
@@ -138,7 +139,7 @@ class ServiceSettings(BaseSettings):
 
     @property
     def operator_token(self) -> str | None:
-        """The operators' token; None if there is no file, and then nobody is an operator."""
+        """The operators' token here; None if there is no file, and then nobody is an operator."""
         return self.operator_token_file.read_text().strip() if self.operator_token_file else None
 
 

@@ -220,7 +220,7 @@ def _knows(login: dict[str, str]) -> bool:
 
 
 def _token(running: Running) -> str:
-    return (running.operator / "secrets/operator.token").read_text().strip()
+    return (running.operator / "secrets/operator-tokens/intake").read_text().strip()
 
 
 def _published(running: Running) -> list[str]:

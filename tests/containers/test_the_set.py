@@ -91,7 +91,10 @@ print(os.getuid(), tools, sorted(set(refused)), len(refused), int(capabilities[0
 def test_no_secret_is_in_an_environment_or_on_a_command_line(running: Running):
     values = {
         running.admin()["sasl.password"],
-        (running.operator / "secrets/operator.token").read_text().strip(),
+        *(
+            (running.operator / "secrets/operator-tokens" / service).read_text().strip()
+            for service in SERVICES
+        ),
     }
     for service in SERVICES:
         found = running.python(
@@ -155,13 +158,15 @@ def test_the_site_passes_on_nothing_that_is_for_operators_or_services(running: R
 
 def test_the_operators_interface_asks_for_the_token(running: Running):
     port = running.settings["SAMRAAD_OPERATOR_PORT"]
-    token = (running.operator / "secrets/operator.token").read_text().strip()
+    folder = running.operator / "secrets/operator-tokens"
+    tokens = {service: (folder / service).read_text().strip() for service in SERVICES}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as operator:
         for service in SERVICES:
             path = f"/{service}/operator/parked"
             assert operator.get(path).status_code == httpx.codes.NOT_FOUND
-            shown = {"Authorization": f"Bearer {token}"}
-            assert operator.get(path, headers=shown).json() == []
+            for owner, token in tokens.items():
+                answer = operator.get(path, headers={"Authorization": f"Bearer {token}"})
+                assert (answer.status_code == httpx.codes.OK) == (owner == service)
         assert operator.get("/intake/cases/x/details").status_code == httpx.codes.NOT_FOUND
 
 

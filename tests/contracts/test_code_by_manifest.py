@@ -51,6 +51,10 @@ class Laid:
         return str(KeyPairs(self.folder).private("own"))
 
     @property
+    def operator_token(self):
+        return self.file("operator.token")
+
+    @property
     def secrets(self):
         return {
             Secret.INDEX_KEY: self.file("index.key", b"i" * 32),

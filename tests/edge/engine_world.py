@@ -220,7 +220,7 @@ class EngineWorld:
             behaviour or self.behaviour,
             kafka_file=self.kafka_file,
             mongo_file=self.mongo_file,
-            operator_token_file=self.home.secrets / "operator.token",
+            operator_token_file=self.home.secrets / "operator-tokens" / "intake",
             instance=instance,
             group=group or self.name,
         )

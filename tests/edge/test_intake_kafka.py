@@ -57,7 +57,7 @@ class Process:
             "INTAKE_SIGNING_KEY_FILE": str(keys.private("intake")),
             "SAMRAAD_PUBLIC_KEYS_DIR": str(keys.public),
             "SAMRAAD_SESSION_SECRET_FILE": str(directory / "session.secret"),
-            "SAMRAAD_OPERATOR_TOKEN_FILE": str(directory / "operator.token"),
+            "INTAKE_OPERATOR_TOKEN_FILE": str(directory / "operator.token"),
         }
         self.log = directory / "intake.log"
         self.process = None

@@ -7,7 +7,7 @@ the operator who is played here.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -156,13 +156,14 @@ def send_garbage(dice: Random, client: PartnerClient, number: int) -> None:
 class Operator:
     """Looks at what is parked, tries each once more, and gives up what can never succeed."""
 
-    def __init__(self, urls: dict[str, list[str]], token: str, dice: Random) -> None:
+    def __init__(
+        self, urls: dict[str, list[str]], token_of: Callable[[str], str], dice: Random
+    ) -> None:
         self._urls = urls
+        self._token_of = token_of
         """The addresses of each service's processes."""
         self._dice = dice
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {token}"}, timeout=_PATIENCE_S
-        )
+        self._client = httpx.Client(timeout=_PATIENCE_S)
         self.done: Counter[str] = Counter()
 
     def round(self) -> int | None:
@@ -192,7 +193,8 @@ class Operator:
         self, service: str, method: str, path: str, body: dict[str, str] | None = None
     ) -> httpx.Response:
         url = self._dice.choice(self._urls[service])
-        return self._client.request(method, url + path, json=body)
+        headers = {"Authorization": f"Bearer {self._token_of(service)}"}
+        return self._client.request(method, url + path, json=body, headers=headers)
 
     def close(self) -> None:
         """End it."""

@@ -133,8 +133,8 @@ class Run:
         facts = plant(plan.dice("facts"), plan.planted, plan.seconds)
         dice = plan.dice("repeats")
         injector = FaultInjector(self._rig, lambda count: _repeat(self._rig, planter, dice, count))
-        token = self._rig.live.operator_token
-        operator = Operator(self._rig.urls(), token, plan.dice("operator"))
+        token_of = self._rig.live.operator_token
+        operator = Operator(self._rig.urls(), token_of, plan.dice("operator"))
         quiet = Event()
         watched = WatchLog(folder / "watched.jsonl")
         with Watch(self._rig, injector.deaths, watched) as watch, ThreadPoolExecutor() as pool:

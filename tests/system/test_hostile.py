@@ -110,7 +110,7 @@ def logs_of(stack: LiveStack) -> dict[str, bytes]:
 
 def give_up(stack: LiveStack, seen: Outcome) -> None:
     """Leave nothing parked for the tests that come after."""
-    token = {"Authorization": f"Bearer {stack.operator_token}"}
+    token = {"Authorization": f"Bearer {stack.operator_token('intake')}"}
     ours = {partner.topics["reports"] for partner in seen.partners.values()}
     for row in seen.parked.values():
         if row["topic"] in ours:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from pymongo import AsyncMongoClient, MongoClient
 
+from deploy.embedded.programs import services
 from services.intake.blind import BlindIndex
 from services.intake.vault import Vault
 from shared.contracts.processes import PartnerKind
@@ -82,7 +83,7 @@ def sent_reports(
         wait_for(client["intake"]["parked"], ours, "two letters to be set aside", 2)
         rows = list(client["intake"]["parked"].find(ours))
     yield SentReports(partner, reports, references, cases, openly)
-    token = {"Authorization": f"Bearer {stack.operator_token}"}
+    token = {"Authorization": f"Bearer {stack.operator_token('intake')}"}
     for row in rows:
         asked = {"id": row["_id"], "reason": "the test ends"}
         httpx.post(f"{stack.url('intake')}/operator/discard", json=asked, headers=token)
@@ -161,11 +162,11 @@ def test_no_page_and_no_address_in_it_holds_any_of_it(
 
 
 def test_no_operator_is_shown_any_of_it(stack: LiveStack, sent_reports: SentReports) -> None:
-    token = {"Authorization": f"Bearer {stack.operator_token}"}
-    addresses = [f"{address}/operator/parked" for address in services_of(stack)]
-
-    with httpx.Client(headers=token) as client:
-        shown = list(searching.pages(addresses, client))
+    shown = []
+    for service in services():
+        token = {"Authorization": f"Bearer {stack.operator_token(service)}"}
+        with httpx.Client(headers=token) as client:
+            shown += searching.pages([f"{stack.url(service)}/operator/parked"], client)
 
     assert sent_reports.partner.topics["reports"].encode() in shown[0][1]
     assert searching.find([*sent_reports.marks, sent_reports.openly], shown) == set()

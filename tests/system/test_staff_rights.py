@@ -36,7 +36,7 @@ def change_at_once(stack: LiveStack, **wanted: object) -> None:
     httpx.put(
         f"{stack.url('notify')}/operator/staff/{WHO}",
         json={"reason": "a test", **wanted},
-        headers={"Authorization": f"Bearer {stack.operator_token}"},
+        headers={"Authorization": f"Bearer {stack.operator_token('notify')}"},
     ).raise_for_status()
 
 
@@ -167,7 +167,7 @@ def test_a_change_that_cannot_be_is_refused_and_one_that_is_made_is_logged(
     assert "triage" in stack.run("staff", "list", "--json").stdout
     log = httpx.get(
         f"{stack.url('notify')}/operator/log",
-        headers={"Authorization": f"Bearer {stack.operator_token}"},
+        headers={"Authorization": f"Bearer {stack.operator_token('notify')}"},
     ).json()
     logged = next(row for row in log if row["action"] == "staff_changed" and row["what"] == WHO)
     assert (logged["why"], logged["who"].partition(":")[0]) == ("a test", "operator")
