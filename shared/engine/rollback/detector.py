@@ -148,8 +148,8 @@ class RollbackDetector:
     async def _note_ends(self, connection: Connection) -> None:
         """Store the ends of the topics that must be read again."""
         read = {row["topic"] async for row in self.store.db.watermarks.find({}, {"topic": 1})}
-        for each in self._subscriptions:
-            read |= set(each.topics) | await connection.matching(each.pattern)
+        for each in self._subscriptions:  # a topic that says everything again is not waited for
+            read |= set(each.topics) - each.heads.keys() | await connection.matching(each.pattern)
         ends = await connection.ends(read)
         until = [[topic, partition, end] for (topic, partition), (_, end) in ends.items() if end]
         await self.store.db[heartbeat.COLLECTION].update_one(
