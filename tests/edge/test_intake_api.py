@@ -102,7 +102,8 @@ async def test_the_page_of_contracts_needs_no_script_and_keeps_the_policy_of_all
         assert f"<code>{header}</code>" in page.text
     paths = (await site.get("/openapi.json")).json()["paths"]
     assert paths
-    assert all(f"GET {path}" in page.text for path in paths)
+    for path, methods in paths.items():
+        assert all(f"{method.upper()} {path}" in page.text for method in methods)
 
 
 async def test_details_go_to_the_service_of_the_case_with_its_token_and_to_nobody_else(
