@@ -34,6 +34,7 @@ GROUPS: Final = (
     ("tests/edge/test_case_lists.py", "intake"),
     ("tests/edge/test_case_pages.py", "intake"),
     ("tests/edge/test_commands.py", "intake"),
+    ("tests/edge/test_commands_at_once.py", "intake"),
     ("tests/edge/test_danger.py", "intake"),
     ("tests/edge/test_deadlines.py", "intake"),
     ("tests/edge/test_intake", "intake"),
