@@ -41,7 +41,7 @@ async def test_a_case_is_shown_once_its_reading_is_logged(  # noqa: PLR0913, PLR
 
     with forgetting(database, service):
         answer = await browser.page.goto(browser.site + address)
-        assert answer.status == 500
+        assert answer.status == 503
         assert reference not in await browser.page.content()
     assert log.count_documents({"case_id": case_id, "action": "read"}) == 0
 
@@ -91,7 +91,7 @@ async def test_staff_who_may_not_see_a_case_are_logged_and_learn_nothing(
         assert row["at"].tzinfo
 
     with forgetting(database, service):
-        assert [status for status, _ in await answers()] == [500, 500]
+        assert [status for status, _ in await answers()] == [503, 503]
 
 
 @contextmanager
