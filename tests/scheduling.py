@@ -30,6 +30,7 @@ GROUPS: Final = (
     ("tests/edge/test_intake_kafka.py", "brokers"),
     ("tests/edge/test_operators.py", "brokers"),
     ("tests/edge/test_tracing.py", "brokers"),
+    ("tests/edge/test_asking_for_names.py", "intake"),
     ("tests/edge/test_audit_rows.py", "intake"),
     ("tests/edge/test_case_lists.py", "intake"),
     ("tests/edge/test_case_pages.py", "intake"),

@@ -123,9 +123,9 @@ class PspDesk:
             transport=httpx.ASGITransport(self.app), base_url="http://site", headers=headers
         )
 
-    async def open(self, case_id, staff):
+    async def open(self, case_id, staff, query=""):
         async with self.browser(staff) as site:
-            return await site.get(f"/psp/cases/{case_id}")
+            return await site.get(f"/psp/cases/{case_id}{query}")
 
     async def judge(self, case_id, staff, result, *, revision=0, key=None):
         content = {"form_key": key or str(uuid4()), "revision": str(revision), "result": result}

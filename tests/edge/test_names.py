@@ -556,3 +556,33 @@ async def test_a_right_that_is_taken_away_ends_a_showing_at_its_next_step(desk, 
         401 if how == "logged off" else 404,
         [],
     )
+
+
+async def test_no_name_leaves_intake_in_a_fact_a_log_line_an_address_or_the_store(desk, capfd):
+    view = await desk.shown()
+    await desk.post(
+        "change",
+        headers=INSIDE,
+        token=view.tokens["Ret navn og kontakt"][0],
+        given="Testolina",
+        family="Nytgaard",
+        phone="halløj",
+    )
+    again = await desk.post("extend", view.cookie, grant=view.grant, do="extend")
+    await desk.post(
+        "change",
+        headers=INSIDE,
+        token=tokens_in(again.text)["Ret navn og kontakt"][0],
+        given="Testolina",
+        family="Nytgaard",
+        phone="00 00 00 09",
+    )
+    assert "Nytgaard" in (await desk.post("extend", view.cookie, grant=view.grant)).text
+
+    told = str([(sent.key, sent.headers, sent.body) for sent in await desk.intake.sent()])
+    kept = (await desk.intake.everything()).decode(errors="replace")
+    written = "".join(capfd.readouterr())
+    addresses = again.headers["refresh"] + str(again.headers.get("location"))
+    for place in (told, kept, written, addresses):
+        assert not names_in(place)
+        assert not any(word in place for word in ("Nytgaard", "4500000009", "halløj"))
