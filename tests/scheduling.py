@@ -41,6 +41,7 @@ GROUPS: Final = (
     ("tests/edge/test_intake", "intake"),
     ("tests/edge/test_keys.py", "intake"),
     ("tests/edge/test_names.py", "intake"),
+    ("tests/edge/test_letters.py", "intake"),
     ("tests/edge/test_notify_pages.py", "intake"),
     ("tests/edge/test_staff_directory.py", "intake"),
     ("tests/edge/test_psp_cases.py", "intake"),

@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import APIRouter, Request, Response
 
 from services.intake import frame_words
+from services.intake.letters import (
+    make_calendar_file,
+    make_letter,
+    may_be_written_to,
+    read_meeting,
+    set_letter,
+)
 from services.intake.name_views import LONGEST, SHOWN_FOR, Form
 from services.intake.people import ROLES_BESIDE
 from services.intake.people_acts import Spent, Wrong
@@ -26,11 +33,11 @@ from shared.staff.directory import NotCurrent
 from shared.web.clock import day as day_words
 from shared.web.forms import read_form
 from shared.web.problems import RETRY_AFTER
-from shared.web.purposes import PURPOSES
+from shared.web.purposes import PURPOSES, Purpose
 from shared.web.rendering import render
 from shared.web.session import LoginRequired
 from shared.web.session import staff as logged_in
-from shared.web.words import LANGUAGE_COOKIE, language_of
+from shared.web.words import LANGUAGE_COOKIE, language_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +66,8 @@ _STATUS: Final = {
     Refusal.PURPOSE: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refusal.REASON: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refusal.DESTINATION: HTTPStatus.BAD_REQUEST,
+    Refusal.MEETING: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Refusal.NO_LETTER: HTTPStatus.CONFLICT,
     Refusal.AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     Refusal.LOGGED_OFF: HTTPStatus.UNAUTHORIZED,
 }
@@ -128,6 +137,40 @@ class _Frame:
             return _page(request, found, staff, problem=problem)
         return _page(request, found, staff, saved=frame_words.SAVED[done.form])
 
+    async def letter(self, request: Request) -> Response:
+        """Give a letter or a calendar file as a download, under the same grant."""
+        typed = await read_form(request)
+        staff = await self._asking(request)
+        if not isinstance(staff, Staff):
+            return _refused(request, staff)
+        meeting = read_meeting(typed)
+        if meeting is None:
+            return _refused(request, Refused(Refusal.MEETING))
+        token = typed.get("grant", "")
+        found = await self._showing.begin(staff, token, Purpose.SEND_LETTER, "")
+        if isinstance(found, Refused) and found.why is Refusal.USED:
+            found = await self._showing.extend(staff, token)
+        if isinstance(found, Refused):
+            return _refused(request, found, purpose=Purpose.SEND_LETTER)
+        now, said = datetime.now(UTC), words(request)
+        if typed.get("do") == "calendar":
+            return _download(
+                make_calendar_file(meeting, words=said, now=now), "text/calendar", "ics"
+            )
+        party = typed.get("party", "")
+        person = next((one for one in found.people if str(one.party.party_id) == party), None)
+        if person is None or not may_be_written_to(person):
+            return _refused(request, Refused(Refusal.NO_LETTER))
+        letter = make_letter(
+            person,
+            meeting,
+            sender=staff.name,
+            language=language_of(request),
+            words=said,
+            now=now,
+        )
+        return _download(await set_letter(letter), "application/pdf", "pdf")
+
     async def gone(self, request: Request) -> Response:
         """Show that the names are out of sight."""
         return _gone(request, by_hand=False)
@@ -152,6 +195,7 @@ def make_frame(showing: Showing, desk: PeopleDesk) -> APIRouter:
     router.post("/show")(frame.show)
     router.post("/extend")(frame.extend)
     router.post("/change")(frame.change)
+    router.post("/letter")(frame.letter)
     router.get("/gone")(frame.gone)
     return router
 
@@ -224,6 +268,15 @@ def _refused(
     if refused.why is Refusal.AWAY:
         answer.headers["Retry-After"] = RETRY_AFTER
     return answer
+
+
+def _download(content: bytes, kind: str, ending: str) -> Response:
+    """Return a file whose name says nothing about whom or what it is."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="indbydelse.{ending}"',
+        "Cache-Control": "no-store",
+    }
+    return Response(content, media_type=kind, headers=headers)
 
 
 def _gone(request: Request, *, by_hand: bool) -> Response:

@@ -71,6 +71,7 @@ PAGE: Final = CasePage(
     names=CaseNames(
         action=Action.READ_MEDIATION_NAMES,
         sides=_names,
+        parties=lambda case: case.parties,
         purposes=(
             Purpose.ARRANGE_MEETING,
             Purpose.ASK_CONSENT,

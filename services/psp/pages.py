@@ -50,6 +50,7 @@ PAGE: Final = CasePage(
     names=CaseNames(
         action=Action.READ_PSP_NAMES,
         sides=_names,
+        parties=lambda case: case.parties,
         purposes=(
             Purpose.JUDGE_NECESSITY,
             Purpose.PREPARE_MEETING,

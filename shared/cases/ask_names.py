@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from shared.cases.next_step import AwaitsStep
+from shared.contracts.intake import Party
 from shared.security.grants import MOST_PARTIES, Grant, sign_grant
 from shared.security.signatures import Signer
 from shared.staff.access import Action, Staff, may
@@ -38,6 +39,8 @@ class CaseNames(Generic[C]):
     """The right to read them. Intake asks its own table for the same right."""
     sides: Callable[[C], Sequence[NamesSide]]
     """The sides of a case, with their parties."""
+    parties: Callable[[C], Sequence[Party]]
+    """All parties of a case."""
     purposes: tuple[Purpose, ...]
     """What the form offers."""
     named: Callable[[C, Staff], bool]
@@ -53,10 +56,19 @@ class OpenedForm:
     reason: str = ""
 
 
+class Addressee(NamedTuple):
+    """Somebody of the side to whom a letter may be written, by role."""
+
+    party_id: UUID
+    role: str
+
+
 class NamesForm(NamedTuple):
     """An open form."""
 
     grant: str
+    addressees: tuple[Addressee, ...]
+    """To whom a letter may be made under the grant; nobody where letters are not offered."""
     purposes: tuple[tuple[str, str], ...]
     """Code and words of each."""
     explained: tuple[str, ...]
@@ -98,6 +110,7 @@ def ask_names(
             )
             form = NamesForm(
                 grant=sign_grant(signer, grant),
+                addressees=_addressees(names, case, grant),
                 purposes=tuple((code.value, PURPOSES[code]) for code in names.purposes),
                 explained=tuple(code.value for code in names.purposes if code in NEEDS_REASON),
                 chosen=opened.purpose,
@@ -105,3 +118,10 @@ def ask_names(
             )
         asked[side.code] = AskedNames(side.code, form)
     return asked
+
+
+def _addressees(names: CaseNames[C], case: C, grant: Grant) -> tuple[Addressee, ...]:
+    if Purpose.SEND_LETTER not in names.purposes:
+        return ()
+    parties = {party.party_id: party for party in names.parties(case)}
+    return tuple(Addressee(one, str(parties[one].role)) for one in grant.parties if one in parties)

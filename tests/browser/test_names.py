@@ -91,6 +91,22 @@ async def test_a_coordinator_sees_names_in_a_frame_for_a_purpose_and_corrects_th
     await expect(frame.get_by_text("Læg ikke besked.").first).to_be_visible()
     await picture(page, "names-saved", 1280)
 
+    letter = block.locator("details", has_text="Brev og kalenderfil")
+    await letter.locator("summary").click()
+    await letter.get_by_label("Dag").fill("2026-12-03")
+    await letter.get_by_label("Begynder kl.").fill("16:00")
+    await letter.get_by_label("Slutter kl.").fill("17:30")
+    await letter.get_by_label("Neutralt sted").fill("Prøvebiblioteket")
+    for button, file in (
+        ("Hent brev (PDF)", "indbydelse.pdf"),
+        ("Hent kalenderfil", "indbydelse.ics"),
+    ):
+        async with page.expect_download() as downloaded:
+            await letter.get_by_role("button", name=button).click()
+        assert (await downloaded.value).suggested_filename == file
+    await picture(page, "names-letter", 1280)
+    await looks_right(page)
+
     await block.get_by_role("button", name="Forlæng").click()
     await expect(frame.get_by_text(CHILD).first).to_be_visible()
     await block.get_by_role("button", name="Skjul nu").click()
