@@ -19,7 +19,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from icalendar import Calendar, Event
+from icalendar import CLASS, Calendar, Event
 
 from services.intake.personal_data import Channel
 from shared.contracts.places import ZONE
@@ -170,17 +170,15 @@ async def set_letter(letter: Letter) -> bytes:
 
 def make_calendar_file(meeting: Meeting, *, words: NullTranslations, now: datetime) -> bytes:
     """Return the meeting as iCalendar (RFC 5545): when and where, and not with whom or about what."""
-    event = Event()
-    event.add("uid", f"{uuid4()}@samraad")
-    event.add("dtstamp", now)
-    event.add("dtstart", meeting.begins)
-    event.add("dtend", meeting.ends)
-    event.add("summary", words.gettext("Møde"))
-    event.add("location", meeting.place)
-    event.add("class", "PRIVATE")
-    calendar = Calendar()
-    calendar.add("prodid", "-//Samraad//DA")
-    calendar.add("version", "2.0")
-    calendar.add_component(event)
+    event = Event.new(
+        uid=uuid4(),
+        stamp=now,
+        start=meeting.begins,
+        end=meeting.ends,
+        summary=words.gettext("Møde"),
+        location=meeting.place,
+        classification=CLASS.PRIVATE,
+    )
+    calendar = Calendar.new(prodid="-//Samraad//DA", subcomponents=[event])
     written: bytes = calendar.to_ical()
     return written
