@@ -93,6 +93,8 @@ async def test_a_coordinator_sees_names_in_a_frame_for_a_purpose_and_corrects_th
 
     letter = block.locator("details", has_text="Brev og kalenderfil")
     await letter.locator("summary").click()
+    to = letter.get_by_label("Brev til")
+    await to.select_option(label="Forælder med forældremyndighed")
     await letter.get_by_label("Dag").fill("2026-12-03")
     await letter.get_by_label("Begynder kl.").fill("16:00")
     await letter.get_by_label("Slutter kl.").fill("17:30")
