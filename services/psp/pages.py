@@ -29,8 +29,8 @@ def _names(case: PspCase) -> tuple[NamesSide, ...]:
 
 
 def _is_named(case: PspCase, staff: Staff) -> bool:
-    """Whether the disclosure names the person's authority, as for the items that it discloses."""
-    return case.is_open_to(staff, Action.READ_DISCLOSED_ITEMS)
+    """Whether the disclosure names the person's authority, while what it discloses may be read."""
+    return case.is_shared and case.is_open_to(staff, Action.READ_DISCLOSED_ITEMS)
 
 
 PAGE: Final = CasePage(

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from services.psp import domain as psp
 from services.psp.commands import RESULTS
 from services.psp.disclosures import AUTHORITIES, BASES, FORMS, KINDS
+from services.psp.pages import PAGE
+from shared.cases.ask_names import OpenedForm, ask_names
 from shared.contracts.disclosure import MEMBERS, Authority, Basis, Form, ItemKind
-from shared.contracts.processes import PartnerKind, Process
+from shared.contracts.processes import PartnerKind, PersonRole, Process
 from shared.contracts.psp import NecessityResult, Step
 from shared.staff.access import Action, Role, Staff
-from tests.domain.test_mediation import NOW, a_case
+from tests.domain.test_mediation import NOW, a_case, a_party
+from tests.signing import a_signer
 
 NAMED = st.lists(st.sampled_from([*Authority, "of-later"]), max_size=5)
 SENDERS = st.sampled_from(PartnerKind)
@@ -111,3 +114,18 @@ def test_a_case_of_the_first_version_that_the_police_sent_opens_to_nobody_by_tha
         due_at=None,
         disclosed_to=(),
     ).readers
+
+
+@pytest.mark.parametrize("stage", psp.Stage)
+def test_names_are_asked_for_by_recipients_alone_and_by_nobody_after_a_no(stage, tmp_path):
+    case = psp.name_recipients(received(PartnerKind.POLICE), [Authority.PSYCHIATRY]).case
+    at_stage = replace(case, stage=stage, parties=(a_party(PersonRole.SUBJECT),))
+    signer, form = a_signer(tmp_path, "psp"), OpenedForm(side="subject")
+
+    asks = {
+        role
+        for role in Role
+        if ask_names(PAGE.names, at_stage, replace(someone(role), session="s"), signer, form)
+    }
+
+    assert asks == (set() if stage is psp.Stage.REJECTED else {Role.PSP_PSYCHIATRY})
