@@ -2,7 +2,8 @@
 
 Each fact about somebody says all there is to say, so the one with the highest number counts: a repeat
 is dropped, and a gap does not matter. A fact that cannot be read takes the person's rights away,
-until an operator or the next fact gives them back: without a doubt less is shared.
+until an operator or the next fact gives them back: without a doubt less is shared. For the same reason
+the end of a session counts also where its content cannot be read.
 """
 
 from collections.abc import Sequence
@@ -67,14 +68,17 @@ class StaffFacts:
             self._take_staff(arrival, unit)
         elif envelope.type == SessionEnded.type:
             SessionEnded.read(arrival.record.value or b"")
-            if unit.load(ENDED, arrival.case_id) is None:
-                unit.save(ENDED, {"_id": arrival.case_id, "at": unit.now})
+            _end(arrival.case_id, unit)
 
     def park(self, arrival: Arrival, unit: Unit, reason: str, cause: str) -> None:
-        """Park the record. If it is about somebody, they may do nothing for now."""
+        """Park the record. If it is about somebody, they may do nothing for now; a session ends."""
         unit.set_aside(arrival.record, reason, cause)
         unit.failures.append((cause, arrival.record.position))
-        if arrival.envelope is None or arrival.envelope.type != StaffChanged.type:
+        if arrival.envelope is None:
+            return
+        if arrival.envelope.type == SessionEnded.type:
+            _end(arrival.case_id, unit)
+        if arrival.envelope.type != StaffChanged.type:
             return
         known = unit.load(STAFF, arrival.case_id)
         if not _is_old(arrival, known):
@@ -103,6 +107,11 @@ def as_stored(fact: StaffChanged) -> Document:
         "authority": fact.authority,
         "active": fact.active,
     }
+
+
+def _end(session_id: str, unit: Unit) -> None:
+    if unit.load(ENDED, session_id) is None:
+        unit.save(ENDED, {"_id": session_id, "at": unit.now})
 
 
 def _is_old(arrival: Arrival, known: Document | None) -> bool:

@@ -112,6 +112,14 @@ def test_an_ended_session_is_kept_once():
     assert taken(record, record).load(ENDED, str(SID))["at"] == NOW
 
 
+@pytest.mark.parametrize("value", [None, b"{}", b"\xff"])
+def test_an_end_of_a_session_that_cannot_be_read_ends_it(value):
+    unit = taken(a_record(SessionEnded(sid=SID), 1, value=value))
+
+    assert unit.load(ENDED, str(SID))["at"] == NOW
+    assert len(unit.failures) == 1
+
+
 class Topics:
     """A subscription whose service stands at the ends, or does not, or whose broker is away."""
 
