@@ -210,14 +210,16 @@ async def recognise(request: Request) -> Staff | None:
 def is_of_a_person(request: HTTPConnection, method: str) -> bool:
     """Return whether a person did this: opened a page or sent a form.
 
-    The bell, the streams and lists that refresh themselves do not count.
+    The bell, the streams and lists that refresh themselves do not count, with scripts or without:
+    where a browser says how it asks, it says of a page too whether a person asked (`Sec-Fetch-User`).
     """
     if method not in _SAFE:
         return True
     if method != "GET" or "hx-request" in request.headers:
         return False
-    shows_page = request.headers.get("sec-fetch-dest", "document") == "document"
-    return shows_page and "text/html" in request.headers.get("accept", "")
+    dest, user = (request.headers.get(f"sec-fetch-{name}") for name in ("dest", "user"))
+    is_asked_for = dest is None or (dest == "document" and user == "?1")
+    return is_asked_for and "text/html" in request.headers.get("accept", "")
 
 
 def back_to(request: Request) -> str:

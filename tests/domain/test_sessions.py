@@ -179,7 +179,8 @@ PAGE = {"accept": "text/html,*/*"}
     ("method", "headers", "counts"),
     [
         ("GET", PAGE, True),
-        ("GET", PAGE | {"sec-fetch-dest": "document"}, True),
+        ("GET", PAGE | {"sec-fetch-dest": "document", "sec-fetch-user": "?1"}, True),
+        ("GET", PAGE | {"sec-fetch-dest": "document"}, False),  # <meta http-equiv="refresh">
         ("POST", {}, True),
         ("POST", {"hx-request": "true"}, True),
         ("GET", PAGE | {"hx-request": "true"}, False),
