@@ -65,6 +65,8 @@ class PeopleAct:
     typed: TypedPerson | None = None
     known: PersonalData = field(default_factory=PersonalData)
     """What is known of the person, after a correction."""
+    births: tuple[date, ...] = field(default=(), repr=False)
+    """Every day of birth that anybody stated: the younger age counts."""
     holder: UUID | None = None
     custody: Custody | None = None
 
@@ -129,7 +131,7 @@ class PeopleActs:
         today = self._store.clock().astimezone(ZONE).date()
         if said.get("birth_date", "") > today.isoformat():
             return Wrong(("birth_date",))
-        births = before.births
+        births = act.births
         if "birth_date" in said:
             births = (date.fromisoformat(said["birth_date"]),)
         protected = before.address_protected or said.get("address_protected") is True
@@ -171,21 +173,27 @@ class PeopleActs:
         if party_id is None:
             raise Spent("the form is about nobody")
 
-        async def read(session: AsyncClientSession) -> tuple[str, list[Document]]:
+        async def read(
+            session: AsyncClientSession,
+        ) -> tuple[str, list[Document], frozenset[str]]:
             db = self._store.db
             known = await persons.known_as(db, case.process, [party_id], session=session)
             if party_id not in known:
                 raise Spent("the person is not kept any more")
             person_id = known[party_id]
-            return person_id, await persons.said_of(db, [person_id], session=session)
+            rows = await persons.said_of(db, [person_id], session=session)
+            own = await persons.said_in(db, case.process, rows, session=session)
+            return person_id, rows, own
 
-        person_id, rows = await self._store.persist(read)
-        opens = await self._vault.open_said(rows)
+        person_id, rows, own = await self._store.persist(read)
+        shown = await self._vault.open_said(rows, own)
+        whole = await self._vault.open_said(rows)
         return PeopleAct(
             opened=opened,
             person_id=person_id,
             case_ids=(str(case.case_id),),
-            known=opens.get(person_id, PersonalData()),
+            known=shown.get(person_id, PersonalData()),
+            births=whole.get(person_id, PersonalData()).births,
         )
 
     async def _case(self, view: NameView) -> CasePeople:

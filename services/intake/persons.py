@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from services.intake import cases, reports
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
@@ -30,6 +32,7 @@ __all__ = [
     "marked_with",
     "meet",
     "said_by_staff",
+    "said_in",
     "said_of",
     "statements",
 ]
@@ -75,6 +78,41 @@ async def said_of(
     wanted = {"person_id": {"$in": sorted(set(person_ids))}}
     found = db[STATEMENTS].find(wanted, session=session)
     return await found.sort([("at", 1), ("_id", 1)]).to_list()
+
+
+async def said_in(
+    db: AsyncDatabase[Document],
+    process: Process,
+    rows: Iterable[Document],
+    *,
+    session: AsyncClientSession,
+) -> frozenset[str]:
+    """Return the ids of the statements that were made in cases of a process, or in reports for it.
+
+    What a report said for one process is not passed on in another (retsplejeloven section 115).
+    """
+    rows = list(rows)
+    wanted = {"_id": {"$in": sorted(row["report_id"] for row in rows if row["report_id"])}}
+    found = db[reports.COLLECTION].find(wanted, {"process": 1, "case_id": 1}, session=session)
+    sent = {each["_id"]: each async for each in found}
+    case_of = {
+        row["_id"]: sent.get(row["report_id"], {}).get("case_id") or row.get("case_id")
+        for row in rows
+    }
+    of_process = {
+        "_id": {"$in": sorted(one for one in case_of.values() if one)},
+        "process": process.value,
+    }
+    own = {one["_id"] async for one in db[cases.COLLECTION].find(of_process, {}, session=session)}
+    return frozenset(
+        row["_id"]
+        for row in rows
+        if case_of[row["_id"]] in own
+        or (
+            case_of[row["_id"]] is None
+            and sent.get(row["report_id"], {}).get("process") == process.value
+        )
+    )
 
 
 def meet(

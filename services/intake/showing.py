@@ -36,7 +36,7 @@ from shared.staff.audit import COLLECTION, Kind, LegalBasis, by_staff
 from shared.web.purposes import NEEDS_REASON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -63,6 +63,8 @@ class _Fetched(NamedTuple):
     parties: tuple[Party, ...]
     persons: Mapping[UUID, str]
     rows: Sequence[Document]
+    own: Collection[str]
+    """The ids of the rows that were said in this process."""
     tokens: Mapping[tuple[Form, UUID | None], str]
 
 
@@ -184,6 +186,7 @@ class Showing:
         if set(known) != set(view.parties):
             return None
         rows = await persons.said_of(db, known.values(), session=session)
+        own = await persons.said_in(db, process, rows, session=session)
         tokens = {}
         if _allows(staff, rights.change, case, view):
             for opens in _forms(view, process, asked):
@@ -206,12 +209,12 @@ class Showing:
         if reason is not None:
             unit.add(REASONS, {"_id": row_id, "case_id": str(view.case_id), "sealed": reason})
         await self._store.write(unit, session)
-        return _Fetched(view, process, asked, known, rows, tokens)
+        return _Fetched(view, process, asked, known, rows, own, tokens)
 
     async def _opened(self, fetched: _Fetched | Refused) -> Shown | Refused:
         if isinstance(fetched, Refused):
             return fetched
-        opened = await self._vault.open_said(fetched.rows)
+        opened = await self._vault.open_said(fetched.rows, fetched.own)
         people = {
             party.party_id: ShownPerson(
                 party=party,

@@ -8,7 +8,7 @@ after the commit is anything opened: no log row, no reading. The caller decides 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -180,19 +180,33 @@ class Vault:
 
         return [await self._person(row) for row in await self._store.persist(fetch)]
 
-    async def open_said(self, rows: Iterable[Document]) -> dict[str, PersonalData]:
+    async def open_said(
+        self, rows: Iterable[Document], own: Collection[str] | None = None
+    ) -> dict[str, PersonalData]:
         """Return what stored statements say together, by person, in the order of the rows.
 
         The transaction that fetched the rows has logged the reading. A person whose statements were
         all erased is not in the answer.
+
+        Args:
+            rows: the statements.
+            own: the ids of those that may be shown (`persons.said_in`); of the others only what
+                protects counts: the protection of the address, and the safe way. All by default.
+
         """
-        said: dict[str, list[Said]] = {}
+        said: dict[str, list[tuple[str, Said]]] = {}
         for row in rows:
             opened = await self._person(row)
             if opened.content is not None:
-                by_staff = row.get("staff") is not None
-                said.setdefault(row["person_id"], []).append(Said(opened.content, by_staff))
-        return {person_id: fold(each) for person_id, each in said.items()}
+                one = Said(opened.content, row.get("staff") is not None)
+                said.setdefault(row["person_id"], []).append((row["_id"], one))
+        known = {}
+        for person_id, each in said.items():
+            whole = fold(one for _, one in each)
+            shown = fold(one for row_id, one in each if own is None or row_id in own)
+            protected, way = whole.address_protected, whole.safe_way
+            known[person_id] = replace(shown, address_protected=protected, safe_way=way)
+        return known
 
     async def seal_for_case(self, case_id: UUID, text: str) -> Binary | None:
         """Seal what a person wrote under the case's key; None if there is no such case."""

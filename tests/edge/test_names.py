@@ -17,6 +17,7 @@ from tests.edge.names_world import (
     a_names_desk,
     tokens_in,
 )
+from tests.edge.test_intake import a_disclosure
 from tests.signing import KeyPairs
 
 
@@ -487,6 +488,38 @@ async def test_protection_that_is_learned_reaches_all_cases_of_the_process(desk)
     }
     person = await desk.db.persons.find_one({"address_protected": True})
     assert person is not None
+
+
+async def test_what_was_said_for_another_process_is_not_shown_and_its_protection_counts(desk):
+    known = {"cpr": "010180-4123", "phone": "+4500000077", "email": "skjult@example.org"}
+    hidden = family_member(**known, role="subject", address_protected=True)
+    await desk.intake.arrive(
+        desk.intake.record(
+            reference="P-1",
+            process="psp",
+            people=[hidden],
+            disclosure=a_disclosure("PSP", "115-1-2"),
+        )
+    )
+    member = family_member(cpr="010180-4123")
+    case = await desk.a_case("S-1", people=[member])
+
+    view = await desk.shown(roles=("responsible",), case=case)
+
+    assert view.answer.status_code == 200
+    assert "Attrapolf" in view.text
+    for secret in ("00 00 00 77", "00000077", "skjult@example.org", "Synligvej"):
+        assert secret not in view.text
+    answer = await desk.post(
+        "change",
+        headers=INSIDE,
+        token=view.tokens["Ret navn og kontakt"][0],
+        given="Attrapolf",
+        family="Demogaard",
+        phone="11223344",
+    )
+    assert answer.status_code == 200
+    assert "11 22 33 44" in answer.text
 
 
 def family_member(**changes):
