@@ -30,7 +30,7 @@ from shared.contracts.places import place_name
 from shared.engine.timers.timers import sync_timers
 from shared.errors import Rejected
 from shared.staff.access import Action, Staff, may
-from shared.staff.audit import COLLECTION, Kind, LegalBasis, by_staff
+from shared.staff.audit import COLLECTION, AuditRow, Kind, LegalBasis, by_staff
 from shared.web import N_, LoggedIn, missing, render
 from shared.web.session import LoginRequired
 from shared.web.words import language_of
@@ -143,20 +143,13 @@ class _Pages:
         wanted = [str(one) for one in dict.fromkeys([notice_id, *(more or [])])]
         found = await Inbox(self._database, staff).find(wanted)
         if len(found) != len(wanted) or not may(staff, Action.ACKNOWLEDGE_NOTICE):
+            await self._store.log(_row(Kind.DENIED, Kind.DENIED.value, staff, str(notice_id)))
             raise missing()
 
         def decide(unit: Unit) -> str:
             now = _as_now(unit, staff)
             references = [self._acknowledge(unit, one, now) for one in wanted]
-            row = by_staff(
-                Kind.ACT,
-                now,
-                action="acknowledge",
-                right=Action.ACKNOWLEDGE_NOTICE.value,
-                what=wanted[0],
-                case_id=found[0]["subject"],
-                basis=LegalBasis.PREVENTION,
-            )
+            row = _row(Kind.ACT, "acknowledge", now, wanted[0], found[0]["subject"])
             unit.add(COLLECTION, row.document())
             return references[0]
 
@@ -303,6 +296,21 @@ def _shown(notice: Document, staff: Staff, language: str) -> dict[str, Any]:
         "is_open": not mine and not notice.get("ended_at") and not is_urgent(notice),
         "is_recalled": bool(notice.get("reminded_at")) and not notice["acknowledged"],
     }
+
+
+def _row(
+    kind: Kind, action: str, staff: Staff, notice_id: str, case_id: str | None = None
+) -> AuditRow:
+    """Return the row of an acknowledgement, or of one that was denied."""
+    return by_staff(
+        kind,
+        staff,
+        action=action,
+        right=Action.ACKNOWLEDGE_NOTICE.value,
+        what=notice_id,
+        case_id=case_id,
+        basis=LegalBasis.PREVENTION,
+    )
 
 
 def _as_now(unit: Unit, staff: Staff) -> Staff:

@@ -244,6 +244,8 @@ async def test_a_notice_of_somebody_else_cannot_be_acknowledged_along(database, 
 
     assert answer.status_code == 404
     assert await database[NOTICES].count_documents({"acknowledged": []}) == 2
+    [row] = await database.audit.find({"kind": "denied"}).to_list()
+    assert (row["who"], row["what"]) == ("staff:kira", mine["_id"])
 
 
 @pytest.mark.parametrize("typed", ["{}", " {} ", "kr-"])
