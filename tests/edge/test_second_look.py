@@ -1,5 +1,6 @@
 """The second look in mediation, on a real database: four eyes, and the police lawyer's own act."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -58,6 +59,30 @@ async def test_who_asked_is_refused_in_words_and_the_leader_takes_the_second_loo
     assert "Du bad selv om, at sagen bliver set på igen." in same.text
     assert (await desk.open(case_id, LENA, "?gemt=2")).text.count("Egnethedsvurdering: egnet.") == 2
     assert (await desk.open(case_id, PAULA)).status_code == 404
+
+
+class StillLeader:
+    """The directory as a request finds it just before a role is taken away."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    async def find(self, staff_id, session_id, transaction=None):
+        now = await self.directory.find(staff_id, session_id, transaction)
+        return now if transaction else replace(now, roles=(*now.roles, "leader"))
+
+
+async def test_a_role_that_is_taken_away_while_an_act_is_sent_lets_nobody_take_the_second_look(
+    desk,
+):
+    case_id = await desk.a_case()
+    await desk.screen(case_id, **RELATION)
+    desk.app.state.directory = StillLeader(desk.app.state.directory)
+
+    answer = await desk.screen(case_id, revision=1, **SUITABLE)
+
+    assert answer.status_code == 409
+    assert (await desk.stored(case_id))["stage"] == "screening"
 
 
 async def test_only_the_police_lawyer_clears_an_order_and_only_then_can_a_case_be_suitable(desk):

@@ -15,7 +15,7 @@ A refusal of steps 3 to 5, or a wrong input, writes nothing: the next try is jud
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -172,7 +172,8 @@ class Runner(Generic[C]):
         case_id = str(attempt.case_id)
         await self.store.load(unit, {self.cases.collection: [case_id]}, session)
         case = self.cases.load(unit, case_id)
-        if case is None or not await self._may(attempt, case, session):
+        staff = None if case is None else await self._allowed(attempt, case, session)
+        if case is None or staff is None:
             unit.add(audit.COLLECTION, self._row(audit.Kind.DENIED, _DENIED, attempt))
             if key and not known:
                 keep_key(unit, key, {"status": HTTPStatus.NOT_FOUND.value})
@@ -180,13 +181,16 @@ class Runner(Generic[C]):
         if known:
             address = known["outcome"].get("address")
             return Outcome(Kind.DONE, address) if address else Outcome(Kind.MISSING)
-        return self._act(attempt, case, key, unit)
+        return self._act(replace(attempt, staff=staff), case, key, unit)
 
-    async def _may(self, attempt: Attempt[C], case: C, session: AsyncClientSession) -> bool:
+    async def _allowed(
+        self, attempt: Attempt[C], case: C, session: AsyncClientSession
+    ) -> Staff | None:
+        """Return who acts, with the roles of now; None if they may not do it."""
         known = attempt.staff
         now = await attempt.directory.find(known.id, known.session, session)
         action = attempt.registered.command.action
-        return now is not None and case.is_open_to(now, action)
+        return now if now is not None and case.is_open_to(now, action) else None
 
     def _act(self, attempt: Attempt[C], case: C, key: FormKey | None, unit: Unit) -> Outcome:
         """Steps 3 to 5, for a first post by somebody who may do it."""
