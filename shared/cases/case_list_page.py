@@ -92,7 +92,7 @@ class CaseListPage(Generic[C]):
             path=f"/{self._menu}",
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https",
+            secure=request.app.state.settings.site_url.startswith("https:"),
         )
         return answer
 

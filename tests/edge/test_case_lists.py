@@ -167,6 +167,16 @@ async def test_a_reading_of_the_list_is_logged_once_without_content(desk):
     assert all("MN3J" not in str(row) and str(ONE) not in str(row) for row in logged)
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_at_an_https_site_the_place_in_a_list_travels_encrypted_alone(desk, scheme):
+    desk.app.state.settings.site_url = f"{scheme}://site"
+
+    answer = await listed(desk, "?kommune=0746")
+
+    [cookie] = [each for each in answer.headers.get_list("set-cookie") if "_liste" in each]
+    assert ("; secure" in cookie.lower()) == (scheme == "https")
+
+
 async def test_a_list_does_not_exist_for_who_may_open_no_case_of_it_and_that_is_logged(desk):
     nobody = KIRA.__class__("otto", "Otto", "x", ("operator",), ("1463",))
 
