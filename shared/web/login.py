@@ -127,6 +127,7 @@ class Login:
         self._demo = settings.demo
         self._store = store
         self._keys = IssuerKeys(self._fetch_keys)
+        self._called = ""
 
     async def ask(self, request: Request, next: str | None = None) -> Response:  # noqa: A002
         """Show the demo's staff to choose from; without a demo, redirect to the issuer at once."""
@@ -188,9 +189,9 @@ class Login:
         """Take in that the issuer ended a session: 200 also where none was open here."""
         headers = {"Cache-Control": "no-store"}
         try:
-            metadata = await self._client().load_server_metadata()
+            await self._keys.current()  # which also says what the issuer calls itself
             ended = await read_logout(
-                logout_token, self._keys, issuer=str(metadata["issuer"]), client_id=CLIENT_ID
+                logout_token, self._keys, issuer=self._called, client_id=CLIENT_ID
             )
         except LogoutRefused:
             return JSONResponse({"error": "invalid_request"}, HTTPStatus.BAD_REQUEST, headers)
@@ -201,7 +202,9 @@ class Login:
         return Response(status_code=HTTPStatus.OK, headers=headers)
 
     async def _fetch_keys(self) -> Mapping[str, Any]:
-        keys: Mapping[str, Any] = await self._client().fetch_jwk_set(force=True)
+        client = self._client()
+        self._called = str((await client.load_server_metadata())["issuer"])
+        keys: Mapping[str, Any] = await client.fetch_jwk_set(force=True)
         return keys
 
     async def _leave(self, request: Request, back: str, hint: str | None) -> Response:

@@ -1,15 +1,22 @@
 """The issuer's logout tokens: one form alone is taken, and keys are asked for seldom."""
 
 import json
+import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from shared.web.backchannel import EVENT, IssuerKeys, LogoutRefused, read_logout
+from shared.web.login import install_login
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -135,3 +142,69 @@ async def test_a_new_key_of_the_issuer_is_found_and_strangers_do_not_make_us_ask
             await read(a_token(ECKey.generate_key("P-256", {"kid": "mine"}), "ES256"), keys=keys)
 
     assert issuer.asked == 2
+
+
+@contextmanager
+def an_issuer_over_http():
+    """An issuer that publishes its keys; gives its address and the paths that it was asked for."""
+    asked = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            metadata = {"issuer": address, "jwks_uri": f"{address}/jwks"}
+            keys = {"keys": [KEY.as_dict(private=False)]}
+            body = json.dumps(keys if self.path == "/jwks" else metadata).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield address, asked
+        server.shutdown()
+
+
+class Ended:
+    """The sessions that were ended."""
+
+    def __init__(self):
+        self.named = []
+
+    async def end_of_issuer(self, ended):
+        self.named.append(ended.staff_id)
+        return 1
+
+
+async def test_the_issuer_is_asked_once_however_many_tokens_of_nobody_arrive(tmp_path):
+    secret, ended, now = tmp_path / "secret", Ended(), int(time.time())
+    secret.write_text("x" * 32)
+    with an_issuer_over_http() as (address, asked):
+        settings = SimpleNamespace(
+            site_url="http://site",
+            issuer=address,
+            client_secret_file=secret,
+            session_secret_file=secret,
+            demo=False,
+        )
+        app = FastAPI()
+        install_login(app, settings, ended)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as site:
+
+            async def post(token):
+                sent = {"logout_token": token}
+                return (await site.post("/notify/backchannel-logout", data=sent)).status_code
+
+            forged = [await post("e30.e30.x") for _ in range(20)]
+            real = await post(a_token(iss=address, iat=now, exp=now + 60))
+
+    assert (forged, real) == ([400] * 20, 200)
+    assert ended.named == ["kira"]
+    assert sorted(asked) == ["/.well-known/openid-configuration", "/jwks"]
