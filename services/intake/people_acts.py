@@ -188,11 +188,13 @@ class PeopleActs:
         person_id, rows, own = await self._store.persist(read)
         shown = await self._vault.open_said(rows, own)
         whole = await self._vault.open_said(rows)
+        known = shown.get(person_id, PersonalData())
+        is_protected = any(entry.address_protected for entry in case.entries(party_id))
         return PeopleAct(
             opened=opened,
             person_id=person_id,
             case_ids=(str(case.case_id),),
-            known=shown.get(person_id, PersonalData()),
+            known=replace(known, address_protected=known.address_protected or is_protected),
             births=whole.get(person_id, PersonalData()).births,
         )
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.client_session import AsyncClientSession
 
+    from services.intake.personal_data import PersonalData
     from services.intake.vault import Vault
     from shared.engine import Document, Store, Unit
     from shared.security.grants import Grant
@@ -221,7 +222,7 @@ class Showing:
                 roles=tuple(
                     str(one.role) for one in fetched.parties if one.party_id == party.party_id
                 ),
-                data=opened.get(fetched.persons[party.party_id]),
+                data=protected_with(opened.get(fetched.persons[party.party_id]), party),
             )
             for party in reversed(fetched.parties)
         }
@@ -258,6 +259,13 @@ class Showing:
         unit.add(COLLECTION, row.document())
         await self._store.write(unit, session)
         return Refused(refused.why) if refused.why is Refusal.MISSING else refused
+
+
+def protected_with(data: PersonalData | None, party: Party) -> PersonalData | None:
+    """Return what is known, protected where the case says so: the statement may be damaged."""
+    if data is None or not party.address_protected:
+        return data
+    return replace(data, address_protected=True)
 
 
 def parties_in(case: Document) -> tuple[Party, ...]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from bson.binary import Binary
 
 from tests.edge.names_world import (
     FRAME,
@@ -520,6 +521,19 @@ async def test_what_was_said_for_another_process_is_not_shown_and_its_protection
     )
     assert answer.status_code == 200
     assert "11 22 33 44" in answer.text
+
+
+async def test_an_address_stays_hidden_in_the_forms_too_where_what_protects_it_is_damaged(desk):
+    cpr = "010180-4123"
+    await desk.a_case("S-1", people=[family_member(cpr=cpr, address_protected=True)])
+    await desk.db.said.update_one({}, {"$set": {"sealed": Binary(b"damaged", 6)}})
+    case = await desk.a_case("S-2", people=[family_member(cpr=cpr)])
+
+    view = await desk.shown(roles=("responsible",), case=case)
+
+    assert view.answer.status_code == 200
+    assert "Adressen er beskyttet og vises ikke for nogen." in view.text
+    assert "Synligvej" not in view.text
 
 
 def family_member(**changes):
