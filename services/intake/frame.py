@@ -149,7 +149,7 @@ class _Frame:
         token = typed.get("grant", "")
         found = await self._showing.begin(staff, token, Purpose.SEND_LETTER, "")
         if isinstance(found, Refused) and found.why is Refusal.USED:
-            found = await self._showing.extend(staff, token)
+            found = await self._showing.use(staff, token, Purpose.SEND_LETTER)
         if isinstance(found, Refused):
             return _refused(request, found, purpose=Purpose.SEND_LETTER)
         now, said = datetime.now(UTC), words(request)

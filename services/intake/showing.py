@@ -113,6 +113,12 @@ class Showing:
         """Show it as it is now, for as long as it was to be shown: something in it was changed."""
         return await self._again(staff, view_id, longer=False)
 
+    async def use(self, staff: Staff, token: str, purpose: str) -> Shown | Refused:
+        """Use it for another purpose that its grant offers, while it is open; logged as such."""
+        grant = self._known_grant(token)
+        view_id = None if grant is None or purpose not in grant.purposes else grant.id
+        return await self._again(staff, view_id, longer=False, purpose=purpose)
+
     async def hide(self, staff: Staff, token: str) -> None:
         """End a showing of this member of staff."""
         grant = self._known_grant(token)
@@ -137,7 +143,9 @@ class Showing:
         except TokenRefused:
             return None
 
-    async def _again(self, staff: Staff, view_id: str | None, *, longer: bool) -> Shown | Refused:
+    async def _again(
+        self, staff: Staff, view_id: str | None, *, longer: bool, purpose: str = ""
+    ) -> Shown | Refused:
         async def step(session: AsyncClientSession) -> _Fetched | Refused:
             unit = self._store.unit()
             view = await self._load(view_id, unit, session) if view_id else None
@@ -148,7 +156,7 @@ class Showing:
                 return await self._deny(staff, Refused(Refusal.OVER), None, session)
             if after != view:
                 unit.save(VIEWS, after.as_document())
-            found = await self._fetch(staff, after, unit, session)
+            found = await self._fetch(staff, after, unit, session, purpose=purpose)
             return found or await self._deny(staff, Refused(Refusal.MISSING), None, session)
 
         return await self._opened(await self._store.persist(step))
@@ -166,6 +174,7 @@ class Showing:
         session: AsyncClientSession,
         *,
         reason: object = None,
+        purpose: str = "",
     ) -> _Fetched | None:
         """Judge by our own store and table, log the reading, and fetch what is sealed.
 
@@ -199,7 +208,7 @@ class Showing:
             Kind.READ,
             staff,
             action=_READ,
-            right=view.purpose,
+            right=purpose or view.purpose,
             what=_NAMES,
             case_id=str(view.case_id),
             basis=LegalBasis(case["basis"]),

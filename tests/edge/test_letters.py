@@ -58,6 +58,22 @@ async def test_a_letter_names_its_party_and_nobody_else_and_says_where_help_is(d
     assert (row["why"], row["who"]) == ("send_letter", "staff:kira")
 
 
+async def test_a_letter_beside_names_that_are_shown_is_logged_as_a_letter(desk):
+    view = await desk.shown()
+    cookie, kira = desk.logged_in(KIRA)
+    asked = [view.parties["harmed"]]
+    grant = desk.grant(kira, view.case_id, asked, purposes=("arrange_meeting", "send_letter"))
+    await desk.post("show", cookie, grant=grant, purpose="arrange_meeting")
+    party = str(view.parties["harmed"])
+
+    answer = await desk.post(
+        "letter", cookie, headers=TAB, grant=grant, party=party, do="letter", **MEETING
+    )
+
+    assert answer.headers["content-type"] == "application/pdf"
+    assert (await desk.log("read"))[-1]["why"] == "send_letter"
+
+
 async def test_a_letter_to_the_other_side_has_the_address_and_no_advice_for_victims(desk):
     text = text_of((await ask(desk, "responsible")).content)
 
