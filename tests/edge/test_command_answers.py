@@ -229,3 +229,21 @@ async def test_the_news_of_a_case_do_not_exist_to_who_may_not_open_it(desk):
 
     assert (await desk.open(f"{case_id}/news", MONA, "?seen=0")).status_code == 404
     assert [row[0] for row in await desk.log(case_id)] == ["denied"]
+
+
+@pytest.mark.parametrize("staff", [KIRA, MONA])
+async def test_a_value_that_is_nested_to_any_depth_is_no_form(desk, staff):
+    case_id = await desk.a_case()
+
+    answers = set()
+    async with desk.browser(staff, DATA) as site:
+        for depth in (1, *range(700, 1000, 4)):
+            sent = f'{{"form_key": "{uuid4()}", "revision": 0, "result": {"[" * depth}{"]" * depth}}}'
+            answer = await site.post(
+                f"/mediation/cases/{case_id}/screen",
+                content=sent.encode(),
+                headers={"content-type": DATA},
+            )
+            answers.add(answer.status_code)
+
+    assert answers == {400}

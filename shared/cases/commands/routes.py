@@ -244,6 +244,8 @@ def _values(kind: str, text: str) -> dict[str, object]:
     values = json.loads(text)
     if not isinstance(values, dict) or len(values) > _MOST_FIELDS:
         raise ValueError("no object, or too many fields")
+    if any(isinstance(value, list | dict) for value in values.values()):
+        raise ValueError("a value that no field has, nested to any depth")
     return values
 
 
