@@ -238,7 +238,9 @@ async def test_a_value_that_is_nested_to_any_depth_is_no_form(desk, staff):
     answers = set()
     async with desk.browser(staff, DATA) as site:
         for depth in (1, *range(700, 1000, 4)):
-            sent = f'{{"form_key": "{uuid4()}", "revision": 0, "result": {"[" * depth}{"]" * depth}}}'
+            sent = (
+                f'{{"form_key": "{uuid4()}", "revision": 0, "result": {"[" * depth}{"]" * depth}}}'
+            )
             answer = await site.post(
                 f"/mediation/cases/{case_id}/screen",
                 content=sent.encode(),
