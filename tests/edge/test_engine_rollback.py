@@ -138,6 +138,7 @@ async def test_a_fact_that_only_the_topic_knows_stops_its_own_case_until_a_perso
         for case in (staffed, other):
             world.send(case, 1)
             await world.counted(case, 1)
+        await world.settled()
         copy = await Copy.of(world)
         world.send(staffed, 2)
         await world.counted(staffed, 1, 2)

@@ -13,7 +13,7 @@ from tests.live import RUN_SECONDS, LiveStack
 
 __all__ = ["VERSION_BEFORE", "Installation", "unpack_version"]
 
-VERSION_BEFORE: Final = "cf0dae0744f4a473ef52f50610bfc629df8ea63b"
+VERSION_BEFORE: Final = "16f608bb89ea63351e9c256c903acfef17860def"
 """The commit of the version before this one. Its home, topics and stores must start with this code,
 and it must start again after it. Each release sets this to its predecessor."""
 START_S: Final = 400.0

@@ -143,10 +143,11 @@ def test_the_operators_log_holds_the_acts_of_both_versions(versions: Versions) -
 
 
 def test_a_deadline_that_one_version_set_passes_once_under_the_other(versions: Versions) -> None:
-    assert due(versions, "psp", versions.now.observed) == [2]
-    assert due(versions, "psp", versions.after.observed) == [2]
+    # the second fact of each says who may read the case (psp.access_changed.v1)
+    assert due(versions, "psp", versions.now.observed) == [3]
+    assert due(versions, "psp", versions.after.observed) == [3]
     assert due(versions, "psp now", versions.now.observed) == []
-    assert due(versions, "psp now", versions.after.observed) == [2]
+    assert due(versions, "psp now", versions.after.observed) == [3]
 
 
 def test_staff_log_in_once_under_each_version_and_see_the_same_cases(versions: Versions) -> None:

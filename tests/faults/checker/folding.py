@@ -73,6 +73,9 @@ class _Stores:
         }
         # a report without a case counts its own facts
         self._cases["intake"] = observed.by_id("intake", "reports") | self._cases["intake"]
+        # members of staff and sessions count theirs
+        for collection in ("directory", "sessions"):
+            self._cases["notify"] |= observed.by_id("notify", collection)
         self.readers: dict[str, set[str]] = defaultdict(set)
         for service in CASES:
             for mark in observed.documents(service, "watermarks"):
