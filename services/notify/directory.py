@@ -194,6 +194,10 @@ class StaffDirectory:
 
         needs = {DIRECTORY: [staff_id], SESSIONS: open_now}
         await self._store.act(f"staff|{staff_id}|{uuid4()}", needs, decide)
+        # A login that came in between ends too: else it would live again with the person's return.
+        late = await self._open({"staff_id": staff_id}) if wanted.active is False else []
+        if late:
+            await self._end_all(late, "logout")
         after = await self.member(staff_id)
         if after is None:
             raise Rejected("nobody has this id")

@@ -86,6 +86,30 @@ async def test_who_is_deactivated_loses_every_session_in_one_step_and_cannot_log
     assert ("staff_deactivated", "operator:otto") in await log(store)
 
 
+class LoginMeanwhile(StaffDirectory):
+    """Somebody logs in just after their open sessions were looked up."""
+
+    late = None
+
+    async def _open(self, wanted):
+        found = await super()._open(wanted)
+        self.late = self.late or await self.begin(MONA)
+        return found
+
+
+async def test_a_login_in_the_middle_of_a_removal_does_not_live_again_with_the_persons_return(
+    store, tmp_path
+):
+    directory = LoginMeanwhile(store, KeyPairs.lay(tmp_path, "notify").signer("notify"))
+    await directory.begin(MONA)
+
+    await directory.change("mona", Change(active=False), WHY)
+    await directory.change("mona", Change(active=True), WHY)
+
+    assert await directory.find("mona", directory.late.id) is None
+    assert "session_ended" in [fact for fact, _, _ in await told(store)]
+
+
 async def test_a_change_that_says_what_is_there_tells_nothing(store, directory):
     await directory.begin(MONA)
     await directory.change("mona", Change(roles=("mediator",)), WHY)
