@@ -9,9 +9,9 @@ import re
 from itertools import product
 
 import pytest
+from cvxopt import matrix, solvers, spmatrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
 from shared.statistics.protection import LEAST, NotAnEdition, Protected, protect, width_of
 from shared.statistics.published import HIDDEN, bars, lines, write_csv
@@ -94,9 +94,25 @@ class Attacker:
         return line
 
     def _solve(self, line):
-        below = {"A_ub": self.below, "b_ub": [0] * len(self.below)} if self.below else {}
-        found = linprog(line, A_eq=self.equal, b_eq=self.sums, bounds=(0, None), **below)
-        return float("-inf") if found.status == 3 else found.fun
+        places = range(len(line))
+        not_negative = [[-1.0 if one == other else 0.0 for other in places] for one in places]
+        below = [*not_negative, *self.below]
+        found = solvers.lp(
+            matrix(line, tc="d"),
+            sparse_rows(below, len(line)),
+            matrix(0.0, (len(below), 1)),
+            sparse_rows(self.equal, len(line)),
+            matrix(self.sums, tc="d"),
+            solver="glpk",
+            options={"glpk": {"msg_lev": "GLP_MSG_OFF"}},
+        )
+        return float("-inf") if found["status"] == "dual infeasible" else found["primal objective"]
+
+
+def sparse_rows(lines, width):
+    filled = [(at, place, one) for at, line in enumerate(lines) for place, one in enumerate(line)]
+    rows, columns, factors = zip(*[each for each in filled if each[2]], strict=True)
+    return spmatrix([float(one) for one in factors], rows, columns, (len(lines), width))
 
 
 def narrowest(*editions):
