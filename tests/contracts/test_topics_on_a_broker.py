@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from deploy.broker import Broker
 from deploy.topics import ChangeKind, apply, apply_partner, plan, remove_partner
 from shared.contracts.topics import Right, load
+from tests.live import wait_until
 
 SECONDS = 15
 
@@ -88,11 +89,13 @@ def test_a_broker_is_as_declared_and_applying_again_changes_nothing(admin):
 
 def test_a_setting_that_was_changed_by_hand_is_restored(admin):
     Broker(admin).configure({"intake.signals": {"retention.ms": "1000"}})
-    assert kinds(plan(admin, inspector=True)) == {ChangeKind.SET_CONFIG}
+    # a broker shows a setting only once the controller's change has reached it
+    changed = {ChangeKind.SET_CONFIG}
+    wait_until(lambda: kinds(plan(admin, inspector=True)) == changed, 10, "the change by hand")
 
     apply(admin, inspector=True)
 
-    assert not plan(admin, inspector=True)
+    wait_until(lambda: not plan(admin, inspector=True), 10, "the declared setting")
 
 
 def test_a_right_that_was_taken_is_given_and_one_that_is_not_declared_is_taken(admin):
