@@ -25,6 +25,7 @@ from shared.security.signatures import Signer
 from shared.staff import audit
 from shared.staff.access import Staff
 from shared.staff.audit import AuditRow, Kind, LegalBasis, Why
+from shared.staff.directory import stored_staff
 from shared.web import N_
 from shared.web.backchannel import LogoutToken
 from shared.web.login import Claims, Opened
@@ -119,15 +120,7 @@ class StaffDirectory:
         known = await database[DIRECTORY].find_one({"_id": staff_id}, session=transaction)
         if known is None or not known["active"]:
             return None
-        return Staff(
-            id=staff_id,
-            name=known["name"],
-            title=known["title"],
-            roles=tuple(known["roles"]),
-            places=tuple(known["places"]),
-            authority=known["authority"],
-            session=session_id,
-        )
+        return stored_staff(known, session_id)
 
     async def everyone(self) -> Sequence[Mapping[str, Any]]:
         """Return the demo's staff who are active, as the login page shows them."""
@@ -218,7 +211,7 @@ class StaffDirectory:
             if known is None:
                 _keep(unit, _claimed(who))
                 unit.add(audit.COLLECTION, _access_row("staff_seeded", who.id, _LOGIN))
-            else:  # written too: whoever removes the person meanwhile ends this session as well
+            else:  # written too, so that a removal at the same time ends this session as well
                 unit.save(DIRECTORY, unit.load(DIRECTORY, who.id) or {})
             unit.save(SESSIONS, _session(who, session_id, unit))
             unit.add(audit.COLLECTION, _access_row("login", session_id, Why(f"staff:{who.id}")))

@@ -1,7 +1,7 @@
 """The projection of staff in a service's own store, and whether it is current."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from shared.errors import ServiceError
 from shared.rights.staff_facts import ENDED, STAFF, StaffFacts, prepare
 from shared.runtime.wiring import Engine
 from shared.staff.access import Staff
-from shared.staff.directory import NotCurrent
+from shared.staff.directory import NotCurrent, stored_staff
 
 __all__ = [
     "CURRENT_S",
@@ -100,20 +100,7 @@ class StaffProjection:
         known = await self._db[STAFF].find_one({"_id": staff_id}, session=transaction)
         if known is None or known.get("number") is None:
             return Staff(staff_id, staff_id, "", (), (), session=session_id)
-        return read_staff(known, session_id) if known["active"] else None
-
-
-def read_staff(stored: Mapping[str, Any], session_id: str) -> Staff:
-    """Return a stored member of staff, in one session."""
-    return Staff(
-        id=stored["_id"],
-        name=stored["name"],
-        title=stored["title"],
-        roles=tuple(stored["roles"]),
-        places=tuple(stored["places"]),
-        authority=stored["authority"],
-        session=session_id,
-    )
+        return stored_staff(known, session_id) if known["active"] else None
 
 
 def staff_subscription(service: str) -> Subscription:

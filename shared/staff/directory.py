@@ -1,10 +1,24 @@
 """How a service asks who a member of staff is now, and what they may do."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from shared.staff.access import Staff
 
-__all__ = ["Directory", "Nobody", "NotCurrent"]
+__all__ = ["Directory", "Nobody", "NotCurrent", "stored_staff"]
+
+
+def stored_staff(stored: Mapping[str, Any], session_id: str) -> Staff:
+    """Return a stored member of staff, in one session."""
+    return Staff(
+        id=stored["_id"],
+        name=stored["name"],
+        title=stored["title"],
+        roles=tuple(stored["roles"]),
+        places=tuple(stored["places"]),
+        authority=stored["authority"],
+        session=session_id,
+    )
 
 
 class NotCurrent(Exception):

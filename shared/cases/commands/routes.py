@@ -25,6 +25,7 @@ from shared.errors import Conflict, Unavailable
 from shared.staff.access import Staff
 from shared.staff.directory import NotCurrent
 from shared.web import N_, missing, render
+from shared.web.forms import FORM, read_posted
 from shared.web.problems import RETRY_AFTER, document, wants_page
 from shared.web.session import directory_of, require_session
 from shared.web.session import staff as recognised
@@ -38,7 +39,6 @@ Show = Callable[[Request, Staff, UUID, Returned], Awaitable[Response]]
 
 _MOST_BYTES: Final = 16 * 1024
 _MOST_FIELDS: Final = 50
-_FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _KEY: Final = "form_key"
 _REVISION: Final = "revision"
@@ -222,14 +222,7 @@ async def _read(request: Request) -> _Input:
         HTTPException: it is too large (413), of another type (415), or no form or object (400).
 
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in (_FORM, _JSON):
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    kind, body = await read_posted(request, FORM, _JSON, most_bytes=_MOST_BYTES)
     try:
         values = _values(kind, body.decode())
     except (ValueError, RecursionError):
@@ -239,7 +232,7 @@ async def _read(request: Request) -> _Input:
 
 
 def _values(kind: str, text: str) -> dict[str, object]:
-    if kind == _FORM:
+    if kind == FORM:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     values = json.loads(text)
     if not isinstance(values, dict) or len(values) > _MOST_FIELDS:
