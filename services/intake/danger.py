@@ -1,7 +1,7 @@
 """Danger to life: what staff note of a report that says so, and who hears of it when. Pure.
 
 A report that says so raises an alarm. Only a note stops it: that 112 was called, or that somebody
-assessed it and there is no danger. If office hours end without a note, the duty officers are told too.
+assessed it and there is no danger. If office hours end without a note, the duty officers get a notice too.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ NEXT: Final[Mapping[DangerNote | None, frozenset[DangerNote]]] = MappingProxyTyp
 
 
 DANGER: Final = "danger"
-"""The deadline at which the duty officers are told of a danger without a note."""
+"""The deadline at which the duty officers get a notice of a danger without a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class DeskReport(ActedOn):
 
     @property
     def deadlines(self) -> Mapping[str, datetime]:
-        """When the duty officers are told too."""
+        """When the duty officers get a notice too."""
         at = asks_duty_officers_at(self.received_at)
         return {DANGER: at} if self.is_alarm and at is not None else {}
 
